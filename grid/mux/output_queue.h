@@ -1,0 +1,84 @@
+// OutputQueue: what waits to be written on one connection, merged by group commit.
+//
+// Each message is encoded once, straight into the batch being filled. While a batch is being written the
+// next one fills; when the write ends the whole batch goes out as one WebSocket message: a Merged if it
+// holds several, the plain message if it holds one. So merging never waits. A message too large to share a
+// batch gets one of its own. Order is kept. Belongs to one session.
+//
+// A batch, in its block:
+//
+//   | headroom            | bin header | message | bin header | message | ... |
+//   | room for the Merged |  ^ a lone message is sent from behind its bin header
+//   | header, written     |
+//   | backward            |
+#ifndef GRID_GRID_MUX_OUTPUT_QUEUE_H_
+#define GRID_GRID_MUX_OUTPUT_QUEUE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "grid/mux/counters.h"
+#include "serialization/buffer.h"
+#include "serialization/buffer_pool.h"
+#include "serialization/message.h"
+
+namespace grid {
+
+class OutputQueue {
+ public:
+  // Largest batch of merged messages, in bytes. 64 KiB is where a loopback socket's cost per call stops
+  // mattering (one copy into the kernel), and what a receiver must buffer before it sees the first message.
+  static constexpr size_t kBatchBytes = size_t{64} << 10;
+
+  // `pool` and `counters` must outlive the queue.
+  OutputQueue(BufferPool& pool, SessionCounters& counters) : pool_(pool), counters_(counters) {}
+
+  // Encodes `message` behind what waits already.
+  void Push(const Message& message);
+
+  // Something waits and nothing is being written.
+  bool CanStartWrite() const { return !writing_ && count_ > 0; }
+  // Takes the next WebSocket message to write; its bytes stay valid, and may be changed by the writer, until
+  // FinishWrite.
+  MutableBytes StartWrite();
+  void FinishWrite();
+
+  // Encoded and not yet written, the batch being written included.
+  size_t bytes() const { return bytes_; }
+  // Position behind the last message pushed, and the position up to which writing has begun: a message with a
+  // position above `started()` has not left.
+  uint64_t position() const { return pushed_; }
+  uint64_t started() const { return started_; }
+
+  // Drops everything but the batch that is with the writer.
+  void Clear();
+
+ private:
+  struct Batch {
+    Buffer block;
+    uint32_t messages = 0;
+    uint32_t first_header = 0;  // size of the first message's bin header
+  };
+
+  Batch& BatchFor(size_t size);
+  Batch& Front() { return ring_[head_]; }
+  Batch& Back() { return ring_[(head_ + count_ - 1) & (ring_.size() - 1)]; }
+  void Grow();
+
+  BufferPool& pool_;
+  SessionCounters& counters_;
+  std::vector<Batch> ring_;  // a ring of batches; its size is a power of two
+  size_t head_ = 0;
+  size_t count_ = 0;
+  bool open_ = false;     // the last batch may take more
+  bool writing_ = false;  // the first batch is with the writer
+  size_t bytes_ = 0;
+  uint64_t pushed_ = 0;
+  uint64_t started_ = 0;
+  size_t usual_ = 1024;  // capacity to begin a batch with: what the last ones needed
+};
+
+}  // namespace grid
+
+#endif  // GRID_GRID_MUX_OUTPUT_QUEUE_H_

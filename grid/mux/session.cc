@@ -1,0 +1,259 @@
+#include "grid/mux/session.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "handlers/delivery.h"
+#include "serialization/merged.h"
+
+namespace grid {
+namespace {
+
+constexpr uint8_t kKnownFlags = kFlagCrc | kFlagEof | kFlagStateless | kFlagPayloadIsErr |
+                                kFlagPayloadIsZero | kFlagSubroute;
+
+}  // namespace
+
+Session::Session(const SessionConfig& config, const HandlerTable& handlers, BufferPool& pool,
+                 SessionCounters& counters, SessionHost& host, TimePoint now)
+    : config_(config),
+      handlers_(handlers),
+      counters_(counters),
+      host_(host),
+      base_flags_(config.checksums ? kFlagCrc : 0),
+      start_(now),
+      now_(now),
+      output_(pool, counters),
+      wheel_(now),
+      calls_(config.first_generation),
+      last_pong_(now) {
+  ping_timer_.kind = kPing;
+  wheel_.Set(&ping_timer_, now + config_.ping_interval);
+}
+
+Session::~Session() = default;
+
+void Session::OnMessage(BytesView message, TimePoint now) {
+  if (failed_ || ended_) return;
+  now_ = now;
+  counters_.bytes_in.Add(message.size());
+  Dispatch(message, false);
+}
+
+void Session::Dispatch(BytesView bytes, bool inside_merged) {
+  Message message;
+  BytesView rest;
+  const DecodeError error = DecodeMessage(bytes, &message, &rest);
+  if (error != DecodeError::kOk) {
+    const bool checksum = error == DecodeError::kCrcMismatch || error == DecodeError::kMissingCrc;
+    return Fail(checksum ? SessionEnd::kBadChecksum : SessionEnd::kMalformedMessage,
+                DescribeDecodeError(error));
+  }
+  if (message.op == Op::kMerged) {
+    if (inside_merged) return Fail(SessionEnd::kNestedMerged, "a Merged inside a Merged");
+    MergedReader reader(message.seq, rest);
+    if (reader.ImpossibleCount()) {
+      return Fail(SessionEnd::kBadMerged, "a Merged announces more messages than it has bytes for");
+    }
+    BytesView inner;
+    while (!failed_ && !ended_ && reader.Next(&inner)) {
+      counters_.merged_in.Add(1);
+      Dispatch(inner, true);
+    }
+    if (!reader.ok()) Fail(SessionEnd::kBadMerged, "a Merged is shorter than it announces");
+    return;
+  }
+  counters_.messages_in.Add(1);
+  if ((message.flags & ~kKnownFlags) != 0) counters_.Count(Drop::kUnknownFlags);
+
+  switch (message.op) {
+    case Op::kRequest:
+      return OnRequest(message);
+    case Op::kResponse:
+      return OnResponse(message);
+    case Op::kMuxServerMsg:
+      return OnStreamData(message, FindAlive(message.mux_id, StreamMux::Side::kCaller));
+    case Op::kMuxClientMsg:
+      return OnStreamData(message, FindAlive(message.mux_id, StreamMux::Side::kHandler));
+    case Op::kUnblockClMux:
+      return OnUnblock(message, FindAlive(message.mux_id, StreamMux::Side::kCaller));
+    case Op::kUnblockSrvMux:
+      return OnUnblock(message, FindAlive(message.mux_id, StreamMux::Side::kHandler));
+    case Op::kConnectMux:
+      return OnConnectMux(message);
+    case Op::kAckMux:
+      return OnAckMux(message);
+    case Op::kMuxConnectError:
+      return OnMuxConnectError(message);
+    case Op::kDisconnectClientMux:
+      return OnDisconnectClientMux(message);
+    case Op::kDisconnectServerMux:
+      return OnDisconnectServerMux(message);
+    case Op::kPing:
+      return message.mux_id == 0 ? OnPing(message) : OnMuxPing(message);
+    case Op::kPong:
+      return message.mux_id == 0 ? OnPong(message) : OnMuxPong(message);
+    case Op::kDisconnect:
+      return Fail(SessionEnd::kPeerDisconnect, "the peer is going away");
+    case Op::kConnect:
+    case Op::kConnectResponse:
+      return counters_.Count(Drop::kUnexpectedOp);
+    case Op::kInvalid:
+    case Op::kMerged:
+      break;
+  }
+  counters_.Count(Drop::kUnknownOp);
+}
+
+void Session::Fail(SessionEnd why, std::string_view detail) {
+  if (failed_ || ended_) return;
+  failed_ = true;
+  host_.OnSessionEnd(why, detail);
+}
+
+void Session::Push(Message message) {
+  // After the end nothing can leave; while it approaches (failed_), what is pushed is dropped with the queue.
+  if (ended_) return;
+  message.flags |= base_flags_;
+  output_.Push(message);
+  CheckOutput();
+}
+
+// Requests and stream messages stop at max_output_bytes. What is left, answers and control messages, is bounded
+// by what the peer sends; a peer that goes on sending without reading is cut off here.
+void Session::CheckOutput() {
+  if (output_.bytes() > 2 * config_.max_output_bytes + config_.max_message_bytes) {
+    Fail(SessionEnd::kOutputOverflow,
+         absl::StrCat(output_.bytes(), " bytes wait to be written: the peer does not read"));
+  }
+}
+
+bool Session::OutputAllows(size_t payload) const {
+  return output_.bytes() == 0 ||
+         output_.bytes() + payload + kMaxMessageOverhead <= config_.max_output_bytes;
+}
+
+void Session::OnTimer(TimePoint now) {
+  if (ended_) return;
+  now_ = now;
+  wheel_.Advance(now, [this](TimerNode* timer) {
+    switch (timer->kind) {
+      case kCallDeadline:
+        return OnCallDeadline(static_cast<ClientMux*>(timer->owner));
+      case kRequestDeadline:
+        return OnRequestDeadline(static_cast<ServerMux*>(timer->owner));
+      case kStreamDeadline:
+        return OnStreamDeadline(static_cast<StreamMux*>(timer->owner));
+      case kStreamPing:
+        return OnStreamPingTimer(static_cast<StreamMux*>(timer->owner));
+      case kPing:
+        return OnPingTimer();
+    }
+  });
+}
+
+// --- Connection keep-alive ---
+
+WireTime Session::WallAt(TimePoint at) const {
+  using std::chrono::duration_cast;
+  using std::chrono::nanoseconds;
+  const auto since_epoch =
+      config_.wall_start.time_since_epoch() + duration_cast<nanoseconds>(at - start_);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
+  return {seconds.count(), static_cast<int32_t>((since_epoch - seconds).count())};
+}
+
+void Session::OnPingTimer() {
+  if (now_ - last_pong_ >= 2 * config_.ping_interval && ping_sent_ != TimePoint{}) {
+    return Fail(SessionEnd::kPingTimeout, "no pong for two ping intervals");
+  }
+  scratch_.Resize(0);
+  Encode(PingMessage{WallAt(now_)}, &scratch_);
+  // The one message besides Connect and Merged that never has a checksum; its deadline field holds the interval.
+  output_.Push({.deadline_ms = static_cast<uint32_t>(config_.ping_interval.count()),
+                .op = Op::kPing,
+                .payload = scratch_});
+  ping_sent_ = now_;
+  wheel_.Set(&ping_timer_, now_ + config_.ping_interval);
+}
+
+void Session::OnPing(const Message& message) {
+  PingMessage ping;  // without a payload: Go's zero time
+  if (!message.payload.empty() && !Decode(message.payload, &ping).ok()) {
+    counters_.Count(Drop::kBadControlPayload);
+    ping = {};
+  }
+  PongMessage pong;
+  pong.time = ping.time;
+  SendPong(message, pong);
+}
+
+void Session::SendPong(const Message& ping, const PongMessage& pong) {
+  scratch_.Resize(0);
+  Encode(pong, &scratch_);
+  Message reply = ping;
+  reply.op = Op::kPong;
+  reply.flags &= static_cast<uint8_t>(~kFlagSubroute);
+  reply.subroute = nullptr;
+  reply.payload = scratch_;
+  Push(reply);
+}
+
+void Session::OnPong(const Message& message) {
+  PongMessage pong;
+  if (!Decode(message.payload, &pong).ok()) return counters_.Count(Drop::kBadControlPayload);
+  if (ping_sent_ == TimePoint{}) return counters_.Count(Drop::kUnexpectedOp);
+  last_pong_ = now_;
+  counters_.last_pong_ns.Set(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(now_.time_since_epoch()).count()));
+  if (pong.time == WallAt(ping_sent_)) {
+    counters_.round_trip_ns.Set(static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(now_ - ping_sent_).count()));
+  }
+}
+
+// --- The end ---
+
+void Session::Shutdown(const absl::Status& status) {
+  if (ended_) return;
+  // State first, then timers, then callbacks: whatever they call finds a session that is over.
+  ended_ = true;
+  wheel_.Clear(&ping_timer_);
+  const uint64_t left = output_.started();
+  output_.Clear();
+  const absl::Status maybe = WithDelivery(status, Delivery::kMaybeExecuted);
+  const absl::Status unsent = WithDelivery(status, Delivery::kNotSent);
+
+  // By id: a callback may end others of them.
+  std::vector<uint64_t> ids;
+  ids.reserve(std::max<size_t>(calls_.size(), serving_.size()));
+  calls_.ForEach([&](const ClientMux& mux) { ids.push_back(mux.id); });
+  for (const uint64_t id : ids) {
+    ClientMux* mux = calls_.Find(id);
+    if (mux == nullptr) continue;
+    const absl::Status& why = mux->position > left ? unsent : maybe;
+    if (mux->stream != nullptr) {
+      EndCallerStream(mux->stream.get(), why);
+    } else {
+      EndCall(mux, why);
+    }
+  }
+
+  ids.clear();
+  for (const auto& [id, mux] : serving_) ids.push_back(id);
+  for (const uint64_t id : ids) {
+    ServerMux* mux = FindServer(id);
+    if (mux == nullptr) continue;
+    if (mux->stream != nullptr) {
+      EndHandlerStream(mux->stream.get(), maybe);
+    } else if (!mux->cancelled) {
+      mux->cancelled = true;
+      wheel_.Clear(&mux->deadline_timer);
+      host_.OnRequestCancelled(mux->running, maybe);
+    }
+  }
+}
+
+}  // namespace grid

@@ -1,0 +1,235 @@
+// Session: one end of one established connection, as a state machine without I/O.
+//
+// Messages in (OnMessage), batches of messages out (StartWrite / FinishWrite), the time as an argument.
+// It keeps calls, streams, credits, keep-alive and merging by the rules of PROTOCOL.md, knows no thread, no socket
+// and no clock, and allocates nothing per message once warm. What it completes, it completes through the plain
+// callbacks of session_host.h, after its own state is final, so they may call it again.
+//
+// Owned by a Link (grid/runtime), which moves the bytes; every call comes from one thread.
+//
+//   Session s(config, handlers, pool, host, now);
+//   s.StartCall({.handler = 78, .payload = AsBytes("hi"), .deadline = now + 1s}, &sink, now);
+//   while (s.CanStartWrite()) { transport.Write(s.StartWrite()); ... s.FinishWrite(); }
+//   s.OnMessage(bytes, now);       // ... sink.OnReply
+#ifndef GRID_GRID_MUX_SESSION_H_
+#define GRID_GRID_MUX_SESSION_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grid/base/clock.h"
+#include "grid/mux/counters.h"
+#include "grid/mux/mux_table.h"
+#include "grid/mux/output_queue.h"
+#include "grid/mux/session_host.h"
+#include "grid/mux/stream_mux.h"
+#include "grid/mux/timer_wheel.h"
+#include "handlers/handler_table.h"
+#include "serialization/buffer_pool.h"
+#include "serialization/control_payloads.h"
+#include "serialization/message.h"
+#include "serialization/subroute_id.h"
+
+namespace grid {
+
+struct SessionConfig {
+  // Set the CRC on messages: unless both hosts are https.
+  bool checksums = true;
+  size_t max_message_bytes = size_t{32} << 20;
+  size_t max_output_bytes = size_t{64} << 20;
+  uint32_t max_inflight = 100'000;  // per direction; below 1 << MuxTable::kIndexBits
+  std::chrono::milliseconds default_timeout{60'000};
+  std::chrono::milliseconds ping_interval{10'000};
+  std::chrono::milliseconds stream_ping_interval{15'000};
+  // Where mux ids begin: random, per connection.
+  uint32_t first_generation = 0;
+  // The wall clock at the `now` of the constructor: what pings carry.
+  WallTime wall_start;
+};
+
+struct CallArgs {
+  uint8_t handler = 0;
+  const SubrouteId* subroute = nullptr;  // already for this handler
+  BytesView payload;
+  TimePoint deadline;
+};
+
+struct StreamArgs {
+  uint8_t handler = 0;
+  const SubrouteId* subroute = nullptr;
+  BytesView initial;
+  TimePoint deadline = TimePoint::max();
+  bool has_input = false;
+  uint32_t in_capacity = 1;
+  uint32_t out_capacity = 1;
+};
+
+class Session {
+ public:
+  // `handlers`, `pool`, `counters` and `host` must outlive the session.
+  Session(const SessionConfig& config, const HandlerTable& handlers, BufferPool& pool,
+          SessionCounters& counters, SessionHost& host, TimePoint now);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // --- The wire ---
+
+  // One whole WebSocket message.
+  void OnMessage(BytesView message, TimePoint now);
+  bool CanStartWrite() const { return output_.CanStartWrite(); }
+  MutableBytes StartWrite() { return output_.StartWrite(); }
+  void FinishWrite() { output_.FinishWrite(); }
+
+  // --- Time ---
+
+  // When OnTimer is due; may be earlier than needed.
+  TimePoint NextTimer() const { return wheel_.Next(); }
+  void OnTimer(TimePoint now);
+
+  // --- Calls ---
+
+  // Sends a request; returns its mux id. On an error (which carries its delivery class) `sink` is not called.
+  absl::StatusOr<uint64_t> StartCall(const CallArgs& args, CallSink* sink, TimePoint now);
+  // Forgets a call and tells the peer; `sink` is not called any more. False when it has ended already.
+  bool CancelCall(uint64_t mux_id);
+
+  // Answers a request. `running`: what OnRequest gave, or nullptr inside OnRequest. A late answer is dropped.
+  void Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
+              TimePoint now);
+  void AnswerError(const InboundRequest& request, RunningRequest* running, std::string_view text,
+                   TimePoint now);
+
+  // --- Streams ---
+
+  absl::StatusOr<StreamMux*> OpenStream(const StreamArgs& args, StreamSink* sink, TimePoint now);
+
+  enum class SendResult { kSent, kNoCredit, kTooBig, kOutputFull, kClosed };
+  // Sends one message, if there is credit. kNoCredit: OnSendable will follow. kTooBig, kOutputFull: a limit
+  // (max_message_bytes, max_output_bytes); nothing was sent. kClosed: after CloseSend, Finish or the end.
+  SendResult Send(StreamMux* mux, BytesView payload);
+  // One message has been read: gives the peer a credit.
+  void Consumed(StreamMux* mux);
+  // Caller's end: nothing more follows. Idempotent.
+  void CloseSend(StreamMux* mux);
+  // Caller's end: gives up, tells the peer. The sink is not called; `mux` is gone.
+  void CancelStream(StreamMux* mux);
+  // Handler's end: it has returned. The end is sent as soon as there is a credit for it. `mux` is not to be used
+  // afterwards, and the sink is not called any more.
+  void Finish(StreamMux* mux, const absl::Status& status);
+
+  // --- The end ---
+
+  // Ends every call and stream with `status` (made not-sent for calls that never left), tells handlers, and
+  // refuses everything afterwards. Idempotent.
+  void Shutdown(const absl::Status& status);
+
+  bool ended() const { return ended_; }
+  size_t output_bytes() const { return output_.bytes(); }
+  const SessionCounters& counters() const { return counters_; }
+  // For tests: nothing is left in any table.
+  bool Idle() const { return calls_.size() == 0 && serving_.empty(); }
+
+ private:
+  enum TimerKind : uint8_t { kCallDeadline, kRequestDeadline, kStreamDeadline, kStreamPing, kPing };
+
+  // A request or stream of the peer's.
+  struct ServerMux {
+    TimerNode deadline_timer;  // of a request
+    uint64_t id = 0;
+    uint32_t seq = 0;
+    bool cancelled = false;  // nobody waits for the answer
+    RunningRequest* running = nullptr;
+    std::unique_ptr<StreamMux> stream;
+  };
+
+  // session.cc
+  void Dispatch(BytesView bytes, bool inside_merged);
+  void Fail(SessionEnd why, std::string_view detail);
+  void OnPing(const Message& message);
+  void OnPong(const Message& message);
+  void OnPingTimer();
+  void SendPong(const Message& ping, const PongMessage& pong);
+  void Push(Message message);
+  void CheckOutput();
+  bool OutputAllows(size_t payload) const;
+  WireTime WallAt(TimePoint at) const;
+
+  // session_calls.cc
+  void OnRequest(const Message& message);
+  void OnResponse(const Message& message);
+  void OnMuxConnectError(const Message& message);
+  void OnDisconnectClientMux(const Message& message);
+  void OnDisconnectServerMux(const Message& message);
+  void OnCallDeadline(ClientMux* mux);
+  void OnRequestDeadline(ServerMux* mux);
+  void EndCall(ClientMux* mux, const absl::Status& status);
+  void SendMuxConnectError(const Message& request, std::string_view text);
+  void Reply(const InboundRequest& request, RunningRequest* running, BytesView payload,
+             bool is_error);
+  absl::Status CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight);
+  bool AdmitInbound(const Message& message);
+  ServerMux* AddServer(uint64_t id);
+  ServerMux* FindServer(uint64_t id);
+  void RemoveServer(ServerMux* mux);
+  void CountServed();
+
+  // session_streams.cc
+  void OnConnectMux(const Message& message);
+  void OnAckMux(const Message& message);
+  void OnStreamData(const Message& message, StreamMux* mux);
+  void OnUnblock(const Message& message, StreamMux* mux);
+  void OnMuxPing(const Message& message);
+  void OnMuxPong(const Message& message);
+  void OnStreamDeadline(StreamMux* mux);
+  void OnStreamPingTimer(StreamMux* mux);
+  StreamMux* FindStream(uint64_t id, StreamMux::Side side);
+  StreamMux* FindAlive(uint64_t id, StreamMux::Side side);
+  bool CheckSequence(const Message& message, StreamMux* mux);
+  void Deliver(StreamMux* mux, BytesView payload);
+  void StartStreamTimers(StreamMux* mux);
+  // Ends a stream at our end for a fault of the peer's (or a time-out), and tells the peer.
+  void Abort(StreamMux* mux, const absl::Status& status);
+  void EndCallerStream(StreamMux* mux, const absl::Status& status);
+  void EndHandlerStream(StreamMux* mux, const absl::Status& status);
+  void SendEnd(StreamMux* mux);
+  void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
+  void SendDisconnect(uint64_t mux_id, Op op, std::string_view error);
+  std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
+
+  const SessionConfig config_;
+  const HandlerTable& handlers_;
+  SessionCounters& counters_;
+  SessionHost& host_;
+  const uint8_t base_flags_;
+  const TimePoint start_;
+
+  TimePoint now_;  // of the call being processed
+  bool failed_ = false;  // OnSessionEnd was called: input is ignored
+  bool ended_ = false;   // Shutdown was called
+
+  OutputQueue output_;
+  TimerWheel wheel_;
+  MuxTable calls_;
+  absl::flat_hash_map<uint64_t, ServerMux*> serving_;
+  uint32_t serving_streams_ = 0;  // of these, how many are streams
+  std::vector<std::unique_ptr<ServerMux>> server_pool_;  // all of them
+  std::vector<ServerMux*> server_free_;
+  std::vector<std::unique_ptr<StreamMux>> stream_free_;
+  Buffer scratch_;  // control payloads are encoded here
+
+  TimerNode ping_timer_;
+  TimePoint last_pong_;
+  TimePoint ping_sent_;
+};
+
+}  // namespace grid
+
+#endif  // GRID_GRID_MUX_SESSION_H_

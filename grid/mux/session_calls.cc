@@ -1,0 +1,307 @@
+// Session: single requests, at both ends.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "grid/mux/session.h"
+#include "handlers/delivery.h"
+
+namespace grid {
+namespace {
+
+// Rounded up, so that the handler is not told an earlier end than the caller waits for; cut to what the field
+// can hold (49 days).
+uint32_t RemainingMs(TimePoint deadline, TimePoint now) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
+  return static_cast<uint32_t>(std::clamp<int64_t>(left, 1, UINT32_MAX));
+}
+
+absl::Status RemoteError(BytesView text) {
+  return WithDelivery(absl::UnknownError(std::string(AsText(text))), Delivery::kExecuted, /*remote=*/true);
+}
+
+}  // namespace
+
+// --- The caller's end ---
+
+absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight) {
+  if (ended_ || failed_) {
+    return DisconnectedError("the connection has ended", Delivery::kNotSent);
+  }
+  if (handler == 0) {
+    return WithDelivery(absl::InvalidArgumentError("handler id must be 1 to 255"),
+                        Delivery::kNotSent);
+  }
+  if (payload + kMaxMessageOverhead > config_.max_message_bytes) {
+    counters_.Count(Drop::kMessageTooBig);
+    return WithDelivery(absl::InvalidArgumentError(absl::StrCat(
+                            "a payload of ", payload, " bytes exceeds max_message_bytes (",
+                            config_.max_message_bytes, ")")),
+                        Delivery::kNotSent);
+  }
+  if (limit_inflight && calls_.size() >= config_.max_inflight) {
+    counters_.Count(Drop::kInflightLimitOut);
+    return WithDelivery(
+        absl::ResourceExhaustedError(absl::StrCat("max_inflight (", config_.max_inflight,
+                                                  ") requests and streams are in flight")),
+        Delivery::kRejected);
+  }
+  if (!OutputAllows(payload)) {
+    counters_.Count(Drop::kOutputLimit);
+    return WithDelivery(absl::ResourceExhaustedError(absl::StrCat(
+                            output_.bytes(), " bytes wait to be written, max_output_bytes is ",
+                            config_.max_output_bytes)),
+                        Delivery::kRejected);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink, TimePoint now) {
+  now_ = now;
+  absl::Status allowed = CheckOutgoing(args.handler, args.payload.size(), true);
+  if (!allowed.ok()) return allowed;
+  if (args.deadline <= now) {
+    return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
+                        Delivery::kNotSent);
+  }
+  ClientMux* mux = calls_.Add();
+  mux->call = sink;
+  mux->deadline_timer.kind = kCallDeadline;
+  mux->deadline_timer.owner = mux;
+  wheel_.Set(&mux->deadline_timer, args.deadline);
+  counters_.outgoing_requests.Add(1);
+  const uint64_t id = mux->id;
+  // Version 1 never sets PayloadIsZero on a request: an empty one arrives as nil.
+  Message message{.mux_id = id,
+                  .deadline_ms = RemainingMs(args.deadline, now),
+                  .handler = args.handler,
+                  .op = Op::kRequest,
+                  .flags = kFlagEof,
+                  .payload = args.payload};
+  if (args.subroute != nullptr) {
+    message.flags |= kFlagSubroute;
+    message.subroute = args.subroute->bytes.data();
+  }
+  Push(message);
+  mux->position = output_.position();
+  return id;
+}
+
+void Session::EndCall(ClientMux* mux, const absl::Status& status) {
+  CallSink* sink = mux->call;
+  wheel_.Clear(&mux->deadline_timer);
+  calls_.Remove(mux);
+  counters_.outgoing_requests.Sub(1);
+  sink->OnError(status);
+}
+
+bool Session::CancelCall(uint64_t mux_id) {
+  ClientMux* mux = calls_.Find(mux_id);
+  if (mux == nullptr || mux->call == nullptr) return false;
+  wheel_.Clear(&mux->deadline_timer);
+  calls_.Remove(mux);
+  counters_.outgoing_requests.Sub(1);
+  SendDisconnect(mux_id, Op::kDisconnectServerMux, {});
+  return true;
+}
+
+void Session::OnCallDeadline(ClientMux* mux) {
+  // Even a request that still waits to be written will be: it can't be taken out of its batch.
+  EndCall(mux, WithDelivery(absl::DeadlineExceededError("no answer before the deadline"),
+                            Delivery::kMaybeExecuted));
+}
+
+void Session::OnResponse(const Message& message) {
+  ClientMux* mux = calls_.Find(message.mux_id);
+  if (mux == nullptr || mux->call == nullptr) return counters_.Count(Drop::kLateResponse);
+  if ((message.flags & kFlagPayloadIsErr) != 0) return EndCall(mux, RemoteError(message.payload));
+  CallSink* sink = mux->call;
+  wheel_.Clear(&mux->deadline_timer);
+  calls_.Remove(mux);
+  counters_.outgoing_requests.Sub(1);
+  sink->OnReply(message.payload);
+}
+
+void Session::OnMuxConnectError(const Message& message) {
+  ClientMux* mux = calls_.Find(message.mux_id);
+  if (mux == nullptr) return counters_.Count(Drop::kLateResponse);
+  MuxConnectError error;
+  if (!Decode(message.payload, &error).ok()) {
+    counters_.Count(Drop::kBadControlPayload);
+    error.error = "refused by the peer, which gave no reason that can be read";
+  }
+  // The only text of version 1 that is stable enough to be told apart (PROTOCOL.md, "Version 1 peers").
+  const bool unknown = absl::StartsWith(error.error, "Invalid Handler");
+  const absl::Status status = WithDelivery(unknown ? absl::UnimplementedError(error.error)
+                                                   : absl::UnavailableError(error.error),
+                                           Delivery::kRejected, /*remote=*/true);
+  if (mux->stream != nullptr) return EndCallerStream(mux->stream.get(), status);
+  EndCall(mux, status);
+}
+
+void Session::OnDisconnectClientMux(const Message& message) {
+  ClientMux* mux = calls_.Find(message.mux_id);
+  // It follows the end of every stream, whose mux is gone by then: nothing to count.
+  if (mux == nullptr) return;
+  const bool has_reason = (message.flags & kFlagPayloadIsErr) != 0;
+  const absl::Status status =
+      has_reason ? RemoteError(message.payload)
+                 : WithDelivery(absl::AbortedError("ended by the peer without an answer"),
+                                Delivery::kMaybeExecuted, /*remote=*/true);
+  if (mux->stream != nullptr) return EndCallerStream(mux->stream.get(), status);
+  EndCall(mux, status);
+}
+
+// --- The handler's end ---
+
+void Session::SendMuxConnectError(const Message& request, std::string_view text) {
+  scratch_.Resize(0);
+  Encode(MuxConnectError{std::string(text)}, &scratch_);
+  Message reply = request;
+  reply.op = Op::kMuxConnectError;
+  reply.flags &= static_cast<uint8_t>(~kFlagSubroute);
+  reply.subroute = nullptr;
+  reply.payload = scratch_;
+  Push(reply);
+}
+
+bool Session::AdmitInbound(const Message& message) {
+  if (!serving_.empty() && serving_.contains(message.mux_id)) {
+    counters_.Count(Drop::kDuplicateMux);
+    return false;
+  }
+  if (serving_.size() >= config_.max_inflight) {
+    counters_.Count(Drop::kInflightLimitIn);
+    SendMuxConnectError(message, absl::StrCat("too many requests and streams in flight (limit ",
+                                              config_.max_inflight, ")"));
+    return false;
+  }
+  return true;
+}
+
+void Session::OnRequest(const Message& message) {
+  const HandlerEntry* entry =
+      message.handler == 0 ? nullptr : handlers_.Find(message.handler, message.subroute);
+  if (entry == nullptr || entry->is_stream()) {
+    counters_.Count(Drop::kUnknownHandler);
+    return SendMuxConnectError(
+        message, message.handler == 0
+                     ? std::string("Invalid Handler")
+                     : absl::StrCat("Invalid Handler for type: ", int{message.handler},
+                                    message.subroute != nullptr ? " on that subroute" : ""));
+  }
+  if (!AdmitInbound(message)) return;
+  const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
+                                                : std::chrono::milliseconds(message.deadline_ms);
+  const InboundRequest request{message.mux_id, message.seq, now_ + timeout, message.payload};
+  RunningRequest* running = nullptr;
+  switch (host_.OnRequest(*entry, request, &running)) {
+    case SessionHost::Admit::kAnswered:
+      return;
+    case SessionHost::Admit::kRefused:
+      counters_.Count(Drop::kHandlerRefused);
+      return SendMuxConnectError(message, "no room to run the handler: too many are waiting");
+    case SessionHost::Admit::kPending:
+      break;
+  }
+  ServerMux* mux = AddServer(message.mux_id);
+  mux->seq = message.seq;
+  mux->running = running;
+  mux->deadline_timer.kind = kRequestDeadline;
+  mux->deadline_timer.owner = mux;
+  wheel_.Set(&mux->deadline_timer, request.deadline);
+  CountServed();
+}
+
+void Session::Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
+                     TimePoint now) {
+  now_ = now;
+  if (payload.size() + kMaxMessageOverhead > config_.max_message_bytes) {
+    counters_.Count(Drop::kMessageTooBig);
+    const std::string text = absl::StrCat("a reply of ", payload.size(),
+                                          " bytes exceeds max_message_bytes (",
+                                          config_.max_message_bytes, ")");
+    return Reply(request, running, AsBytes(text), true);
+  }
+  Reply(request, running, payload, false);
+}
+
+void Session::AnswerError(const InboundRequest& request, RunningRequest* running,
+                          std::string_view text, TimePoint now) {
+  now_ = now;
+  // An error must fit as well; what is cut off is only text.
+  text = text.substr(0, config_.max_message_bytes - kMaxMessageOverhead);
+  Reply(request, running, AsBytes(text), true);
+}
+
+void Session::Reply(const InboundRequest& request, RunningRequest* running, BytesView payload,
+                    bool is_error) {
+  if (running != nullptr) {
+    ServerMux* mux = FindServer(request.mux_id);
+    // Its own entry stays until it answers, so this is only a safeguard against a host that answers twice.
+    if (mux == nullptr || mux->running != running) return counters_.Count(Drop::kExpiredReply);
+    const bool cancelled = mux->cancelled;
+    RemoveServer(mux);
+    if (cancelled) return counters_.Count(Drop::kExpiredReply);
+  }
+  if (ended_ || request.deadline <= now_) return counters_.Count(Drop::kExpiredReply);
+  Message message{
+      .mux_id = request.mux_id, .seq = request.seq, .op = Op::kResponse, .flags = kFlagEof};
+  if (is_error) message.flags |= kFlagPayloadIsErr;
+  if (payload.empty() && !IsNil(payload)) message.flags |= kFlagPayloadIsZero;
+  message.payload = payload;
+  Push(message);
+}
+
+void Session::OnRequestDeadline(ServerMux* mux) {
+  mux->cancelled = true;
+  host_.OnRequestCancelled(mux->running, absl::DeadlineExceededError("the deadline has passed"));
+}
+
+void Session::OnDisconnectServerMux(const Message& message) {
+  ServerMux* mux = FindServer(message.mux_id);
+  if (mux == nullptr) return;  // it has been answered meanwhile
+  const absl::Status why = absl::CancelledError("cancelled by the caller");
+  if (mux->stream != nullptr) return EndHandlerStream(mux->stream.get(), why);
+  if (mux->cancelled) return;
+  mux->cancelled = true;
+  wheel_.Clear(&mux->deadline_timer);
+  host_.OnRequestCancelled(mux->running, why);
+}
+
+Session::ServerMux* Session::AddServer(uint64_t id) {
+  if (server_free_.empty()) {
+    server_pool_.push_back(std::make_unique<ServerMux>());
+    server_free_.push_back(server_pool_.back().get());
+  }
+  ServerMux* mux = server_free_.back();
+  server_free_.pop_back();
+  mux->id = id;
+  mux->cancelled = false;
+  mux->running = nullptr;
+  serving_.emplace(id, mux);
+  return mux;
+}
+
+Session::ServerMux* Session::FindServer(uint64_t id) {
+  const auto it = serving_.find(id);
+  return it == serving_.end() ? nullptr : it->second;
+}
+
+void Session::RemoveServer(ServerMux* mux) {
+  wheel_.Clear(&mux->deadline_timer);
+  if (mux->stream != nullptr) {
+    wheel_.Clear(&mux->stream->deadline_timer);
+    wheel_.Clear(&mux->stream->ping_timer);
+    stream_free_.push_back(std::move(mux->stream));
+    --serving_streams_;
+  }
+  serving_.erase(mux->id);
+  mux->running = nullptr;
+  server_free_.push_back(mux);
+  CountServed();
+}
+
+}  // namespace grid

@@ -1,0 +1,433 @@
+// Session: streams, at both ends.
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grid/mux/session.h"
+#include "handlers/delivery.h"
+
+namespace grid {
+namespace {
+
+// The server gives up after this many of the caller's ping intervals; the caller after kCallerPatience.
+constexpr int kHandlerPatience = 4;
+constexpr int kCallerPatience = 2;
+
+// Streams with a deadline up to one ping interval need no pings: the deadline ends them soon enough.
+bool NeedsPings(const StreamMux& mux, TimePoint now, std::chrono::milliseconds interval) {
+  return mux.deadline == TimePoint::max() || mux.deadline - now > interval;
+}
+
+}  // namespace
+
+std::unique_ptr<StreamMux> Session::NewStream(StreamMux::Side side, uint64_t id,
+                                              TimePoint deadline) {
+  std::unique_ptr<StreamMux> mux;
+  if (stream_free_.empty()) {
+    mux = std::make_unique<StreamMux>();
+  } else {
+    mux = std::move(stream_free_.back());
+    stream_free_.pop_back();
+    *mux = StreamMux();
+  }
+  mux->id = id;
+  mux->side = side;
+  mux->deadline = deadline;
+  mux->last_heard = now_;
+  mux->deadline_timer.kind = kStreamDeadline;
+  mux->deadline_timer.owner = mux.get();
+  mux->ping_timer.kind = kStreamPing;
+  mux->ping_timer.owner = mux.get();
+  return mux;
+}
+
+void Session::StartStreamTimers(StreamMux* mux) {
+  if (mux->deadline != TimePoint::max()) wheel_.Set(&mux->deadline_timer, mux->deadline);
+  if (!NeedsPings(*mux, now_, config_.stream_ping_interval)) return;
+  const int intervals = mux->side == StreamMux::Side::kCaller ? 1 : kHandlerPatience;
+  wheel_.Set(&mux->ping_timer, now_ + intervals * config_.stream_ping_interval);
+}
+
+// --- Opening ---
+
+absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSink* sink,
+                                               TimePoint now) {
+  now_ = now;
+  absl::Status allowed = CheckOutgoing(args.handler, args.initial.size(), true);
+  if (!allowed.ok()) return allowed;
+  if (args.deadline <= now) {
+    return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
+                        Delivery::kNotSent);
+  }
+  ClientMux* slot = calls_.Add();
+  slot->stream = NewStream(StreamMux::Side::kCaller, slot->id, args.deadline);
+  StreamMux* mux = slot->stream.get();
+  mux->slot = slot;
+  mux->sink = sink;
+  mux->next_send = 1;
+  mux->next_receive = 0;
+  mux->window = std::max(1u, args.out_capacity);
+  mux->in_capacity = args.has_input ? std::max(1u, args.in_capacity) : 0;
+  mux->sent_eof = !args.has_input;
+  StartStreamTimers(mux);
+  counters_.outgoing_streams.Add(1);
+
+  Message message{.mux_id = mux->id,
+                  .handler = args.handler,
+                  .op = Op::kConnectMux,
+                  .flags = 0,
+                  .payload = args.initial};
+  if (args.deadline != TimePoint::max()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(args.deadline - now).count();
+    message.deadline_ms = static_cast<uint32_t>(std::clamp<int64_t>(left, 1, UINT32_MAX));
+  }
+  if (!args.has_input) message.flags |= kFlagEof;
+  if (args.initial.empty() && !IsNil(args.initial)) message.flags |= kFlagPayloadIsZero;
+  if (args.subroute != nullptr) {
+    message.flags |= kFlagSubroute;
+    message.subroute = args.subroute->bytes.data();
+  }
+  Push(message);
+  slot->position = output_.position();
+  return mux;
+}
+
+void Session::OnConnectMux(const Message& message) {
+  if ((message.flags & kFlagStateless) != 0) {
+    counters_.Count(Drop::kStatelessStream);
+    return SendMuxConnectError(message, "stateless streams are not supported");
+  }
+  const HandlerEntry* entry =
+      message.handler == 0 ? nullptr : handlers_.Find(message.handler, message.subroute);
+  if (entry == nullptr || !entry->is_stream()) {
+    counters_.Count(Drop::kUnknownHandler);
+    return SendMuxConnectError(
+        message, message.handler == 0
+                     ? std::string("Invalid Handler")
+                     : absl::StrCat("Invalid Handler for type: ", int{message.handler},
+                                    message.subroute != nullptr ? " on that subroute" : ""));
+  }
+  if (StreamMux* open = FindAlive(message.mux_id, StreamMux::Side::kHandler); open != nullptr) {
+    // A repeat of number 0 in a stream that is past it.
+    counters_.Count(Drop::kDuplicateMux);
+    return Abort(open, absl::DataLossError("out of sequence: the stream was opened twice"));
+  }
+  if (!AdmitInbound(message)) return;
+
+  const TimePoint deadline = message.deadline_ms == 0
+                                 ? TimePoint::max()
+                                 : now_ + std::chrono::milliseconds(message.deadline_ms);
+  ServerMux* server = AddServer(message.mux_id);
+  server->stream = NewStream(StreamMux::Side::kHandler, message.mux_id, deadline);
+  ++serving_streams_;
+  CountServed();
+  StreamMux* mux = server->stream.get();
+  mux->next_send = 0;
+  mux->next_receive = 1;
+  mux->window = entry->in_capacity;
+  mux->send_credit = std::max(1u, entry->out_capacity);
+  mux->received_eof = (message.flags & kFlagEof) != 0;
+  // The acknowledgement leaves before anything that the handler sends: it is number 0.
+  SendStreamOp(mux, Op::kAckMux, 0, {});
+  const InboundStream stream{mux, deadline, message.payload, mux->received_eof};
+  StreamSink* sink = host_.OnStream(*entry, stream);
+  // The handler may have finished already, and its mux be gone.
+  server = FindServer(message.mux_id);
+  if (server == nullptr) return;
+  if (sink == nullptr) {
+    counters_.Count(Drop::kHandlerRefused);
+    RemoveServer(server);
+    SendMuxConnectError(message, "no room to run the handler: too many are waiting");
+    return;
+  }
+  if (!mux->finishing) mux->sink = sink;
+  StartStreamTimers(mux);
+}
+
+void Session::OnAckMux(const Message& message) {
+  StreamMux* mux = FindAlive(message.mux_id, StreamMux::Side::kCaller);
+  if (mux == nullptr) return counters_.Count(Drop::kLateStreamMessage);
+  if (!CheckSequence(message, mux)) return;
+  if (mux->acked) return counters_.Count(Drop::kUnexpectedOp);
+  mux->acked = true;
+  mux->send_credit += mux->in_capacity;
+  if (mux->wants_credit && mux->send_credit > 0) {
+    mux->wants_credit = false;
+    mux->sink->OnSendable();
+  }
+}
+
+// --- Finding and checking ---
+
+StreamMux* Session::FindStream(uint64_t id, StreamMux::Side side) {
+  if (side == StreamMux::Side::kCaller) {
+    ClientMux* mux = calls_.Find(id);
+    return mux == nullptr ? nullptr : mux->stream.get();
+  }
+  ServerMux* mux = FindServer(id);
+  return mux == nullptr ? nullptr : mux->stream.get();
+}
+
+// A stream that is not over on the wire.
+StreamMux* Session::FindAlive(uint64_t id, StreamMux::Side side) {
+  StreamMux* mux = FindStream(id, side);
+  return mux == nullptr || mux->over ? nullptr : mux;
+}
+
+bool Session::CheckSequence(const Message& message, StreamMux* mux) {
+  mux->last_heard = now_;
+  if (message.seq == mux->next_receive) {
+    ++mux->next_receive;
+    return true;
+  }
+  counters_.Count(Drop::kOutOfSequence);
+  Abort(mux, WithDelivery(absl::DataLossError(absl::StrCat(
+                              "out of sequence: got message ", message.seq, " of the stream, expected ",
+                              mux->next_receive)),
+                          Delivery::kMaybeExecuted));
+  return false;
+}
+
+// --- Data ---
+
+void Session::OnStreamData(const Message& message, StreamMux* mux) {
+  if (mux == nullptr) return counters_.Count(Drop::kLateStreamMessage);
+  const bool caller = mux->side == StreamMux::Side::kCaller;
+  const bool eof = (message.flags & kFlagEof) != 0;
+  const bool error = caller && (message.flags & kFlagPayloadIsErr) != 0;
+  const bool has_payload = !IsNil(message.payload);
+  if (!has_payload && !eof && !error) {
+    // Version 1 receivers skip these and do not count their number.
+    return counters_.Count(Drop::kNilStreamMessage);
+  }
+  // Version 1 does not check the number of the server's plain end.
+  if (!(caller && eof && !has_payload && !error) && !CheckSequence(message, mux)) return;
+  mux->last_heard = now_;
+  if (mux->finishing) return counters_.Count(Drop::kLateStreamMessage);
+
+  if (error) {
+    return EndCallerStream(mux, WithDelivery(absl::UnknownError(std::string(AsText(message.payload))),
+                                             Delivery::kExecuted, /*remote=*/true));
+  }
+  if (has_payload) {
+    if (mux->received_eof || mux->unread >= mux->window) {
+      counters_.Count(Drop::kCreditExceeded);
+      return Abort(mux, WithDelivery(absl::ResourceExhaustedError(
+                                         mux->received_eof
+                                             ? "handler blocked: a message after the end of input"
+                                             : "handler blocked: a message without credit"),
+                                     Delivery::kMaybeExecuted));
+    }
+    ++mux->unread;
+    const uint64_t id = mux->id;
+    mux->sink->OnData(message.payload);
+    if (!eof) return;
+    // The sink may have ended the stream.
+    mux = FindAlive(id, caller ? StreamMux::Side::kCaller : StreamMux::Side::kHandler);
+    if (mux == nullptr) return;
+  }
+  if (caller) return EndCallerStream(mux, absl::OkStatus());
+  if (mux->received_eof) return;
+  mux->received_eof = true;
+  mux->sink->OnEof();
+}
+
+void Session::OnUnblock(const Message& message, StreamMux* mux) {
+  if (mux == nullptr) return counters_.Count(Drop::kLateStreamMessage);
+  if (!CheckSequence(message, mux)) return;
+  // Saturating: a peer that grants for ever must not wrap us to zero.
+  if (mux->send_credit < std::numeric_limits<uint32_t>::max()) ++mux->send_credit;
+  if (mux->finishing) return SendEnd(mux);
+  if (!mux->wants_credit) return;
+  mux->wants_credit = false;
+  mux->sink->OnSendable();
+}
+
+Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
+  if (ended_ || mux->over || mux->sent_eof || mux->finishing) return SendResult::kClosed;
+  if (payload.size() + kMaxMessageOverhead > config_.max_message_bytes) {
+    counters_.Count(Drop::kMessageTooBig);
+    return SendResult::kTooBig;
+  }
+  if (mux->send_credit == 0) {
+    mux->wants_credit = true;
+    return SendResult::kNoCredit;
+  }
+  if (!OutputAllows(payload.size())) {
+    counters_.Count(Drop::kOutputLimit);
+    return SendResult::kOutputFull;
+  }
+  --mux->send_credit;
+  const bool caller = mux->side == StreamMux::Side::kCaller;
+  SendStreamOp(mux, caller ? Op::kMuxClientMsg : Op::kMuxServerMsg,
+               payload.empty() ? kFlagPayloadIsZero : 0, payload);
+  return SendResult::kSent;
+}
+
+void Session::Consumed(StreamMux* mux) {
+  if (mux->unread > 0) --mux->unread;
+  if (ended_ || mux->over || mux->received_eof || mux->finishing) return;
+  SendStreamOp(mux,
+               mux->side == StreamMux::Side::kCaller ? Op::kUnblockSrvMux : Op::kUnblockClMux, 0,
+               {});
+}
+
+void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
+  Push({.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload});
+}
+
+void Session::SendDisconnect(uint64_t mux_id, Op op, std::string_view error) {
+  Message message{.mux_id = mux_id, .op = op};
+  if (!error.empty()) {
+    message.flags = kFlagPayloadIsErr;
+    message.payload = AsBytes(error);
+  }
+  Push(message);
+}
+
+// --- Closing ---
+
+void Session::CloseSend(StreamMux* mux) {
+  if (ended_ || mux->over || mux->sent_eof) return;
+  mux->sent_eof = true;
+  // No credit is needed for the end of the client's direction, and no payload goes with it.
+  SendStreamOp(mux, Op::kMuxClientMsg, kFlagEof, {});
+}
+
+void Session::CancelStream(StreamMux* mux) {
+  if (!ended_) SendStreamOp(mux, Op::kDisconnectServerMux, 0, {});
+  mux->sink = nullptr;
+  EndCallerStream(mux, absl::OkStatus());
+}
+
+void Session::EndCallerStream(StreamMux* mux, const absl::Status& status) {
+  ClientMux* slot = mux->slot;
+  StreamSink* sink = mux->sink;
+  wheel_.Clear(&mux->deadline_timer);
+  wheel_.Clear(&mux->ping_timer);
+  stream_free_.push_back(std::move(slot->stream));
+  calls_.Remove(slot);
+  counters_.outgoing_streams.Sub(1);
+  if (sink != nullptr) sink->OnEnd(status);
+}
+
+void Session::EndHandlerStream(StreamMux* mux, const absl::Status& status) {
+  if (mux->over) return;
+  mux->over = true;
+  wheel_.Clear(&mux->deadline_timer);
+  wheel_.Clear(&mux->ping_timer);
+  if (mux->finishing) return RemoveServer(FindServer(mux->id));
+  mux->sink->OnEnd(status);
+}
+
+void Session::Finish(StreamMux* mux, const absl::Status& status) {
+  mux->sink = nullptr;
+  mux->finishing = true;
+  mux->finish_status = status;
+  if (ended_ || mux->over) return RemoveServer(FindServer(mux->id));
+  if (mux->send_credit > 0) SendEnd(mux);
+}
+
+void Session::SendEnd(StreamMux* mux) {
+  const uint64_t id = mux->id;
+  uint8_t flags = kFlagEof;
+  std::string_view text;
+  if (!mux->finish_status.ok()) {
+    flags |= kFlagPayloadIsErr;
+    text = {mux->finish_status.message().data(), mux->finish_status.message().size()};
+    text = text.substr(0, config_.max_message_bytes - kMaxMessageOverhead);
+  }
+  SendStreamOp(mux, Op::kMuxServerMsg, flags, AsBytes(text));
+  SendDisconnect(id, Op::kDisconnectClientMux, {});
+  mux->over = true;
+  wheel_.Clear(&mux->deadline_timer);
+  wheel_.Clear(&mux->ping_timer);
+  RemoveServer(FindServer(id));
+}
+
+void Session::Abort(StreamMux* mux, const absl::Status& status) {
+  if (mux->side == StreamMux::Side::kCaller) {
+    SendStreamOp(mux, Op::kDisconnectServerMux, 0, {});
+    return EndCallerStream(mux, status);
+  }
+  const std::string text(status.message());
+  // With a credit the error takes the usual way; without one it travels in the disconnect.
+  if (mux->send_credit > 0) {
+    SendStreamOp(mux, Op::kMuxServerMsg, kFlagEof | kFlagPayloadIsErr, AsBytes(text));
+    SendDisconnect(mux->id, Op::kDisconnectClientMux, {});
+  } else {
+    SendDisconnect(mux->id, Op::kDisconnectClientMux, text);
+  }
+  EndHandlerStream(mux, status);
+}
+
+// --- Time ---
+
+void Session::OnStreamDeadline(StreamMux* mux) {
+  Abort(mux, WithDelivery(absl::DeadlineExceededError("the stream's deadline has passed"),
+                          Delivery::kMaybeExecuted));
+}
+
+void Session::OnStreamPingTimer(StreamMux* mux) {
+  const auto interval = config_.stream_ping_interval;
+  const bool caller = mux->side == StreamMux::Side::kCaller;
+  const auto patience = (caller ? kCallerPatience : kHandlerPatience) * interval;
+  if (now_ - mux->last_heard >= patience) {
+    counters_.Count(Drop::kStreamPingTimeout);
+    return Abort(mux, WithDelivery(absl::UnavailableError(
+                                       caller ? "the peer no longer answers pings of this stream"
+                                              : "the caller no longer pings this stream"),
+                                   Delivery::kMaybeExecuted));
+  }
+  if (caller) {
+    SendStreamOp(mux, Op::kPing, 0, {});
+    wheel_.Set(&mux->ping_timer, now_ + interval);
+  } else {
+    wheel_.Set(&mux->ping_timer, mux->last_heard + patience);
+  }
+}
+
+void Session::OnMuxPing(const Message& message) {
+  StreamMux* mux = FindAlive(message.mux_id, StreamMux::Side::kHandler);
+  PongMessage pong;
+  PingMessage ping;
+  if (!message.payload.empty()) {
+    if (Decode(message.payload, &ping).ok()) {
+      pong.time = ping.time;
+    } else {
+      counters_.Count(Drop::kBadControlPayload);
+    }
+  }
+  if (mux == nullptr) {
+    pong.not_found = true;
+  } else if (!CheckSequence(message, mux)) {
+    return;
+  }
+  SendPong(message, pong);
+}
+
+void Session::OnMuxPong(const Message& message) {
+  StreamMux* mux = FindAlive(message.mux_id, StreamMux::Side::kCaller);
+  if (mux == nullptr) return counters_.Count(Drop::kLateStreamMessage);
+  PongMessage pong;
+  if (!Decode(message.payload, &pong).ok()) return counters_.Count(Drop::kBadControlPayload);
+  mux->last_heard = now_;
+  if (pong.not_found) {
+    return EndCallerStream(
+        mux, WithDelivery(absl::AbortedError("the peer does not know this stream any more"),
+                          Delivery::kMaybeExecuted, /*remote=*/true));
+  }
+  if (pong.error.has_value()) {
+    EndCallerStream(mux, WithDelivery(absl::UnknownError(*pong.error), Delivery::kMaybeExecuted,
+                                      /*remote=*/true));
+  }
+}
+
+void Session::CountServed() {
+  counters_.incoming_streams.Set(serving_streams_);
+  counters_.incoming_requests.Set(serving_.size() - serving_streams_);
+}
+
+}  // namespace grid

@@ -1,0 +1,55 @@
+// StreamMux: the state of one stream at one end; plain data that Session works on.
+//
+// Numbers and credits, per direction (PROTOCOL.md, "Streams"):
+//
+//            caller                                       handler
+//   ConnectMux 0          ----------------------------->  next expected: 1
+//   next expected: 1      <-----------------------------  AckMux 0          (+ in_capacity credits)
+//   MuxClientMsg 1 (-1 credit)  ----------------------->
+//                         <-----------------------------  UnblockClMux 1    (+1 credit: one was read)
+//                         <-----------------------------  MuxServerMsg 2    (-1 of out_capacity)
+//   UnblockSrvMux 2 (+1: one was read)  --------------->
+#ifndef GRID_GRID_MUX_STREAM_MUX_H_
+#define GRID_GRID_MUX_STREAM_MUX_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "grid/base/clock.h"
+#include "grid/mux/session_host.h"
+#include "grid/mux/timer_wheel.h"
+
+namespace grid {
+
+struct StreamMux {
+  enum class Side : uint8_t { kCaller, kHandler };
+
+  uint64_t id = 0;
+  StreamSink* sink = nullptr;
+  ClientMux* slot = nullptr;  // caller's end: its place in the MuxTable
+
+  TimerNode deadline_timer;
+  TimerNode ping_timer;
+  TimePoint deadline = TimePoint::max();
+  TimePoint last_heard;
+
+  uint32_t next_send = 0;   // number of the next message that we send
+  uint32_t next_receive = 0;  // number that the peer's next message must have
+  uint32_t send_credit = 0;   // messages that we may send
+  uint32_t in_capacity = 0;   // caller's end: credits that AckMux brings
+  uint32_t window = 0;        // messages that the peer may have on their way to us, unread
+  uint32_t unread = 0;        // messages received, and not yet consumed
+
+  Side side = Side::kCaller;
+  bool acked = false;           // caller's end: AckMux has come
+  bool sent_eof = false;        // caller's end: nothing more to send
+  bool received_eof = false;    // handler's end: the caller sends nothing more
+  bool wants_credit = false;    // Send returned kNoCredit: OnSendable is due
+  bool over = false;            // handler's end: dead on the wire, waiting for Finish
+  bool finishing = false;       // handler's end: Finish was called, the end waits for a credit
+  absl::Status finish_status;   // handler's end: with which status
+};
+
+}  // namespace grid
+
+#endif  // GRID_GRID_MUX_STREAM_MUX_H_

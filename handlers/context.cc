@@ -1,0 +1,53 @@
+#include "handlers/context.h"
+
+#include <utility>
+
+namespace grid {
+
+absl::Status RequestContext::cancellation() const {
+  std::lock_guard lock(mutex_);
+  return why_;
+}
+
+void RequestContext::OnCancel(absl::AnyInvocable<void()> callback) {
+  {
+    std::lock_guard lock(mutex_);
+    if (finished_) return;
+    if (!cancelled_.load(std::memory_order_relaxed)) {
+      callbacks_.push_back(std::move(callback));
+      return;
+    }
+  }
+  callback();
+}
+
+void RequestContext::Cancel(absl::Status why) {
+  std::unique_lock lock(mutex_);
+  if (finished_ || cancelled_.load(std::memory_order_relaxed)) return;
+  why_ = std::move(why);
+  cancelled_.store(true, std::memory_order_release);
+  runner_ = std::this_thread::get_id();
+  // A callback may finish the handler, on this thread or another: those behind it must not run
+  // then.
+  while (!finished_ && !callbacks_.empty()) {
+    absl::AnyInvocable<void()> callback = std::move(callbacks_.front());
+    callbacks_.erase(callbacks_.begin());
+    lock.unlock();
+    callback();
+    callback = nullptr;  // what it owns is gone too before Finish returns
+    lock.lock();
+  }
+  runner_ = std::thread::id();
+  callback_done_.notify_all();
+}
+
+void RequestContext::Finish() {
+  std::vector<absl::AnyInvocable<void()>> dropped;  // destroyed without the lock
+  std::unique_lock lock(mutex_);
+  finished_ = true;
+  dropped.swap(callbacks_);
+  const std::thread::id self = std::this_thread::get_id();
+  callback_done_.wait(lock, [&] { return runner_ == std::thread::id() || runner_ == self; });
+}
+
+}  // namespace grid

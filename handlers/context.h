@@ -1,0 +1,88 @@
+// RequestContext: what a handler knows about the call it serves: who calls, on which subroute,
+// until when, and whether anybody still waits.
+//
+// The library makes it; a handler gets a reference that is valid until the handler has finished
+// (for a coroutine: until it has returned). cancelled() and OnCancel may be used from any thread.
+#ifndef GRID_HANDLERS_CONTEXT_H_
+#define GRID_HANDLERS_CONTEXT_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "handlers/handler_id.h"
+#include "serialization/control_payloads.h"
+
+namespace grid {
+
+// The process at the other end of the connection.
+struct Caller {
+  std::string host = {};         // its name in the mesh, as stated in the handshake
+  InstanceId instance{};         // new with every start of that process
+  std::string address = {};      // remote address of the socket, "127.0.0.1:4711"
+  std::string tls_subject = {};  // subject of its TLS certificate; empty without one
+};
+
+class RequestContext {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  static constexpr TimePoint kNoDeadline = TimePoint::max();
+
+  // `caller` and `subroute` must outlive the context.
+  RequestContext(const Caller& caller, HandlerId handler, std::string_view subroute,
+                 TimePoint deadline)
+      : caller_(caller), handler_(handler), subroute_(subroute), deadline_(deadline) {}
+  RequestContext(const RequestContext&) = delete;
+  RequestContext& operator=(const RequestContext&) = delete;
+  ~RequestContext() { Finish(); }
+
+  const Caller& caller() const { return caller_; }
+  HandlerId handler() const { return handler_; }
+  // The subroute that the handler was registered on; empty for none.
+  std::string_view subroute() const { return subroute_; }
+  // On the manager's clock. kNoDeadline for a stream without one.
+  TimePoint deadline() const { return deadline_; }
+
+  // True once nobody waits for the answer any more: the caller cancelled, the deadline passed, or
+  // the connection is gone. Work done after that is wasted.
+  bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
+  // Why; OK while cancelled() is false.
+  absl::Status cancellation() const;
+  // Runs `callback` once when the call is cancelled, on the thread that cancels (an I/O thread: do
+  // not block); at once when it already is. Never runs after the handler has finished.
+  void OnCancel(absl::AnyInvocable<void()> callback);
+
+  // For the runtime: marks the call as cancelled (`why` must not be OK) and runs the callbacks. The
+  // first reason stays. The context must outlive the call, whatever the callbacks do.
+  void Cancel(absl::Status why);
+  // For the runtime: the handler has finished. Drops the callbacks that have not run, and waits for
+  // one that runs on another thread, so what a callback refers to may be destroyed afterwards.
+  // Idempotent.
+  void Finish();
+
+ private:
+  const Caller& caller_;
+  HandlerId handler_;
+  std::string_view subroute_;
+  TimePoint deadline_;
+  std::atomic<bool> cancelled_{false};
+
+  mutable std::mutex mutex_;
+  std::condition_variable callback_done_;
+  // Guarded by mutex_.
+  absl::Status why_;
+  std::vector<absl::AnyInvocable<void()>> callbacks_;
+  std::thread::id runner_;  // of the thread inside a callback; none otherwise
+  bool finished_ = false;
+};
+
+}  // namespace grid
+
+#endif  // GRID_HANDLERS_CONTEXT_H_

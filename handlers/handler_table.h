@@ -1,0 +1,64 @@
+// HandlerTable: which handler answers to which id and subroute.
+//
+// A Manager owns one; every connection looks handlers up in it. Lookups without a subroute take no
+// lock, others a reader's. Entries are never removed, so pointers to them stay valid as long as the
+// table.
+#ifndef GRID_HANDLERS_HANDLER_TABLE_H_
+#define GRID_HANDLERS_HANDLER_TABLE_H_
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "handlers/registrar.h"
+#include "serialization/subroute_id.h"
+
+namespace grid {
+
+struct HandlerEntry {
+  HandlerId id{0};
+  std::string subroute;
+  RunOn run_on = RunOn::kWorkerPool;  // kIoThread for coroutines and stream starters
+  uint32_t in_capacity = 0;           // streams only
+  uint32_t out_capacity = 0;          // streams only
+  std::variant<SingleFunction, SingleCoroutine, StreamFunction, StreamCoroutine, StreamStarter>
+      function;
+
+  bool is_stream() const { return function.index() >= 2; }
+};
+
+class HandlerTable final : public Registrar {
+ public:
+  HandlerTable() = default;
+  HandlerTable(const HandlerTable&) = delete;
+  HandlerTable& operator=(const HandlerTable&) = delete;
+
+  absl::Status RegisterSingle(SingleSpec spec, SingleFunction function) override;
+  absl::Status RegisterSingle(SingleSpec spec, SingleCoroutine function) override;
+  absl::Status RegisterStream(StreamSpec spec, StreamFunction function) override;
+  absl::Status RegisterStream(StreamSpec spec, StreamCoroutine function) override;
+  absl::Status RegisterStream(StreamSpec spec, StreamStarter function) override;
+
+  // The handler of a message; nullptr when there is none. `subroute`: the 32 bytes of the message's
+  // trailer, or nullptr. With a subroute the 32 bytes alone decide. Any thread.
+  const HandlerEntry* Find(uint8_t handler, const uint8_t* subroute) const;
+
+ private:
+  absl::Status Add(HandlerEntry entry);
+
+  std::array<std::atomic<const HandlerEntry*>, 256> plain_{};
+
+  mutable std::shared_mutex mutex_;
+  // Guarded by mutex_; so are writes to plain_.
+  absl::flat_hash_map<SubrouteId, const HandlerEntry*> by_subroute_;
+  std::vector<std::unique_ptr<const HandlerEntry>> entries_;
+};
+
+}  // namespace grid
+
+#endif  // GRID_HANDLERS_HANDLER_TABLE_H_

@@ -1,0 +1,124 @@
+// Stream: one end of a bidirectional sequence of messages with flow control.
+//
+// The caller gets one from Streamer::OpenStream, a stream handler gets one as its argument. Handles
+// may be used from any thread, but one Read and one Write at a time each. A Stream may outlive its
+// connection and its manager: operations then complete with a status. Dropping the caller's handle
+// cancels the stream.
+//
+//   absl::StatusOr<Stream> stream = peer.OpenStream(HandlerId{4}, AsBytes("init"), {.has_input =
+//   true}); co_await stream->Write(AsBytes("m0")); stream->CloseSend(); for (;;) {
+//     absl::StatusOr<std::optional<Buffer>> m = co_await stream->Read();
+//     if (!m.ok()) return m.status();    // the stream failed
+//     if (!*m) break;                    // the peer ended it
+//   }
+//
+// Reading is what gives the peer credit to send more; at most `capacity` messages wait unread.
+#ifndef GRID_HANDLERS_STREAM_H_
+#define GRID_HANDLERS_STREAM_H_
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "handlers/context.h"
+#include "serialization/buffer.h"
+
+namespace grid {
+
+namespace asio = boost::asio;
+
+using ReadResult = absl::StatusOr<std::optional<Buffer>>;
+using ReadHandler = asio::any_completion_handler<void(ReadResult)>;
+using WriteHandler = asio::any_completion_handler<void(absl::Status)>;
+
+// What a Stream stands on; implemented by the connection (and by tests). All functions may be
+// called from any thread and never block, except the two that say so.
+class StreamBackend {
+ public:
+  virtual ~StreamBackend() = default;
+  virtual void StartRead(ReadHandler handler) = 0;
+  virtual void StartWrite(BytesView payload, WriteHandler handler) = 0;
+  virtual ReadResult ReadBlocking() = 0;
+  virtual absl::Status WriteBlocking(BytesView payload) = 0;
+  virtual void CloseSend() = 0;
+  virtual void Cancel() = 0;
+  virtual void Finish(absl::Status status) = 0;
+  // The handle is gone: cancel (caller) or finish with an error (handler), unless ended already.
+  virtual void Abandon() = 0;
+  virtual BytesView initial() const = 0;
+};
+
+class Stream {
+ public:
+  // A handle to nothing, as after a move: every operation fails with kFailedPrecondition, Read and
+  // Write on their handler's associated executor, or before they return where it has none or is
+  // already there.
+  Stream() = default;
+  explicit Stream(std::shared_ptr<StreamBackend> backend) : backend_(std::move(backend)) {}
+  Stream(Stream&&) noexcept = default;
+  Stream& operator=(Stream&& other) noexcept;
+  ~Stream();
+
+  // Completes with the next message; with nullopt when the other side sends no more and ended
+  // without error; with the stream's status when it failed. What arrived before an error is read
+  // first. Per-operation cancellation (terminal, partial) completes it with kCancelled and loses no
+  // message.
+  template <typename Token = asio::use_awaitable_t<>>
+  auto Read(Token&& token = Token()) {
+    return asio::async_initiate<Token, void(ReadResult)>(
+        [](auto handler, std::shared_ptr<StreamBackend> backend) {
+          StartRead(std::move(backend), ReadHandler(std::move(handler)));
+        },
+        token, backend_);
+  }
+
+  // Completes when `payload` was taken for sending, which waits for credit. The bytes are copied
+  // before Write returns (with an awaitable: when it is awaited). Nil is sent as empty, because
+  // version 1 can't carry nil inside a stream. Fails with kFailedPrecondition after CloseSend or on
+  // a stream without input, kInvalidArgument above the message size limit, and the stream's status
+  // once it has ended.
+  template <typename Token = asio::use_awaitable_t<>>
+  auto Write(BytesView payload, Token&& token = Token()) {
+    return asio::async_initiate<Token, void(absl::Status)>(
+        [](auto handler, std::shared_ptr<StreamBackend> backend, BytesView bytes) {
+          StartWrite(std::move(backend), bytes, WriteHandler(std::move(handler)));
+        },
+        token, backend_, payload);
+  }
+
+  // The same for threads that may block: worker-pool handlers and programs' own threads. On an I/O
+  // thread they fail with kFailedPrecondition instead of dead-locking.
+  ReadResult ReadBlocking();
+  absl::Status WriteBlocking(BytesView payload);
+
+  // Caller's end: nothing more will be written; the peer's Read ends after what was sent.
+  // Idempotent.
+  void CloseSend();
+  // Caller's end: gives the stream up. The peer's handler is told; pending operations complete with
+  // kCancelled. Idempotent.
+  void Cancel();
+  // Handler's end, for handlers on the I/O thread (the others return the status instead): ends the
+  // stream after what was written; an error reaches the caller as text.
+  void Finish(absl::Status status);
+
+  // Handler's end: the payload that opened the stream; may be nil. Valid as long as this handle.
+  BytesView initial() const;
+
+  explicit operator bool() const { return backend_ != nullptr; }
+
+ private:
+  static void StartRead(std::shared_ptr<StreamBackend> backend, ReadHandler handler);
+  static void StartWrite(std::shared_ptr<StreamBackend> backend, BytesView payload,
+                         WriteHandler handler);
+
+  std::shared_ptr<StreamBackend> backend_;
+};
+
+}  // namespace grid
+
+#endif  // GRID_HANDLERS_STREAM_H_

@@ -1,0 +1,93 @@
+#include "handlers/context.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <vector>
+
+namespace grid {
+namespace {
+
+const Caller kCaller{.host = "http://a:1", .address = "127.0.0.1:5"};
+
+struct ContextTest : testing::Test {
+  RequestContext context{kCaller, HandlerId{9}, "a/b", RequestContext::kNoDeadline};
+};
+
+TEST_F(ContextTest, StatesTheCall) {
+  EXPECT_EQ(context.caller().host, "http://a:1");
+  EXPECT_EQ(context.handler(), HandlerId{9});
+  EXPECT_EQ(context.subroute(), "a/b");
+  EXPECT_EQ(context.deadline(), RequestContext::kNoDeadline);
+  EXPECT_FALSE(context.cancelled());
+  EXPECT_TRUE(context.cancellation().ok());
+}
+
+TEST_F(ContextTest, CancelRunsCallbacksOnceInOrderAndKeepsTheFirstReason) {
+  std::vector<int> ran;
+  context.OnCancel([&] { ran.push_back(1); });
+  context.OnCancel([&] { ran.push_back(2); });
+  context.Cancel(absl::DeadlineExceededError("late"));
+  context.Cancel(absl::CancelledError("second"));
+  EXPECT_EQ(ran, (std::vector<int>{1, 2}));
+  EXPECT_TRUE(context.cancelled());
+  EXPECT_EQ(context.cancellation(), absl::DeadlineExceededError("late"));
+}
+
+TEST_F(ContextTest, OnCancelAfterCancelRunsAtOnce) {
+  context.Cancel(absl::CancelledError(""));
+  bool ran = false;
+  context.OnCancel([&] { ran = true; });
+  EXPECT_TRUE(ran);
+}
+
+TEST_F(ContextTest, CallbackMaySeeTheReasonAndAddAnother) {
+  absl::Status seen;
+  bool inner = false;
+  context.OnCancel([&] {
+    seen = context.cancellation();
+    context.OnCancel([&] { inner = true; });
+  });
+  context.Cancel(absl::CancelledError("why"));
+  EXPECT_EQ(seen, absl::CancelledError("why"));
+  EXPECT_TRUE(inner);
+}
+
+TEST_F(ContextTest, NothingRunsAfterFinish) {
+  bool ran = false;
+  context.OnCancel([&] { ran = true; });
+  context.Finish();
+  context.Cancel(absl::CancelledError(""));
+  context.OnCancel([&] { ran = true; });
+  EXPECT_FALSE(ran);
+  EXPECT_FALSE(context.cancelled());
+}
+
+TEST_F(ContextTest, CallbackThatFinishesTheHandlerStopsThoseBehindIt) {
+  bool second = false;
+  context.OnCancel([&] { context.Finish(); });
+  context.OnCancel([&] { second = true; });
+  context.Cancel(absl::CancelledError(""));
+  EXPECT_FALSE(second);
+}
+
+TEST_F(ContextTest, FinishReleasesWhatCallbacksOwn) {
+  auto owned = std::make_shared<int>(1);
+  context.OnCancel([owned] {});
+  EXPECT_EQ(owned.use_count(), 2);
+  context.Finish();
+  EXPECT_EQ(owned.use_count(), 1);
+}
+
+TEST_F(ContextTest, CallbackIsDestroyedRightAfterItRan) {
+  auto owned = std::make_shared<int>(1);
+  long during = 0, behind = 0;
+  context.OnCancel([owned, &during] { during = owned.use_count(); });
+  context.OnCancel([&owned, &behind] { behind = owned.use_count(); });
+  context.Cancel(absl::CancelledError(""));
+  EXPECT_EQ(during, 2);
+  EXPECT_EQ(behind, 1);
+}
+
+}  // namespace
+}  // namespace grid

@@ -1,0 +1,53 @@
+# Language, warnings, sanitizers and speed-ups, the same for every target, so that no two objects of
+# one program disagree (Asio compiled with other flags than its callers breaks the one-definition
+# rule quietly).
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# No C++20 modules here: spares a scan of every file.
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+
+# Line tables only: stack traces stay readable, objects stay small.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
+# Optimised enough to run the whole suite, assertions on.
+set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1")
+
+add_compile_options(-Wall -Wextra)
+if(GRID_WERROR)
+  add_compile_options(-Werror)
+endif()
+add_compile_options(-fdiagnostics-color=auto)
+
+if(GRID_SANITIZE)
+  add_compile_options(-fsanitize=${GRID_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${GRID_SANITIZE} -fno-sanitize-recover=all)
+  if(GRID_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ warns of every atomic_thread_fence, of which Asio has a few; what they order is ordered by
+    # its mutexes as well, which ThreadSanitizer does see.
+    add_compile_options(-Wno-tsan)
+  endif()
+  # Sanitizers of this age place their shadow memory where newer kernels may map the program: run
+  # the tests without address randomisation, where that is permitted.
+  execute_process(COMMAND setarch -R true RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+  if(status EQUAL 0)
+    set(CMAKE_CROSSCOMPILING_EMULATOR setarch -R)
+  endif()
+endif()
+if(GRID_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "GRID_FUZZ needs clang++: use the preset `fuzz`")
+  endif()
+  # Coverage in every object; only the fuzzers themselves link libFuzzer's main.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+if(GRID_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  find_program(GRID_CCACHE_PROGRAM ccache)
+  mark_as_advanced(GRID_CCACHE_PROGRAM)
+  if(GRID_CCACHE_PROGRAM)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${GRID_CCACHE_PROGRAM}")
+  endif()
+endif()

@@ -1,0 +1,68 @@
+# Helpers for the targets. Sources are found by pattern, so that a new file needs no edit here:
+# CONFIGURE_DEPENDS looks again at the start of each build.
+
+# grid_glob(<out> <pattern>...): files below the current source directory.
+function(grid_glob out)
+  list(TRANSFORM ARGN PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${ARGN})
+  set(${out} "${files}" PARENT_SCOPE)
+endfunction()
+
+# grid_library(<name> SOURCES <file>... LINK <library>...): a static library whose headers are
+# included from the project's top.
+function(grid_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  if(NOT arg_SOURCES)
+    file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cc" "")
+    set(arg_SOURCES "${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cc")
+  endif()
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PUBLIC ${arg_LINK})
+endfunction()
+
+# grid_program(<name> SOURCES <file>... LINK <library>...): a program in bin/.
+function(grid_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINK})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${GRID_BIN_DIR}")
+endfunction()
+
+# grid_gtest(<name> SHARDS <n> TIMEOUT <seconds> SOURCES <file>... [LABELS <label>...]): one test
+# binary, which ctest runs as <n> parts side by side.
+function(grid_gtest name)
+  cmake_parse_arguments(arg "" "SHARDS;TIMEOUT" "SOURCES;LABELS" ${ARGN})
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE grid_testing GTest::gmock_main)
+  target_compile_definitions(
+    ${name}
+    PRIVATE
+      GRID_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+      GRID_BIN_DIR="${GRID_BIN_DIR}"
+      GRID_TEST_VECTORS="${PROJECT_SOURCE_DIR}/tests/vectors"
+  )
+  math(EXPR last "${arg_SHARDS} - 1")
+  foreach(shard RANGE ${last})
+    if(arg_SHARDS EQUAL 1)
+      set(test ${name})
+    else()
+      math(EXPR number "${shard} + 1")
+      set(test ${name}_${number}_of_${arg_SHARDS})
+    endif()
+    add_test(NAME ${test} COMMAND ${name} --gtest_brief=1)
+    set_tests_properties(
+      ${test}
+      PROPERTIES
+        ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${shard}"
+        TIMEOUT ${arg_TIMEOUT}
+        LABELS "${arg_LABELS}"
+    )
+  endforeach()
+endfunction()
