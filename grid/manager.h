@@ -12,7 +12,7 @@
 //
 // Thread safety: every function may be called from any thread, also from handlers and completions, with
 // one exception: Stop and the destructor wait for the I/O and worker threads, and so must not be called on
-// one of them.
+// one of them. A program that runs everything on one thread of its own uses StopAsync first.
 #ifndef GRID_GRID_MANAGER_H_
 #define GRID_GRID_MANAGER_H_
 
@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grid/connection.h"
@@ -58,6 +59,9 @@ class Manager final : public Registrar {
   // connections close, handlers that run are waited for. Idempotent. Registered handlers, Connections and
   // Streams may be used afterwards; they answer with a status.
   void Stop();
+  // The same without waiting: `stopped` is called once all is over, on the thread that ended last (at once if
+  // nothing was running). With the host's own io_contexts, keep them running until then.
+  void StopAsync(absl::AnyInvocable<void()> stopped);
 
   // Makes `host` a member: connections from it are accepted, and it is dialled if the rule says so.
   // kInvalidArgument for what is no http(s) URL or is our own name; kAlreadyExists. Before or after Start.

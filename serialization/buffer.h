@@ -80,6 +80,12 @@ class Buffer {
     return buffer;
   }
 
+// g++ 12 takes the Buffer inside an absl::StatusOr or std::optional for uninitialised when the
+// check that it is there happens elsewhere.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
   bool is_nil() const { return block_ == nullptr && !empty_; }
   size_t size() const { return size_; }
   size_t capacity() const { return block_ == nullptr ? 0 : block_->capacity; }
@@ -93,6 +99,9 @@ class Buffer {
   operator BytesView() const { return view(); }  // NOLINT(google-explicit-constructor)
   std::string_view text() const { return AsText(view()); }
   MutableBytes mutable_view() { return {data(), size_}; }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
   // Sets the size; growing past the capacity moves the bytes to a larger block of the same pool (or
   // the heap, for a Buffer that has no block yet). Bytes beyond the old size are uninitialised. A

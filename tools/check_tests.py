@@ -16,7 +16,9 @@ REFUSED = [
     ("sleeps", r"\b(sleep_for|sleep_until|usleep|nanosleep|clock_nanosleep)\b|\b(?<![.>])sleep\s*\("),
     ("reads a real clock", r"\b(system_clock|steady_clock|high_resolution_clock|utc_clock)::now\b"),
     ("reads a real clock", r"\b(clock_gettime|gettimeofday|GetCurrentTimeNanos|absl::Now)\b"),
-    ("waits on a real timer", r"\b(steady_timer|system_timer|high_resolution_timer|deadline_timer)\b"),
+    # A timer that never expires is how a coroutine waits to be woken, and no time.
+    ("waits on a real timer", r"\bexpires_(after|at|from_now)\s*\((?!.*\bmax\(\))"),
+    ("waits on a real timer", r"\b(steady|system|deadline)_timer\s+\w+[({][^;]*,(?!.*\bmax\(\))"),
     ("starts a thread", r"\bstd::(thread|jthread|async)\b|\bpthread_create\b|\bthread_pool\b"),
     ("starts a process", r"\b(fork|vfork|posix_spawnp?|popen)\s*\(|\bstd::system\b"),
     ("opens a socket", r"\bip::(tcp|udp)\b|\blocal::(stream|datagram)_protocol\b|\bsocketpair\b"),

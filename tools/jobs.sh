@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # To be sourced. grid_jobs PRESET: how many compilers to run side by side, by the processors and the
 # memory there is: a file that uses Beast takes about 1 GB, twice that with sanitizers.
 grid_jobs() {

@@ -1,6 +1,6 @@
 #include "grid/testing/event_queue.h"
 
-#include <boost/asio/post.hpp>
+#include <boost/asio/dispatch.hpp>
 
 namespace grid::testing::internal {
 
@@ -37,7 +37,7 @@ void EventQueue::RunFirst() {
   Entry entry = std::move(first->second);
   events_.erase(first);
   SetAlarm();
-  boost::asio::post(*entry.io, std::move(entry.event));
+  boost::asio::dispatch(*entry.io, std::move(entry.event));
 }
 
 void EventQueue::SetAlarm() {

@@ -1,13 +1,14 @@
-// Channel: one TCP connection, plain or under TLS, as the layer below the WebSocket. One class for both,
-// so that websocket::stream is compiled once.
+// Channel: one TCP connection, plain or under TLS, as the layer below the WebSocket. One class for
+// both, so that websocket::stream is compiled once.
 //
 // Owned by the websocket::stream around it; belongs to one I/O thread.
 //
 //   WebSocket ws(std::move(socket), nullptr);         // plain
-//   WebSocket ws(std::move(socket), &tls_context);    // TLS; then co_await Handshake on ws.next_layer()
+//   WebSocket ws(std::move(socket), &tls_context);    // TLS; then co_await Handshake on
+//   ws.next_layer()
 //
-// It is an AsyncReadStream and AsyncWriteStream. Its closing is always abrupt: the closing handshake is
-// the WebSocket's, and whoever wants to wait for a peer does so on a timer of ours.
+// It is an AsyncReadStream and AsyncWriteStream. Its closing is always abrupt: the closing
+// handshake is the WebSocket's, and whoever wants to wait for a peer does so on a timer of ours.
 #ifndef GRID_GRID_TRANSPORT_CHANNEL_H_
 #define GRID_GRID_TRANSPORT_CHANNEL_H_
 
@@ -66,12 +67,13 @@ class Channel {
   }
 
   void set_observer(ChannelObserver* observer) { observer_ = observer; }
-  // How many writes have been started. Beast and Asio start the next piece of a message (at most 64 KiB, under
-  // TLS 16 KiB) when the one before has gone, so a count that grows means that the peer's side takes bytes.
+  // How many writes have been started. Beast and Asio start the next piece of a message (at most 64
+  // KiB, under TLS 16 KiB) when the one before has gone, so a count that grows means that the
+  // peer's side takes bytes.
   uint64_t writes_started() const { return writes_started_; }
 
-  // Closes the socket without any farewell; pending operations complete with an error, and none touches
-  // the caller's buffers afterwards.
+  // Closes the socket without any farewell; pending operations complete with an error, and none
+  // touches the caller's buffers afterwards.
   void Close();
 
   template <typename Buffers, typename Token>
@@ -123,8 +125,8 @@ class Channel {
 
 // What websocket::stream calls, found by their names.
 //
-// Ends the stream once the closing handshake is over: at once, where Beast's own would read on until the
-// peer has closed too, for as long as the peer likes.
+// Ends the stream once the closing handshake is over: at once, where Beast's own would read on
+// until the peer has closed too, for as long as the peer likes.
 template <typename Handler>
 void async_teardown(beast::role_type, Channel& channel, Handler&& handler) {
   channel.Close();

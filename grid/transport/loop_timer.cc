@@ -7,8 +7,8 @@
 
 namespace grid {
 
-// Shared with the pending wait, so that a wait that completes after the LoopTimer is gone, or after it
-// was set anew, finds that out instead of firing.
+// Shared with the pending wait, so that a wait that completes after the LoopTimer is gone, or after
+// it was set anew, finds that out instead of firing.
 struct LoopTimer::State {
   absl::AnyInvocable<void()> fire;
   std::optional<boost::asio::steady_timer> timer;  // real clocks

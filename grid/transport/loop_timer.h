@@ -1,7 +1,7 @@
 // LoopTimer: a one-shot timer on an I/O thread and on the injected clock.
 //
-// Belongs to one I/O thread. On a real clock it is an Asio timer; on a clock that drives itself it is
-// that clock's alarm.
+// Belongs to one I/O thread. On a real clock it is an Asio timer; on a clock that drives itself it
+// is that clock's alarm.
 #ifndef GRID_GRID_TRANSPORT_LOOP_TIMER_H_
 #define GRID_GRID_TRANSPORT_LOOP_TIMER_H_
 

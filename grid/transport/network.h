@@ -1,5 +1,5 @@
-// Network: how connections come to be: dialling and listening. BeastNetwork (beast_network.h) does it with
-// sockets, TLS and HTTP upgrades; testing::MemoryNetwork does it in memory.
+// Network: how connections come to be: dialling and listening. BeastNetwork (beast_network.h) does
+// it with sockets, TLS and HTTP upgrades; testing::MemoryNetwork does it in memory.
 #ifndef GRID_GRID_TRANSPORT_NETWORK_H_
 #define GRID_GRID_TRANSPORT_NETWORK_H_
 
@@ -26,11 +26,12 @@ namespace asio = boost::asio;
 struct TlsOptions {
   std::string certificate_file;  // our certificate chain; needed to listen on an https name
   std::string key_file;
-  // Authorities trusted for the other side's certificate; empty: the system's. As a server, a non-empty
-  // value together with `require_client_certificate` asks dialers for theirs.
+  // Authorities trusted for the other side's certificate; empty: the system's. As a server, a
+  // non-empty value together with `require_client_certificate` asks dialers for theirs.
   std::string ca_file;
   bool require_client_certificate = false;
-  // Dialling: check that the server's certificate is valid for its host name. Only tests switch it off.
+  // Dialling: check that the server's certificate is valid for its host name. Only tests switch it
+  // off.
   bool verify_server = true;
 };
 
@@ -57,8 +58,8 @@ struct DialRequest {
 
 using DialResult = absl::StatusOr<std::unique_ptr<Transport>>;
 
-// Counts connections that have not finished their handshake. Shared by a listener and the handshake code
-// behind it; a slot is free again when its Admission is destroyed. Thread-safe.
+// Counts connections that have not finished their handshake. Shared by a listener and the handshake
+// code behind it; a slot is free again when its Admission is destroyed. Thread-safe.
 class HandshakeGate {
  public:
   explicit HandshakeGate(int limit) : limit_(limit) {}
@@ -108,7 +109,17 @@ struct AcceptedTransport {
 };
 
 // Outcomes of what reaches a listener, for the counters.
-enum class HttpRefusal : uint8_t { kBadToken, kNotUpgrade, kBadVersion, kBadMethod, kBadPath, kBadRequest, kTimeout, kTls, kTooMany };
+enum class HttpRefusal : uint8_t {
+  kBadToken,
+  kNotUpgrade,
+  kBadVersion,
+  kBadMethod,
+  kBadPath,
+  kBadRequest,
+  kTimeout,
+  kTls,
+  kTooMany
+};
 
 struct ListenRequest {
   std::string address;  // "127.0.0.1:9000", "[::1]:0", ":9000"
@@ -127,8 +138,8 @@ struct ListenRequest {
 
 class Listener {
  public:
-  // Stops listening, drops handshakes in progress. Callbacks may still run until the io_contexts have
-  // been drained; they hold what they need.
+  // Stops listening, drops handshakes in progress. Callbacks may still run until the io_contexts
+  // have been drained; they hold what they need.
   virtual ~Listener() = default;
   virtual uint16_t port() const = 0;  // the real one when the address said 0
 };

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "grid/transport/text.h"
 
 namespace grid::internal {
 namespace {
@@ -18,11 +19,11 @@ using boost::system::error_code;
 
 absl::Status FileError(std::string_view option, std::string_view file, const error_code& ec) {
   return absl::InvalidArgumentError(
-      absl::StrCat("TlsOptions::", option, " \"", file, "\": ", ec.message()));
+      absl::StrCat("TlsOptions::", Piece(option), " \"", Piece(file), "\": ", ec.message()));
 }
 
-// What both roles share: nothing older than TLS 1.2, no renegotiation (a peer could make us work for
-// nothing), whom to trust, and our own certificate, which a server may ask a dialler for.
+// What both roles share: nothing older than TLS 1.2, no renegotiation (a peer could make us work
+// for nothing), whom to trust, and our own certificate, which a server may ask a dialler for.
 absl::Status SetUp(ssl::context& context, const TlsOptions& options) {
   error_code ec;
   context.set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 |
@@ -46,9 +47,9 @@ absl::Status SetUp(ssl::context& context, const TlsOptions& options) {
   context.use_private_key_file(options.key_file, ssl::context::pem, ec);
   if (ec) return FileError("key_file", options.key_file, ec);
   if (SSL_CTX_check_private_key(context.native_handle()) != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("TlsOptions::key_file \"", options.key_file, "\" is not the key of \"",
-                     options.certificate_file, "\""));
+    return absl::InvalidArgumentError(absl::StrCat("TlsOptions::key_file \"", options.key_file,
+                                                   "\" is not the key of \"",
+                                                   options.certificate_file, "\""));
   }
   return absl::OkStatus();
 }

@@ -21,11 +21,12 @@ struct TlsContexts {
   bool verify_server = true;
 };
 
-// Reads the files. kInvalidArgument names the option and the file that is missing, unreadable or does
-// not fit the others.
+// Reads the files. kInvalidArgument names the option and the file that is missing, unreadable or
+// does not fit the others.
 absl::StatusOr<TlsContexts> LoadTlsContexts(const TlsOptions& options);
 
-// The subject of the certificate that the other side showed ("CN=node1,O=Example", RFC 2253); empty without.
+// The subject of the certificate that the other side showed ("CN=node1,O=Example", RFC 2253); empty
+// without.
 std::string PeerSubject(SSL* ssl);
 
 }  // namespace grid::internal

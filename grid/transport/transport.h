@@ -1,8 +1,8 @@
-// Transport: one established WebSocket connection, as whole binary messages. The edge where tests put
-// a memory network in place of sockets.
+// Transport: one established WebSocket connection, as whole binary messages. The edge where tests
+// put a memory network in place of sockets.
 //
-// A Transport belongs to one I/O thread: every function is called there, every callback comes there,
-// never from inside a call to it. Destroying it closes the socket at once and silences it.
+// A Transport belongs to one I/O thread: every function is called there, every callback comes
+// there, never from inside a call to it. Destroying it closes the socket at once and silences it.
 #ifndef GRID_GRID_TRANSPORT_TRANSPORT_H_
 #define GRID_GRID_TRANSPORT_TRANSPORT_H_
 
@@ -28,12 +28,12 @@ enum class CloseCode : uint16_t {
 
 // Why a connection ended; the label of the counters.
 enum class CloseCause : uint8_t {
-  kLocalClose,       // Close was called
-  kPeerClosed,       // end of file, reset, or a close frame
-  kTextFrame,        // a text message arrived
-  kBadFrame,         // reserved bit or opcode, masking, fragmentation: RFC 6455 violated
-  kMessageTooBig,    // a message above the limit
-  kIoError,          // any other error of the socket or of TLS
+  kLocalClose,     // Close was called
+  kPeerClosed,     // end of file, reset, or a close frame
+  kTextFrame,      // a text message arrived
+  kBadFrame,       // reserved bit or opcode, masking, fragmentation: RFC 6455 violated
+  kMessageTooBig,  // a message above the limit
+  kIoError,        // any other error of the socket or of TLS
 };
 
 class TransportHandler {
@@ -56,20 +56,22 @@ class Transport {
   // Replaces the handler; from inside a callback too.
   virtual void SetHandler(TransportHandler* handler) = 0;
 
-  // Sends one binary message. One at a time: the next only after OnWritten. The bytes must stay valid
-  // and untouched until OnWritten, OnClosed or destruction; the transport may change them (masking).
+  // Sends one binary message. One at a time: the next only after OnWritten. The bytes must stay
+  // valid and untouched until OnWritten, OnClosed or destruction; the transport may change them
+  // (masking).
   virtual void Write(MutableBytes message) = 0;
 
-  // Sends a close frame after what is being written, waits for the peer's within a bound (1 s), closes the
-  // socket and calls OnClosed(kLocalClose) unless the end had another cause. Messages that still arrive are dropped.
+  // Sends a close frame after what is being written, waits for the peer's within a bound (1 s),
+  // closes the socket and calls OnClosed(kLocalClose) unless the end had another cause. Messages
+  // that still arrive are dropped.
   virtual void Close(CloseCode code, std::string_view reason) = 0;
 
-  // Grows whenever the kernel takes bytes of a message that is being written: a write whose progress
-  // stands still is stalled.
+  // Grows whenever the kernel takes bytes of a message that is being written: a write whose
+  // progress stands still is stalled.
   virtual uint64_t write_progress() const = 0;
 
   virtual const std::string& remote_address() const = 0;  // "127.0.0.1:4711"
-  virtual const std::string& tls_subject() const = 0;     // of the peer's certificate; empty without
+  virtual const std::string& tls_subject() const = 0;  // of the peer's certificate; empty without
 };
 
 }  // namespace grid

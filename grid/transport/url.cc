@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "grid/transport/text.h"
 
 namespace grid {
 namespace {
@@ -14,7 +15,8 @@ namespace {
 namespace urls = boost::urls;
 
 absl::Status Bad(std::string_view text, std::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("host \"", text, "\": ", why));
+  return absl::InvalidArgumentError(
+      absl::StrCat("host \"", internal::Piece(text), "\": ", internal::Piece(why)));
 }
 
 // Decimal digits only: no sign, no space, at most 65535.
@@ -43,6 +45,9 @@ absl::StatusOr<HostUrl> ParseHostUrl(std::string_view text) {
   }
   if (!url.has_authority()) return Bad(text, "no \"//\" after the scheme");
   if (url.has_userinfo()) return Bad(text, "a user name does not belong here");
+  if (!url.encoded_path().empty() && url.encoded_path().front() != '/') {
+    return Bad(text, "the port is not a number");  // "http://a:9x", read as a path "x"
+  }
   if (!url.encoded_path().empty() && url.encoded_path() != "/") {
     return Bad(text, "a path does not belong here; the route is an option of its own");
   }
@@ -52,12 +57,13 @@ absl::StatusOr<HostUrl> ParseHostUrl(std::string_view text) {
     return Bad(text, "the host is missing");
   }
   if (url.host_type() == urls::host_type::ipvfuture) return Bad(text, "unknown kind of address");
-  // Names are not percent-decoded: no real name needs it, and what is looked up, checked against the
-  // certificate and sent as Host must be one and the same.
+  // Names are not percent-decoded: no real name needs it, and what is looked up, checked against
+  // the certificate and sent as Host must be one and the same.
   const urls::string_view host = url.encoded_host();
   if (host.find('%') != urls::string_view::npos) return Bad(text, "percent signs in the host");
   result.host.assign(host.data(), host.size());
-  if (url.host_type() == urls::host_type::ipv6) result.host = result.host.substr(1, host.size() - 2);
+  if (url.host_type() == urls::host_type::ipv6)
+    result.host = result.host.substr(1, host.size() - 2);
 
   result.port = result.tls ? 443 : 80;
   if (url.has_port()) {
@@ -71,7 +77,8 @@ absl::StatusOr<HostUrl> ParseHostUrl(std::string_view text) {
 
 absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text) {
   const auto bad = [text](std::string_view why) {
-    return absl::InvalidArgumentError(absl::StrCat("address \"", text, "\": ", why));
+    return absl::InvalidArgumentError(
+        absl::StrCat("address \"", internal::Piece(text), "\": ", internal::Piece(why)));
   };
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad("no port; expected host:port");

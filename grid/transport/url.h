@@ -20,8 +20,8 @@ struct HostUrl {
   std::string authority;  // host and port as in the URL: the value of the HTTP field Host
 };
 
-// Reads "http://host[:port]" or "https://host[:port]"; one "/" at the end is let through. kInvalidArgument
-// says which part is wrong or does not belong there.
+// Reads "http://host[:port]" or "https://host[:port]"; one "/" at the end is let through.
+// kInvalidArgument says which part is wrong or does not belong there.
 absl::StatusOr<HostUrl> ParseHostUrl(std::string_view text);
 
 struct ListenAddress {

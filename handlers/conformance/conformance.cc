@@ -5,8 +5,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <cstdint>
 #include <exception>
@@ -37,12 +35,6 @@ struct BlockCounts {
   std::atomic<uint64_t> blocked{0};
   std::atomic<uint64_t> cancelled{0};
 };
-
-asio::awaitable<void> SleepRealTime(milliseconds time) {
-  asio::steady_timer timer(co_await asio::this_coro::executor, time);
-  boost::system::error_code ignored;  // cancelled: the caller looks at its context
-  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-}
 
 absl::StatusOr<uint64_t> ParseNumber(BytesView payload, uint64_t max) {
   const std::string_view text = AsText(payload);
@@ -268,10 +260,12 @@ absl::Status RegisterStreams(Registrar& registrar, const Sleep& sleep,
 }  // namespace
 
 absl::Status RegisterConformanceHandlers(Registrar& registrar, ConformanceOptions options) {
-  const Sleep sleep = options.sleep ? std::move(options.sleep) : Sleep(SleepRealTime);
+  if (!options.sleep) {
+    return absl::InvalidArgumentError("conformance handlers: the option `sleep` is empty");
+  }
   const auto counts = std::make_shared<BlockCounts>();
-  const absl::Status singles = RegisterSingles(registrar, sleep, counts);
-  return singles.ok() ? RegisterStreams(registrar, sleep, counts) : singles;
+  const absl::Status singles = RegisterSingles(registrar, options.sleep, counts);
+  return singles.ok() ? RegisterStreams(registrar, options.sleep, counts) : singles;
 }
 
 }  // namespace grid

@@ -33,14 +33,14 @@
 namespace grid {
 
 struct ConformanceOptions {
-  // What handlers 8 and 10 wait with; must end early (normally or by an exception) on terminal
-  // cancellation. Empty: a steady_timer on the coroutine's executor, real time.
-  std::function<asio::awaitable<void>(std::chrono::milliseconds)> sleep = {};
+  // What handlers 8 and 10 wait with, on the coroutine's executor; must end early (normally or by
+  // an exception) on terminal cancellation. Required: the time is the host program's.
+  std::function<asio::awaitable<void>(std::chrono::milliseconds)> sleep;
 };
 
 // Registers the whole table; the first failure is returned, and what was registered before it
-// stays.
-absl::Status RegisterConformanceHandlers(Registrar& registrar, ConformanceOptions options = {});
+// stays. kInvalidArgument when `sleep` is empty.
+absl::Status RegisterConformanceHandlers(Registrar& registrar, ConformanceOptions options);
 
 }  // namespace grid
 

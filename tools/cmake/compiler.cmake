@@ -19,6 +19,11 @@ add_compile_options(-Wall -Wextra)
 if(GRID_WERROR)
   add_compile_options(-Werror)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 loses track of the flag that says whether an optional or a StatusOr holds a value, and
+  # warns of every look into one that passed through a handler. Certain cases (-Wuninitialized) stay.
+  add_compile_options(-Wno-maybe-uninitialized)
+endif()
 add_compile_options(-fdiagnostics-color=auto)
 
 if(GRID_SANITIZE)

@@ -40,7 +40,7 @@ function(grid_gtest name)
     return()
   endif()
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE grid_testing GTest::gmock_main)
+  target_link_libraries(${name} PRIVATE grid_testing grid_tools GTest::gmock_main)
   target_compile_definitions(
     ${name}
     PRIVATE

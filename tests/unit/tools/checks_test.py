@@ -94,7 +94,8 @@ class Tests(CheckTest):
         /* std::thread
            steady_clock::now() */
         const char* a = "usleep(3)"; char q = '"'; int n = 1'000;
-        const char* b = R"x(std::thread)x"; loop.Sleep(1); clock.now();""")
+        const char* b = R"x(std::thread)x"; loop.Sleep(1); clock.now();
+        asio::steady_timer woken(io, asio::steady_timer::time_point::max());""")
         self.assert_passes(self.SCRIPT)
 
     def test_real_things_are_refused(self):
@@ -108,7 +109,8 @@ class Tests(CheckTest):
             "std::thread t(run);",
             "auto f = std::async(run);",
             "boost::asio::ip::tcp::acceptor a(io);",
-            "boost::asio::steady_timer t(io);",
+            "boost::asio::steady_timer t(io, 5ms);",
+            "timer.expires_after(5ms);",
             "int s = ::socket(AF_INET, SOCK_STREAM, 0);",
             "#include <sys/socket.h>",
             "char q = '\"'; usleep(3); char r = '\"';",

@@ -1,0 +1,125 @@
+#include "grid/internal/dialer.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grid/internal/manager_core.h"
+#include "grid/internal/peer.h"
+#include "grid/runtime/handshake.h"
+
+namespace grid::internal {
+
+// The Connect exchange on a connection that has been upgraded: our ConnectRequest out, their answer in.
+class Dialer::Exchange final : public TransportHandler {
+ public:
+  Exchange(Dialer& dialer, std::unique_ptr<Transport> transport)
+      : dialer_(dialer),
+        transport_(std::move(transport)),
+        timer_(dialer.loop_.io(), *dialer.core_.clock(), [this] {
+          Finish(absl::DeadlineExceededError("no ConnectResponse in time"));
+        }) {}
+
+  void Start() {
+    ManagerCore& core = dialer_.core_;
+    request_ = EncodeConnect({core.instance(), core.options().local,
+                              ToWireTime(core.clock()->WallNow()), core.options().token});
+    timer_.Set(core.clock()->Now() + core.options().timeouts.dial);
+    transport_->Start(this);
+    transport_->Write(request_.mutable_view());
+  }
+
+  void OnWritten() override {
+    written_ = true;
+    Answered();
+  }
+
+  void OnMessage(BytesView message) override {
+    if (answer_.has_value()) return;
+    answer_ = DecodeConnectResponse(message);
+    Answered();
+  }
+
+  void OnClosed(CloseCause, std::string_view detail) override {
+    Finish(absl::UnavailableError(absl::StrCat("closed before ConnectResponse: ",
+                                               std::string(detail))));
+  }
+
+ private:
+  // The link takes over when the request is off our hands too.
+  void Answered() {
+    if (!answer_.has_value() || !written_) return;
+    if (!answer_->ok()) return Finish(answer_->status());
+    if (!(*answer_)->accepted) {
+      return Finish(absl::PermissionDeniedError(
+          absl::StrCat("refused: ", (*answer_)->rejected_reason)));
+    }
+    timer_.Clear();
+    // The owner may be destroyed from inside Establish, and this with it.
+    Peer& peer = dialer_.peer_;
+    Established established;
+    established.transport = std::move(transport_);
+    established.loop = &dialer_.loop_;
+    established.instance = (*answer_)->id;
+    std::unique_ptr<Exchange> self = std::move(dialer_.exchange_);
+    peer.Establish(std::move(established));
+  }
+
+  void Finish(const absl::Status& why) {
+    timer_.Clear();
+    // Not from inside the transport's or the timer's own callback.
+    asio::post(dialer_.loop_.io(), [self = std::move(dialer_.exchange_)] {});
+    dialer_.Failed(why);
+  }
+
+  Dialer& dialer_;
+  std::unique_ptr<Transport> transport_;
+  LoopTimer timer_;
+  Buffer request_;
+  bool written_ = false;
+  std::optional<absl::StatusOr<ConnectResponse>> answer_;
+};
+
+Dialer::Dialer(ManagerCore& core, Peer& peer, IoLoop& loop)
+    : core_(core),
+      peer_(peer),
+      loop_(loop),
+      timer_(loop.io(), *core.clock(), [this] { Attempt(); }),
+      not_before_(core.clock()->Now()),
+      alive_(std::make_shared<Dialer*>(this)) {}
+
+Dialer::~Dialer() = default;
+
+void Dialer::Redial() { timer_.Set(std::max(not_before_, core_.clock()->Now())); }
+
+void Dialer::Attempt() {
+  const Timeouts& timeouts = core_.options().timeouts;
+  // Measured from the start of the attempt, so that a slow failure does not add to the pause.
+  not_before_ = core_.clock()->Now() + core_.RandomBetween(timeouts.redial_min, timeouts.redial_max);
+  peer_.OnAttempt();
+  DialRequest request;
+  request.io = &loop_.io();
+  request.host = peer_.host();
+  request.route = core_.options().route;
+  request.token = core_.options().token;
+  request.timeout = timeouts.dial;
+  core_.network()->Dial(std::move(request), [alive = std::weak_ptr<Dialer*>(alive_),
+                                             attempt = ++attempt_](DialResult result) {
+    if (auto dialer = alive.lock()) (*dialer)->OnDialled(attempt, std::move(result));
+  });
+}
+
+void Dialer::OnDialled(uint64_t attempt, DialResult result) {
+  if (attempt != attempt_) return;
+  if (!result.ok()) return Failed(result.status());
+  exchange_ = std::make_unique<Exchange>(*this, *std::move(result));
+  exchange_->Start();
+}
+
+void Dialer::Failed(const absl::Status& why) {
+  peer_.OnAttemptFailed(why);
+  Redial();
+}
+
+}  // namespace grid::internal

@@ -1,0 +1,101 @@
+#include "grid/internal/incoming.h"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grid/internal/manager_core.h"
+#include "grid/internal/peer.h"
+#include "grid/runtime/handshake.h"
+
+namespace grid::internal {
+
+Incoming::Incoming(std::shared_ptr<ManagerCore> core, AcceptedTransport accepted, IoLoop& loop,
+                   Activity activity)
+    : core_(std::move(core)),
+      loop_(loop),
+      transport_(std::move(accepted.transport)),
+      admission_(std::move(accepted.admission)),
+      deadline_(accepted.handshake_deadline),
+      activity_(std::move(activity)),
+      timer_(loop.io(), *core_->clock(), [this] {
+        core_->CountRefused("handshake-timeout");
+        if (!answered_) transport_->Close(CloseCode::kPolicyViolation, "no Connect in time");
+      }) {}
+
+void Incoming::Start() {
+  self_ = shared_from_this();
+  timer_.Set(deadline_);
+  transport_->Start(this);
+}
+
+void Incoming::Cancel() {
+  asio::post(loop_.io(), [self = shared_from_this()] {
+    if (self->transport_ != nullptr) {
+      self->transport_->Close(CloseCode::kGoingAway, "the manager stops");
+    }
+  });
+}
+
+void Incoming::OnMessage(BytesView message) {
+  if (answered_) return;
+  const ManagerOptions& options = core_->options();
+  const absl::StatusOr<ConnectRequest> request = DecodeConnect(message);
+  if (!request.ok()) return Refuse("not-connect", request.status());
+
+  // In the order of version 1: host, clock, token, side.
+  const std::shared_ptr<Peer> peer = core_->FindPeer(request->host);
+  if (peer == nullptr) {
+    return Refuse("unknown-host", absl::NotFoundError(absl::StrCat("unknown incoming host: ",
+                                                                   request->host)));
+  }
+  const absl::Status clock =
+      CheckClock(request->time, core_->clock()->WallNow(), options.timeouts.clock_skew);
+  if (!clock.ok()) return Refuse("clock-skew", clock);
+  if (!core_->TokenAllowed(request->token)) {
+    return Refuse("bad-token", absl::PermissionDeniedError("invalid token"));
+  }
+  if (!DialsByRule(request->host, options.local)) {
+    return Refuse("wrong-side", absl::FailedPreconditionError(absl::StrCat(
+                                    options.local, " dials ", request->host,
+                                    ", not the other way round")));
+  }
+
+  answered_ = true;
+  timer_.Clear();
+  Established established;
+  established.transport = std::move(transport_);
+  established.loop = &loop_;
+  established.instance = request->id;
+  established.first = EncodeConnectResponse({core_->instance(), true, ""});
+  const std::shared_ptr<Incoming> keep = shared_from_this();
+  peer->Establish(std::move(established));
+  Done();
+}
+
+void Incoming::Refuse(std::string_view label, const absl::Status& why) {
+  answered_ = true;
+  core_->CountRefused(label);
+  core_->Log(LogLevel::kWarning, absl::StrCat("refused a connection from ",
+                                              transport_->remote_address(), ": ",
+                                              std::string(why.message())));
+  response_ = EncodeConnectResponse({core_->instance(), false, std::string(why.message())});
+  transport_->Write(response_.mutable_view());
+  // A refused dialer may leave its socket open: the refuser closes.
+  transport_->Close(CloseCode::kPolicyViolation, "refused");
+}
+
+void Incoming::OnClosed(CloseCause, std::string_view) { Done(); }
+
+void Incoming::Done() {
+  // Not from inside the transport's own callback.
+  asio::post(loop_.io(), [self = std::move(self_)] {
+    self->timer_.Clear();
+    self->transport_.reset();
+    self->admission_ = Admission();
+    self->core_->Forget(self.get());
+    self->activity_.reset();
+  });
+}
+
+}  // namespace grid::internal

@@ -1,0 +1,405 @@
+#include "grid/internal/manager_core.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grid/internal/incoming.h"
+#include "grid/internal/peer.h"
+#include "grid/internal/stats_sum.h"
+#include "grid/mux/mux_table.h"
+#include "grid/transport/beast_network.h"
+#include "grid/transport/url.h"
+#include "handlers/delivery.h"
+
+namespace grid::internal {
+namespace {
+
+ManagerOptions WithDefaults(ManagerOptions options) {
+  if (options.clock == nullptr) options.clock = RealClock();
+  if (options.log == nullptr) options.log = StderrLog();
+  return options;
+}
+
+std::shared_ptr<IoLoops> MakeLoops(const ManagerOptions& options) {
+  if (!options.io_contexts.empty()) return std::make_shared<IoLoops>(options.io_contexts);
+  return std::make_shared<IoLoops>(std::clamp(options.io_threads, 1, 256));
+}
+
+std::mt19937_64 MakeRandom(uint64_t seed) {
+  if (seed != 0) return std::mt19937_64(seed);
+  std::random_device device;
+  std::seed_seq words{device(), device(), device(), device()};
+  return std::mt19937_64(words);
+}
+
+std::string_view RefusalName(HttpRefusal refusal) {
+  switch (refusal) {
+    case HttpRefusal::kBadToken:
+      return "http-bad-token";
+    case HttpRefusal::kNotUpgrade:
+      return "http-not-upgrade";
+    case HttpRefusal::kBadVersion:
+      return "http-bad-version";
+    case HttpRefusal::kBadMethod:
+      return "http-bad-method";
+    case HttpRefusal::kBadPath:
+      return "http-bad-path";
+    case HttpRefusal::kBadRequest:
+      return "http-bad-request";
+    case HttpRefusal::kTimeout:
+      return "handshake-timeout";
+    case HttpRefusal::kTls:
+      return "tls";
+    case HttpRefusal::kTooMany:
+      break;
+  }
+  return "pre-handshake-limit";
+}
+
+absl::Status OutOfRange(std::string_view field, std::string_view range) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("ManagerOptions::", std::string(field), " must be ", std::string(range)));
+}
+
+}  // namespace
+
+ManagerCore::ManagerCore(ManagerOptions options)
+    : options_(WithDefaults(std::move(options))),
+      pool_(BufferPool::Create()),
+      loops_(MakeLoops(options_)),
+      workers_(std::clamp(options_.worker_threads, 1, 4096), options_.limits.max_worker_queue,
+               options_.worker_executor),
+      random_(MakeRandom(options_.seed)) {
+  for (size_t i = 0; i < instance_.size(); i += sizeof(uint64_t)) {
+    const uint64_t word = random_();
+    std::memcpy(instance_.data() + i, &word, sizeof(word));
+  }
+  instance_[6] = static_cast<uint8_t>((instance_[6] & 0x0f) | 0x40);  // a random UUID, RFC 4122
+  instance_[8] = static_cast<uint8_t>((instance_[8] & 0x3f) | 0x80);
+}
+
+ManagerCore::~ManagerCore() = default;
+
+// --- Life ---
+
+absl::Status ManagerCore::CheckOptions() const {
+  const auto url = ParseHostUrl(options_.local);
+  if (!url.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ManagerOptions::local: ", std::string(url.status().message())));
+  }
+  if (options_.route.empty() || options_.route[0] != '/') {
+    return OutOfRange("route", "a path that begins with /");
+  }
+  if (options_.io_threads < 1 || options_.io_threads > 256) {
+    return OutOfRange("io_threads", "1 to 256");
+  }
+  if (options_.worker_threads < 1 || options_.worker_threads > 4096) {
+    return OutOfRange("worker_threads", "1 to 4096");
+  }
+  const Limits& limits = options_.limits;
+  if (limits.max_message_bytes < 1024) return OutOfRange("limits.max_message_bytes", "1024 or more");
+  if (limits.max_message_bytes > UINT32_MAX) {
+    return OutOfRange("limits.max_message_bytes", "at most 4 GiB");
+  }
+  if (limits.max_inflight < 1 || limits.max_inflight >= 1u << MuxTable::kIndexBits) {
+    return OutOfRange("limits.max_inflight", "1 to 1048575");
+  }
+  const Timeouts& timeouts = options_.timeouts;
+  for (const auto& [name, value] :
+       {std::pair("request", timeouts.request), std::pair("dial", timeouts.dial),
+        std::pair("redial_min", timeouts.redial_min), std::pair("handshake", timeouts.handshake),
+        std::pair("ping", timeouts.ping), std::pair("stream_ping", timeouts.stream_ping),
+        std::pair("write_stall", timeouts.write_stall), std::pair("close", timeouts.close)}) {
+    if (value.count() < 1) return OutOfRange(absl::StrCat("timeouts.", name), "at least 1 ms");
+  }
+  if (timeouts.redial_max < timeouts.redial_min) {
+    return OutOfRange("timeouts.redial_max", "at least redial_min");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ManagerCore::Start() {
+  absl::Status checked = CheckOptions();
+  if (!checked.ok()) return checked;
+  std::shared_ptr<Network> network = options_.network;
+  if (network == nullptr) {
+    TlsOptions tls;
+    tls.certificate_file = options_.tls.certificate_file;
+    tls.key_file = options_.tls.key_file;
+    tls.ca_file = options_.tls.ca_file;
+    tls.require_client_certificate = options_.tls.require_client_certificate;
+    TransportLimits limits;
+    limits.max_message_bytes = options_.limits.max_message_bytes;
+    limits.close_timeout = options_.timeouts.close;
+    auto made = MakeBeastNetwork(tls, limits, SocketOptions(), options_.clock, options_.log);
+    if (!made.ok()) return made.status();
+    network = *std::move(made);
+  }
+  std::vector<std::shared_ptr<Peer>> peers;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (phase_ != Phase::kNew) {
+      return absl::FailedPreconditionError(
+          phase_ == Phase::kRunning ? "the manager has been started already"
+                                    : "the manager has been stopped and can't start again");
+    }
+    phase_ = Phase::kRunning;
+    network_ = std::move(network);
+    activity_ = MakeActivity([self = shared_from_this()] { self->OnIdle(); });
+    shares_ = activity_;
+    for (const auto& [host, peer] : peers_) peers.push_back(peer);
+  }
+  if (options_.token.empty()) {
+    Log(LogLevel::kInfo, "no token is set: every host that is a peer may connect");
+  }
+  workers_.Start();
+  loops_->Start();
+  for (const auto& peer : peers) peer->Start();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
+  ListenRequest request;
+  std::shared_ptr<Network> network;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (phase_ != Phase::kRunning) {
+      return absl::FailedPreconditionError("Listen needs a manager that has been started");
+    }
+    network = network_;
+    gates_.push_back(std::make_shared<HandshakeGate>(options_.limits.max_pre_handshake));
+    request.gate = gates_.back();
+  }
+  request.address = address;
+  request.tls = options_.local.rfind("https://", 0) == 0;
+  request.route = options_.route;
+  request.ios = loops_->contexts();
+  request.handshake_timeout = options_.timeouts.handshake;
+  // The listener is destroyed by StopAsync, but its callbacks may come later: they hold what they use.
+  const std::weak_ptr<ManagerCore> weak = weak_from_this();
+  request.check_token = [weak](std::string_view token) {
+    const auto self = weak.lock();
+    return self != nullptr && self->TokenAllowed(token);
+  };
+  request.on_accept = [weak](AcceptedTransport accepted) {
+    if (const auto self = weak.lock()) self->OnAccept(std::move(accepted));
+  };
+  request.on_refuse = [weak](HttpRefusal refusal, std::string_view detail) {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->CountRefused(RefusalName(refusal));
+    self->Log(LogLevel::kDebug, absl::StrCat("refused an incoming connection: ",
+                                             std::string(detail)));
+  };
+  auto listener = network->Listen(std::move(request));
+  if (!listener.ok()) return listener.status();
+  const uint16_t port = (*listener)->port();
+  absl::MutexLock lock(&mutex_);
+  if (phase_ != Phase::kRunning) return absl::FailedPreconditionError("the manager stops");
+  listeners_.push_back(*std::move(listener));
+  return port;
+}
+
+void ManagerCore::OnAccept(AcceptedTransport accepted) {
+  const auto contexts = loops_->contexts();
+  const auto at = std::find(contexts.begin(), contexts.end(), accepted.io) - contexts.begin();
+  Activity activity = this->activity();
+  if (activity == nullptr) return;
+  auto incoming = std::make_shared<Incoming>(shared_from_this(), std::move(accepted),
+                                             loops_->at(static_cast<size_t>(at)), activity);
+  {
+    absl::MutexLock lock(&mutex_);
+    if (phase_ != Phase::kRunning) return;
+    ++accepted_;
+    incoming_.insert(incoming.get());
+  }
+  incoming->Start();
+}
+
+void ManagerCore::Forget(Incoming* incoming) {
+  absl::MutexLock lock(&mutex_);
+  incoming_.erase(incoming);
+}
+
+void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
+  std::vector<std::shared_ptr<Peer>> peers;
+  std::vector<std::unique_ptr<Listener>> listeners;
+  Activity activity;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (phase_ == Phase::kNew) phase_ = Phase::kStopped;
+    if (phase_ != Phase::kStopped) {
+      on_stopped_.push_back(std::move(stopped));
+      stopped = nullptr;
+    }
+    if (phase_ == Phase::kRunning) {
+      phase_ = Phase::kStopping;
+      activity = std::move(activity_);
+      activity_ = nullptr;
+      listeners.swap(listeners_);
+      // Each takes itself out, under this lock, before it goes away.
+      for (Incoming* incoming : incoming_) incoming->Cancel();
+    }
+    for (const auto& [host, peer] : peers_) peers.push_back(peer);
+  }
+  listeners.clear();
+  const absl::Status why =
+      DisconnectedError("the manager has been stopped", Delivery::kMaybeExecuted);
+  for (const auto& peer : peers) peer->Shutdown(why, activity);
+  activity.reset();
+  if (stopped != nullptr) stopped();
+}
+
+void ManagerCore::OnIdle() {
+  std::vector<absl::AnyInvocable<void()>> stopped;
+  {
+    absl::MutexLock lock(&mutex_);
+    phase_ = Phase::kStopped;
+    stopped.swap(on_stopped_);
+  }
+  for (auto& callback : stopped) callback();
+}
+
+void ManagerCore::Join() {
+  workers_.Stop();
+  loops_->Stop();
+}
+
+void ManagerCore::Clear() {
+  std::map<std::string, std::shared_ptr<Peer>> peers;
+  absl::MutexLock lock(&mutex_);
+  peers.swap(peers_);
+}
+
+bool ManagerCore::OnOwnThread() const { return loops_->RunningHere() || workers_.RunningHere(); }
+
+// --- Peers ---
+
+absl::Status ManagerCore::AddPeer(const std::string& host) {
+  const auto url = ParseHostUrl(host);
+  if (!url.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("peer ", host, ": ", std::string(url.status().message())));
+  }
+  if (host == options_.local) {
+    return absl::InvalidArgumentError(absl::StrCat("peer ", host, " is this manager itself"));
+  }
+  std::shared_ptr<Peer> peer;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (phase_ == Phase::kStopping || phase_ == Phase::kStopped) {
+      return absl::FailedPreconditionError("the manager has been stopped");
+    }
+    if (peers_.contains(host)) {
+      return absl::AlreadyExistsError(absl::StrCat(host, " is a peer already"));
+    }
+    peer = std::make_shared<Peer>(shared_from_this(), host, loops_->Next().index());
+    peers_.emplace(host, peer);
+    if (phase_ != Phase::kRunning) return absl::OkStatus();
+  }
+  peer->Start();
+  return absl::OkStatus();
+}
+
+absl::Status ManagerCore::RemovePeer(const std::string& host) {
+  std::shared_ptr<Peer> peer;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto it = peers_.find(host);
+    if (it == peers_.end()) return absl::NotFoundError(absl::StrCat(host, " is no peer"));
+    peer = std::move(it->second);
+    peers_.erase(it);
+  }
+  peer->Shutdown(DisconnectedError(absl::StrCat(host, " was removed"), Delivery::kMaybeExecuted),
+                 activity());
+  return absl::OkStatus();
+}
+
+std::vector<std::string> ManagerCore::Peers() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<std::string> hosts;
+  for (const auto& [host, peer] : peers_) hosts.push_back(host);
+  return hosts;
+}
+
+std::shared_ptr<Peer> ManagerCore::FindPeer(const std::string& host) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = peers_.find(host);
+  return it == peers_.end() ? nullptr : it->second;
+}
+
+std::shared_ptr<Peer> ManagerCore::FindOrMissing(const std::string& host) {
+  if (auto peer = FindPeer(host)) return peer;
+  auto missing = std::make_shared<Peer>(shared_from_this(), host, 0);
+  missing->Shutdown(absl::NotFoundError(absl::StrCat(host, " is no peer: AddPeer first")), nullptr);
+  return missing;
+}
+
+// --- Services ---
+
+LinkServices ManagerCore::services() {
+  return {options_.clock, &handlers_, pool_, &workers_, loops_};
+}
+
+Activity ManagerCore::activity() const {
+  absl::MutexLock lock(&mutex_);
+  return shares_.lock();
+}
+
+bool ManagerCore::TokenAllowed(std::string_view token) const {
+  if (options_.token.empty()) return true;
+  // Every byte is compared, so that the time tells nothing about where they differ.
+  if (token.size() != options_.token.size()) return false;
+  unsigned char different = 0;
+  for (size_t i = 0; i < token.size(); ++i) {
+    different |= static_cast<unsigned char>(token[i] ^ options_.token[i]);
+  }
+  return different == 0;
+}
+
+uint64_t ManagerCore::Random() {
+  absl::MutexLock lock(&mutex_);
+  return random_();
+}
+
+std::chrono::nanoseconds ManagerCore::RandomBetween(std::chrono::nanoseconds least,
+                                                    std::chrono::nanoseconds most) {
+  absl::MutexLock lock(&mutex_);
+  return std::chrono::nanoseconds(
+      std::uniform_int_distribution<int64_t>(least.count(), most.count())(random_));
+}
+
+void ManagerCore::CountRefused(std::string_view reason) {
+  absl::MutexLock lock(&mutex_);
+  ++refused_[std::string(reason)];
+}
+
+ManagerStats ManagerCore::Stats() const {
+  ManagerStats stats;
+  std::vector<std::shared_ptr<Peer>> peers;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [host, peer] : peers_) peers.push_back(peer);
+    stats.accepted = accepted_;
+    stats.refused = refused_;
+    for (const auto& gate : gates_) {
+      stats.handshakes_pending += static_cast<uint64_t>(std::max(0, gate->pending()));
+    }
+  }
+  stats.total.host = options_.local;
+  for (const auto& peer : peers) {
+    ConnectionStats one = peer->Stats();
+    AddStats(one, &stats.total);
+    stats.peers.emplace(peer->host(), std::move(one));
+  }
+  stats.worker_queue = workers_.waiting();
+  const BufferPoolStats pool = pool_->Stats();
+  stats.buffer_bytes_in_use = pool.bytes_in_use;
+  stats.buffer_bytes_retained = pool.bytes_retained;
+  return stats;
+}
+
+}  // namespace grid::internal

@@ -1,0 +1,111 @@
+// ManagerCore: what a Manager is made of; shared with everything that must not outlive it.
+//
+// Life: made -> Start -> StopAsync -> idle (every link gone, every handler returned) -> Join. Thread-safe.
+#ifndef GRID_GRID_INTERNAL_MANAGER_CORE_H_
+#define GRID_GRID_INTERNAL_MANAGER_CORE_H_
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "grid/options.h"
+#include "grid/runtime/activity.h"
+#include "grid/runtime/io_loop.h"
+#include "grid/runtime/link.h"
+#include "grid/runtime/worker_pool.h"
+#include "grid/stats.h"
+#include "grid/transport/network.h"
+#include "handlers/handler_table.h"
+#include "serialization/buffer_pool.h"
+#include "serialization/control_payloads.h"
+
+namespace grid::internal {
+
+class Incoming;
+class Peer;
+
+class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
+ public:
+  explicit ManagerCore(ManagerOptions options);
+  ~ManagerCore();
+
+  absl::Status Start();
+  absl::StatusOr<uint16_t> Listen(const std::string& address);
+  // Calls `stopped` once all is over, on whatever thread ends last; at once when it is already.
+  void StopAsync(absl::AnyInvocable<void()> stopped);
+  // After `stopped`: ends the threads. Not on one of them.
+  void Join();
+  // The Manager is gone: lets go of the peers, which share this.
+  void Clear();
+  bool OnOwnThread() const;
+
+  absl::Status AddPeer(const std::string& host);
+  absl::Status RemovePeer(const std::string& host);
+  std::vector<std::string> Peers() const;
+  // Null when `host` is no peer.
+  std::shared_ptr<Peer> FindPeer(const std::string& host) const;
+  // For a host that is no peer: one whose calls fail.
+  std::shared_ptr<Peer> FindOrMissing(const std::string& host);
+  ManagerStats Stats() const;
+
+  const ManagerOptions& options() const { return options_; }
+  HandlerTable& handlers() { return handlers_; }
+  const std::shared_ptr<Clock>& clock() const { return options_.clock; }
+  const std::shared_ptr<Network>& network() const { return network_; }
+  const std::shared_ptr<IoLoops>& loops() const { return loops_; }
+  const std::shared_ptr<BufferPool>& pool() const { return pool_; }
+  const InstanceId& instance() const { return instance_; }
+  LinkServices services();
+  // A share in what Stop waits for; null once everything has ended.
+  Activity activity() const;
+
+  bool TokenAllowed(std::string_view token) const;
+  void Log(LogLevel level, std::string_view message) const { options_.log->Log(level, message); }
+  uint64_t Random();
+  std::chrono::nanoseconds RandomBetween(std::chrono::nanoseconds least,
+                                         std::chrono::nanoseconds most);
+  void CountRefused(std::string_view reason);
+  void Forget(Incoming* incoming);
+
+ private:
+  enum class Phase { kNew, kRunning, kStopping, kStopped };
+
+  absl::Status CheckOptions() const;
+  void OnAccept(AcceptedTransport accepted);
+  void OnIdle();
+
+  ManagerOptions options_;
+  HandlerTable handlers_;
+  const std::shared_ptr<BufferPool> pool_;
+  std::shared_ptr<IoLoops> loops_;
+  WorkerPool workers_;
+  InstanceId instance_{};
+  std::shared_ptr<Network> network_;  // set by Start
+
+  mutable absl::Mutex mutex_;
+  Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kNew;
+  Activity activity_ ABSL_GUARDED_BY(mutex_);  // our own share: given up by StopAsync
+  std::weak_ptr<void> shares_ ABSL_GUARDED_BY(mutex_);
+  std::vector<absl::AnyInvocable<void()>> on_stopped_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<Peer>> peers_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<HandshakeGate>> gates_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<Incoming*> incoming_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, uint64_t> refused_ ABSL_GUARDED_BY(mutex_);
+  uint64_t accepted_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace grid::internal
+
+#endif  // GRID_GRID_INTERNAL_MANAGER_CORE_H_

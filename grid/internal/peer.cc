@@ -1,0 +1,516 @@
+#include "grid/internal/peer.h"
+
+#include <algorithm>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grid/internal/dialer.h"
+#include "grid/internal/manager_core.h"
+#include "grid/internal/stats_sum.h"
+#include "grid/runtime/complete.h"
+#include "grid/runtime/handshake.h"
+#include "handlers/delivery.h"
+
+namespace grid::internal {
+namespace {
+
+// Longest that the protocol's 32-bit field can say.
+constexpr std::chrono::milliseconds kLongestTimeout{UINT32_MAX};
+// A host that stays unreachable is logged at once, then this often.
+constexpr std::chrono::hours kLogEvery{1};
+
+// A request on its way to the link's thread.
+class CallTask final : public LinkTask {
+ public:
+  CallTask(HandlerId handler, const SubrouteId* subroute, Buffer payload, TimePoint deadline,
+           ReplyHandler completion, std::shared_ptr<CallCancellation> cancellation)
+      : handler_(handler),
+        payload_(std::move(payload)),
+        deadline_(deadline),
+        completion_(std::move(completion)),
+        cancellation_(std::move(cancellation)) {
+    if (subroute != nullptr) subroute_ = *subroute;
+  }
+
+  void Run(Link& link) override {
+    link.StartCall({.handler = handler_,
+                    .subroute = subroute_.has_value() ? &*subroute_ : nullptr,
+                    .payload = payload_,
+                    .deadline = deadline_},
+                   std::move(completion_), cancellation_);
+  }
+  void Fail(const LoopRef& home, const absl::Status& why) {
+    CompleteLater(home, std::move(completion_), absl::StatusOr<Buffer>(why));
+  }
+  const std::shared_ptr<CallCancellation>& cancellation() const { return cancellation_; }
+
+ private:
+  const HandlerId handler_;
+  std::optional<SubrouteId> subroute_;
+  const Buffer payload_;
+  const TimePoint deadline_;
+  ReplyHandler completion_;
+  const std::shared_ptr<CallCancellation> cancellation_;
+};
+
+class CancelTask final : public LinkTask {
+ public:
+  explicit CancelTask(std::shared_ptr<CallCancellation> cancellation)
+      : cancellation_(std::move(cancellation)) {}
+  void Run(Link& link) override { link.CancelCall(*cancellation_); }
+
+ private:
+  const std::shared_ptr<CallCancellation> cancellation_;
+};
+
+class OpenTask final : public LinkTask {
+ public:
+  OpenTask(std::shared_ptr<StreamEnd> end, OutgoingStream out)
+      : end_(std::move(end)), out_(std::move(out)) {}
+  void Run(Link& link) override { end_->Open(link.shared_from_this(), out_); }
+  void Fail(const absl::Status& why) { end_->Fail(why); }
+
+ private:
+  const std::shared_ptr<StreamEnd> end_;
+  const OutgoingStream out_;
+};
+
+absl::Status InvalidHandler() {
+  return WithDelivery(absl::InvalidArgumentError("handler id must be 1 to 255"),
+                      Delivery::kNotSent);
+}
+
+}  // namespace
+
+Peer::Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home)
+    : core_(std::move(core)),
+      host_(std::move(host)),
+      home_{core_->loops(), home},
+      dials_(DialsByRule(core_->options().local, host_)),
+      local_(core_->loops()->size(), nullptr) {
+  totals_.host = host_;
+}
+
+Peer::~Peer() = default;
+
+void Peer::Start() {
+  if (!dials_) return;
+  home_.loops->PostTo(home_.index, [&](asio::io_context* io) {
+    if (io == nullptr) return;
+    asio::post(*io, [self = shared_from_this()] {
+      if (self->state() == ConnectionState::kShutdown) return;
+      self->dialer_ = std::make_unique<Dialer>(*self->core_, *self, self->home_.loop());
+      self->dialer_->Redial();
+    });
+  });
+}
+
+// --- Connecting ---
+
+void Peer::OnAttempt() {
+  absl::MutexLock lock(&mutex_);
+  if (state_ != ConnectionState::kShutdown) state_ = ConnectionState::kConnecting;
+}
+
+void Peer::OnAttemptFailed(const absl::Status& why) {
+  const TimePoint now = core_->clock()->Now();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (state_ == ConnectionState::kShutdown) return;
+    state_ = ConnectionState::kConnectionError;
+    last_error_ = std::string(why.message());
+    if (failure_logged_.has_value() && now - *failure_logged_ < kLogEvery) return;
+    failure_logged_ = now;
+  }
+  core_->Log(LogLevel::kWarning, absl::StrCat("can't connect to ", host_, ": ",
+                                              std::string(why.message()), "; trying again"));
+}
+
+void Peer::Establish(Established established) {
+  std::shared_ptr<Link> old;
+  {
+    absl::MutexLock lock(&mutex_);
+    old = link_;
+  }
+  if (old == nullptr) return Install(std::move(established));
+
+  // The old connection's calls end first, on its own thread; then this one starts, on ours.
+  IoLoop* const here = established.loop;
+  auto shared = std::make_shared<Established>(std::move(established));
+  auto close = [self = shared_from_this(), old, here, shared] {
+    old->Close(DisconnectedError("replaced by a new connection", Delivery::kMaybeExecuted),
+               CloseCode::kNormal, "close-replaced");
+    asio::post(here->io(), [self, shared] { self->Establish(std::move(*shared)); });
+  };
+  asio::post(old->loop().io(), std::move(close));
+}
+
+void Peer::Install(Established established) {
+  const ManagerOptions& options = core_->options();
+  LinkConfig config;
+  config.session.checksums = UsesChecksums(options.local, host_);
+  config.session.max_message_bytes = options.limits.max_message_bytes;
+  config.session.max_output_bytes = options.limits.max_output_bytes;
+  config.session.max_inflight = options.limits.max_inflight;
+  config.session.default_timeout = options.timeouts.request;
+  config.session.ping_interval = options.timeouts.ping;
+  config.session.stream_ping_interval = options.timeouts.stream_ping;
+  config.session.first_generation = static_cast<uint32_t>(core_->Random());
+  config.session.wall_start = core_->clock()->WallNow();
+  config.write_stall = options.timeouts.write_stall;
+
+  Caller caller;
+  caller.host = host_;
+  caller.instance = established.instance;
+  caller.address = established.transport->remote_address();
+  caller.tls_subject = established.transport->tls_subject();
+
+  IoLoop& loop = *established.loop;
+  std::shared_ptr<Link> link;
+  std::list<Waiter> waiting;
+  std::string restarted;
+  {
+    absl::MutexLock lock(&mutex_);
+    Activity activity = core_->activity();
+    if (state_ == ConnectionState::kShutdown || activity == nullptr) return;
+    link = std::make_shared<Link>(config, core_->services(), loop, std::move(caller),
+                                  std::move(established.transport), shared_from_this(),
+                                  std::move(activity));
+    link_ = link;
+    state_ = ConnectionState::kConnected;
+    last_error_.clear();
+    failure_logged_.reset();
+    if (totals_.connects++ > 0) ++totals_.reconnects;
+    if (last_instance_.has_value()) {
+      restarted = *last_instance_ == established.instance ? " again" : ", which has restarted";
+    }
+    last_instance_ = established.instance;
+    waiting.swap(waiters_);
+  }
+  local_[loop.index()] = link.get();
+  link_loop_.store(&loop, std::memory_order_release);
+  core_->Log(LogLevel::kInfo, absl::StrCat("connected to ", host_, restarted));
+  link->Start(std::move(established.first));
+  for (Waiter& waiter : waiting) waiter.ready(link);
+  link->Changed();
+}
+
+void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view cause) {
+  std::shared_ptr<Link> keep;  // not destroyed under the lock
+  local_[link.loop().index()] = nullptr;
+  bool redial = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (link_.get() != &link) return;
+    link_loop_.store(nullptr, std::memory_order_release);
+    keep = std::move(link_);
+    link_ = nullptr;
+    AddCounters(link.counters(), &totals_);
+    ++totals_.drops[std::string(cause)];
+    last_error_ = std::string(why.message());
+    if (state_ != ConnectionState::kShutdown) {
+      state_ = ConnectionState::kConnecting;
+      redial = dials_;
+    }
+  }
+  core_->Log(LogLevel::kInfo, absl::StrCat("lost the connection to ", host_, ": ",
+                                           std::string(why.message())));
+  if (!redial) return;
+  asio::post(home_.loop().io(), [self = shared_from_this()] {
+    if (self->dialer_ != nullptr) self->dialer_->Redial();
+  });
+}
+
+void Peer::Shutdown(const absl::Status& why, Activity activity) {
+  std::list<Waiter> waiting;
+  std::shared_ptr<Link> link;
+  {
+    absl::MutexLock lock(&mutex_);
+    state_ = ConnectionState::kShutdown;
+    shutdown_why_ = why;
+    waiting.swap(waiters_);
+    link = link_;
+  }
+  const absl::Status unsent = WithDelivery(why, Delivery::kNotSent);
+  for (Waiter& waiter : waiting) waiter.ready(unsent);
+  home_.loops->PostTo(home_.index, [&](asio::io_context* io) {
+    if (io == nullptr) return;
+    asio::post(*io, [self = shared_from_this(), activity] {
+      self->dialer_.reset();
+      self->wait_timer_.reset();
+    });
+  });
+  if (link == nullptr) return;
+  asio::post(link->loop().io(), [link, why, activity] {
+    link->Close(why, CloseCode::kGoingAway, "close-shutdown");
+  });
+}
+
+// --- Waiting for a connection ---
+
+absl::Status Peer::NotConnected() const {
+  if (state_ == ConnectionState::kShutdown) {
+    return WithDelivery(shutdown_why_, Delivery::kNotSent);
+  }
+  return DisconnectedError(
+      last_error_.empty() ? absl::StrCat("not connected to ", host_)
+                          : absl::StrCat("not connected to ", host_, ": ", last_error_),
+      Delivery::kNotSent);
+}
+
+absl::StatusOr<uint64_t> Peer::Wait(TimePoint deadline, Ready ready) {
+  uint64_t number;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (state_ == ConnectionState::kShutdown) return NotConnected();
+    if (waiters_.size() >= core_->options().limits.max_waiting) {
+      ++totals_.drops["waiting-limit"];
+      return WithDelivery(
+          absl::ResourceExhaustedError(absl::StrCat("max_waiting (", waiters_.size(),
+                                                    ") requests wait for the connection to ",
+                                                    host_)),
+          Delivery::kRejected);
+    }
+    number = next_waiter_++;
+    waiters_.push_back({number, deadline, std::move(ready)});
+  }
+  home_.loops->PostTo(home_.index, [&](asio::io_context* io) {
+    if (io == nullptr) return;
+    asio::post(*io, [self = shared_from_this()] { self->ExpireWaiters(); });
+  });
+  return number;
+}
+
+void Peer::EndWaiter(uint64_t number, const absl::Status& why) {
+  std::list<Waiter> ended;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (auto it = waiters_.begin(); it != waiters_.end(); ++it) {
+      if (it->number != number) continue;
+      ended.splice(ended.begin(), waiters_, it);
+      break;
+    }
+  }
+  for (Waiter& waiter : ended) waiter.ready(why);
+}
+
+// Home loop: ends who has waited long enough, and sets the timer for the next.
+void Peer::ExpireWaiters() {
+  const TimePoint now = core_->clock()->Now();
+  std::list<Waiter> expired;
+  TimePoint next = TimePoint::max();
+  absl::Status why;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (state_ == ConnectionState::kShutdown) return;
+    for (auto it = waiters_.begin(); it != waiters_.end();) {
+      const auto current = it++;
+      if (current->deadline <= now) {
+        expired.splice(expired.end(), waiters_, current);
+      } else {
+        next = std::min(next, current->deadline);
+      }
+    }
+    why = WithDelivery(absl::DeadlineExceededError(absl::StrCat(
+                           "no connection to ", host_, " before the deadline",
+                           last_error_.empty() ? "" : ": ", last_error_)),
+                       Delivery::kNotSent);
+  }
+  for (Waiter& waiter : expired) waiter.ready(why);
+  if (next == TimePoint::max()) return;
+  if (wait_timer_ == nullptr) {
+    wait_timer_ = std::make_unique<LoopTimer>(home_.loop().io(), *core_->clock(),
+                                              [this] { ExpireWaiters(); });
+  }
+  wait_timer_->Set(next);
+}
+
+void Peer::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (link_ != nullptr) {
+      return CompleteLater(home_, std::move(handler), absl::OkStatus());
+    }
+  }
+  auto shared = std::make_shared<WriteHandler>(std::move(handler));
+  const auto waiting = Wait(core_->clock()->Now() + timeout,
+                            [shared, home = home_](absl::StatusOr<std::shared_ptr<Link>> link) {
+                              CompleteLater(home, std::move(*shared), link.status());
+                            });
+  if (!waiting.ok()) CompleteLater(home_, std::move(*shared), waiting.status());
+}
+
+// --- Calls ---
+
+Link* Peer::LinkHere() const {
+  IoLoop* const loop = link_loop_.load(std::memory_order_acquire);
+  return loop != nullptr && loop->RunningHere() ? local_[loop->index()] : nullptr;
+}
+
+void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView payload,
+                        const RequestOptions& options, ReplyHandler completion) {
+  const auto fail = [&](const absl::Status& why) {
+    CompleteLater(home_, std::move(completion), absl::StatusOr<Buffer>(why));
+  };
+  if (!handler.valid()) return fail(InvalidHandler());
+  auto timeout = options.timeout.count() == 0 ? core_->options().timeouts.request : options.timeout;
+  const TimePoint deadline = core_->clock()->Now() + std::min(timeout, kLongestTimeout);
+
+  std::shared_ptr<CallCancellation> cancellation;
+  auto slot = asio::get_associated_cancellation_slot(completion);
+  auto waiter = std::shared_ptr<std::atomic<uint64_t>>();
+  if (slot.is_connected()) {
+    cancellation = std::make_shared<CallCancellation>();
+    waiter = std::make_shared<std::atomic<uint64_t>>(0);
+    slot.assign([weak = weak_from_this(), cancellation, waiter](asio::cancellation_type type) {
+      if ((type & asio::cancellation_type::all) == asio::cancellation_type::none) return;
+      if (auto self = weak.lock()) self->CancelRequest(cancellation, waiter->load());
+    });
+  }
+
+  if (Link* link = LinkHere(); link != nullptr) {
+    if (cancellation != nullptr) {
+      absl::MutexLock lock(&cancellation->mutex);
+      cancellation->link = link->weak_from_this();
+    }
+    return link->StartCall({handler, subroute, payload, deadline}, std::move(completion),
+                           cancellation);
+  }
+
+  std::shared_ptr<Link> link;
+  absl::Status none;
+  {
+    absl::MutexLock lock(&mutex_);
+    link = link_;
+    if (link == nullptr) none = NotConnected();
+  }
+  if (link == nullptr && !options.wait_for_ready) return fail(none);
+  if (payload.size() > core_->options().limits.max_message_bytes) {
+    // Refused before it is copied; the session says the same.
+    return fail(WithDelivery(
+        absl::InvalidArgumentError(absl::StrCat("a payload of ", payload.size(),
+                                                " bytes exceeds max_message_bytes (",
+                                                core_->options().limits.max_message_bytes, ")")),
+        Delivery::kNotSent));
+  }
+  auto call = std::make_unique<CallTask>(handler, subroute, core_->pool()->Copy(payload), deadline,
+                                         std::move(completion), cancellation);
+  if (link != nullptr) {
+    if (cancellation != nullptr) {
+      absl::MutexLock lock(&cancellation->mutex);
+      cancellation->link = link;
+    }
+    CallTask* const raw = call.get();
+    std::unique_ptr<LinkTask> task = std::move(call);
+    if (!link->Post(task)) {
+      raw->Fail(home_, DisconnectedError("the connection was lost", Delivery::kNotSent));
+    }
+    return;
+  }
+  auto shared = std::shared_ptr<CallTask>(std::move(call));
+  const auto number = Wait(deadline, [shared, home = home_](
+                                         absl::StatusOr<std::shared_ptr<Link>> ready) {
+    if (!ready.ok()) return shared->Fail(home, ready.status());
+    if (shared->cancellation() != nullptr) {
+      absl::MutexLock lock(&shared->cancellation()->mutex);
+      shared->cancellation()->link = *ready;
+    }
+    shared->Run(**ready);
+  });
+  if (!number.ok()) return shared->Fail(home_, number.status());
+  if (waiter == nullptr) return;
+  waiter->store(*number);
+  // A cancellation that came before the number was known found nobody to end.
+  if (cancellation->IsCancelled()) CancelRequest(cancellation, *number);
+}
+
+void Peer::CancelRequest(const std::shared_ptr<CallCancellation>& cancellation, uint64_t waiter) {
+  std::shared_ptr<Link> link;
+  {
+    absl::MutexLock lock(&cancellation->mutex);
+    cancellation->cancelled = true;
+    link = cancellation->link.lock();
+  }
+  if (link != nullptr) {
+    std::unique_ptr<LinkTask> task = std::make_unique<CancelTask>(cancellation);
+    link->Post(task);  // down: the call has been completed
+    return;
+  }
+  EndWaiter(waiter, WithDelivery(absl::CancelledError("cancelled"), Delivery::kNotSent));
+}
+
+absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* subroute,
+                                        BytesView initial, const StreamOptions& options) {
+  if (!handler.valid()) return InvalidHandler();
+  if (options.timeout.count() < 0) {
+    return WithDelivery(absl::DeadlineExceededError("the time-out is negative"),
+                        Delivery::kNotSent);
+  }
+  if (initial.size() > core_->options().limits.max_message_bytes) {
+    return WithDelivery(
+        absl::InvalidArgumentError(absl::StrCat("an initial payload of ", initial.size(),
+                                                " bytes exceeds max_message_bytes (",
+                                                core_->options().limits.max_message_bytes, ")")),
+        Delivery::kNotSent);
+  }
+  OutgoingStream out;
+  out.handler = handler;
+  if (subroute != nullptr) out.subroute = *subroute;
+  out.initial = core_->pool()->Copy(initial);
+  out.has_input = options.has_input;
+  out.in_capacity = options.in_capacity;
+  out.out_capacity = options.out_capacity;
+  const TimePoint now = core_->clock()->Now();
+  if (options.timeout.count() > 0) out.deadline = now + std::min(options.timeout, kLongestTimeout);
+
+  auto end = std::make_shared<StreamEnd>(core_->pool(), home_);
+  if (Link* link = LinkHere(); link != nullptr) {
+    end->Open(link->shared_from_this(), out);
+    return Stream(std::move(end));
+  }
+  std::shared_ptr<Link> link;
+  {
+    absl::MutexLock lock(&mutex_);
+    link = link_;
+    if (link == nullptr && !options.wait_for_ready) return NotConnected();
+  }
+  auto open = std::make_unique<OpenTask>(end, std::move(out));
+  if (link != nullptr) {
+    std::unique_ptr<LinkTask> task = std::move(open);
+    if (!link->Post(task)) {
+      return DisconnectedError("the connection was lost", Delivery::kNotSent);
+    }
+    return Stream(std::move(end));
+  }
+  const TimePoint until =
+      options.timeout.count() > 0 ? now + options.timeout : now + core_->options().timeouts.request;
+  auto shared = std::shared_ptr<OpenTask>(std::move(open));
+  const auto number = Wait(until, [shared](absl::StatusOr<std::shared_ptr<Link>> ready) {
+    if (!ready.ok()) return shared->Fail(ready.status());
+    shared->Run(**ready);
+  });
+  if (!number.ok()) return number.status();
+  return Stream(std::move(end));
+}
+
+// --- Looking ---
+
+ConnectionState Peer::state() const {
+  absl::MutexLock lock(&mutex_);
+  return state_;
+}
+
+ConnectionStats Peer::Stats() const {
+  absl::MutexLock lock(&mutex_);
+  ConnectionStats stats = totals_;
+  stats.state = state_;
+  if (link_ != nullptr) {
+    AddCounters(link_->counters(), &stats);
+    AddGauges(link_->counters(), core_->clock()->Now(), &stats);
+  }
+  return stats;
+}
+
+}  // namespace grid::internal

@@ -1,0 +1,44 @@
+// How completion handlers of the public API are called.
+#ifndef GRID_GRID_RUNTIME_COMPLETE_H_
+#define GRID_GRID_RUNTIME_COMPLETE_H_
+
+#include <boost/asio/append.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/system_executor.hpp>
+#include <utility>
+
+#include "grid/runtime/io_loop.h"
+
+namespace grid {
+
+// From inside the I/O thread's own event: runs `handler` now if it belongs there, posts it to its executor
+// otherwise.
+template <typename Handler, typename Value>
+void CompleteOnLoop(boost::asio::io_context& io, Handler handler, Value value) {
+  auto executor = boost::asio::get_associated_executor(handler, io.get_executor());
+  boost::asio::dispatch(executor, boost::asio::append(std::move(handler), std::move(value)));
+}
+
+// From inside an initiating function: a completion must not run there, because a coroutine is not ready to
+// be resumed before it has been suspended. Handlers without an executor of their own run on the loop, or, when
+// that has ended, on a thread of the system's.
+template <typename Handler, typename Value>
+void CompleteLater(const LoopRef& home, Handler handler, Value value) {
+  home.loops->PostTo(home.index, [&](boost::asio::io_context* io) {
+    // The post leads through the loop (or the system's executor) to the handler's own executor.
+    if (io != nullptr) {
+      boost::asio::post(io->get_executor(),
+                        boost::asio::append(std::move(handler), std::move(value)));
+    } else {
+      boost::asio::post(boost::asio::system_executor(),
+                        boost::asio::append(std::move(handler), std::move(value)));
+    }
+  });
+}
+
+}  // namespace grid
+
+#endif  // GRID_GRID_RUNTIME_COMPLETE_H_

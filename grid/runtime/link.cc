@@ -1,0 +1,346 @@
+#include "grid/runtime/link.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "grid/runtime/pending_call.h"
+#include "grid/runtime/running_call.h"
+#include "grid/runtime/stream_end.h"
+#include "handlers/delivery.h"
+
+namespace grid {
+namespace {
+
+// How often a write in progress is looked at; what a stalled one lasts longer than the limit.
+constexpr std::chrono::milliseconds kStallCheck{500};
+
+CloseCode CodeFor(SessionEnd end) {
+  switch (end) {
+    case SessionEnd::kMalformedMessage:
+    case SessionEnd::kBadChecksum:
+    case SessionEnd::kNestedMerged:
+    case SessionEnd::kBadMerged:
+      return CloseCode::kProtocolError;
+    case SessionEnd::kPingTimeout:
+    case SessionEnd::kOutputOverflow:
+      return CloseCode::kPolicyViolation;
+    case SessionEnd::kPeerDisconnect:
+    case SessionEnd::kCount:
+      break;
+  }
+  return CloseCode::kNormal;
+}
+
+std::string_view CauseName(CloseCause cause) {
+  switch (cause) {
+    case CloseCause::kLocalClose:
+      return "close-local";
+    case CloseCause::kPeerClosed:
+      return "close-peer-closed";
+    case CloseCause::kTextFrame:
+      return "close-text-frame";
+    case CloseCause::kBadFrame:
+      return "close-bad-frame";
+    case CloseCause::kMessageTooBig:
+      return "close-message-too-big";
+    case CloseCause::kIoError:
+      break;
+  }
+  return "close-io-error";
+}
+
+absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+// Brackets an event on the loop: whatever the session wants done is done once, at its end.
+class Link::Event {
+ public:
+  explicit Event(Link& link) : link_(link), outer_(link.in_event_) { link_.in_event_ = true; }
+  ~Event() {
+    if (outer_) return;
+    link_.in_event_ = false;
+    link_.Settle();
+  }
+
+ private:
+  Link& link_;
+  const bool outer_;
+};
+
+Link::Link(const LinkConfig& config, const LinkServices& services, IoLoop& loop, Caller caller,
+           std::unique_ptr<Transport> transport, std::shared_ptr<LinkOwner> owner,
+           Activity activity)
+    : config_(config),
+      services_(services),
+      loop_(loop),
+      caller_(std::move(caller)),
+      owner_(std::move(owner)),
+      activity_(std::move(activity)),
+      session_(config_.session, *services_.handlers, *services_.pool, counters_, *this,
+               services_.clock->Now()),
+      transport_(std::move(transport)) {}
+
+Link::~Link() = default;
+
+void Link::Start(Buffer first) {
+  timer_.emplace(loop_.io(), *services_.clock, [this] { OnSessionTimer(); });
+  stall_timer_.emplace(loop_.io(), *services_.clock, [this] { OnStallTimer(); });
+  self_ = shared_from_this();
+  transport_->SetHandler(this);
+  Event event(*this);
+  if (!first.is_nil()) {
+    first_ = std::move(first);
+    Write(first_.mutable_view());
+  }
+}
+
+// --- Bytes ---
+
+void Link::OnMessage(BytesView message) {
+  if (down_) return;
+  Event event(*this);
+  session_.OnMessage(message, Now());
+}
+
+void Link::OnWritten() {
+  writing_ = false;
+  if (!first_.is_nil()) {
+    first_ = Buffer();
+  } else {
+    session_.FinishWrite();
+  }
+  if (down_) return;
+  Event event(*this);
+}
+
+void Link::OnClosed(CloseCause cause, std::string_view detail) {
+  Down(DisconnectedError(detail, Delivery::kMaybeExecuted), CauseName(cause));
+  // Not from inside the transport's own callback.
+  asio::post(loop_.io(), [self = std::move(self_)] {
+    self->timer_.reset();
+    self->stall_timer_.reset();
+    self->transport_.reset();
+    self->activity_.reset();
+  });
+}
+
+void Link::Settle() {
+  if (down_) return;
+  if (session_end_.has_value()) {
+    const std::string text =
+        absl::StrCat(Absl(SessionEndName(*session_end_)), ": ", session_end_detail_);
+    return Close(DisconnectedError(text, Delivery::kMaybeExecuted), CodeFor(*session_end_),
+                 absl::StrCat("close-", Absl(SessionEndName(*session_end_))));
+  }
+  Flush();
+  ArmTimer();
+}
+
+void Link::Flush() {
+  if (!writing_ && session_.CanStartWrite()) Write(session_.StartWrite());
+}
+
+void Link::Write(MutableBytes message) {
+  writing_ = true;
+  transport_->Write(message);
+  stall_since_ = TimePoint();  // progress: a new write
+  if (stall_armed_) return;
+  stall_armed_ = true;
+  stall_timer_->Set(Now() + kStallCheck);
+}
+
+void Link::Changed() {
+  if (in_event_ || settle_posted_ || down_) return;
+  settle_posted_ = true;
+  asio::post(loop_.io(), [self = shared_from_this()] {
+    self->settle_posted_ = false;
+    Event event(*self);
+  });
+}
+
+void Link::OnSessionEnd(SessionEnd why, std::string_view detail) {
+  session_end_ = why;
+  session_end_detail_ = std::string(detail);
+  Changed();
+}
+
+// --- Time ---
+
+void Link::ArmTimer() {
+  const TimePoint next = session_.NextTimer();
+  if (next >= timer_at_) return;
+  timer_at_ = next;
+  timer_->Set(next);
+}
+
+void Link::OnSessionTimer() {
+  timer_at_ = TimePoint::max();
+  if (down_) return;
+  Event event(*this);
+  session_.OnTimer(Now());
+}
+
+void Link::OnStallTimer() {
+  stall_armed_ = false;
+  if (down_ || !writing_) return;
+  const TimePoint now = Now();
+  const uint64_t progress = transport_->write_progress();
+  if (stall_since_ == TimePoint() || progress != stall_progress_) {
+    stall_progress_ = progress;
+    stall_since_ = now;
+  } else if (now - stall_since_ >= config_.write_stall - kStallCheck) {
+    return Close(DisconnectedError("a write made no progress", Delivery::kMaybeExecuted),
+                 CloseCode::kPolicyViolation, "close-write-stall");
+  }
+  stall_armed_ = true;
+  stall_timer_->Set(now + kStallCheck);
+}
+
+// --- Other threads ---
+
+bool Link::Post(std::unique_ptr<LinkTask>& task) {
+  switch (tasks_.Push(task)) {
+    case TaskQueue::Pushed::kSealed:
+      return false;
+    case TaskQueue::Pushed::kFirst:
+      asio::post(loop_.io(), [self = shared_from_this()] { self->RunTasks(); });
+      return true;
+    case TaskQueue::Pushed::kQueued:
+      break;
+  }
+  return true;
+}
+
+void Link::RunTasks() {
+  if (down_) return;
+  Event event(*this);
+  tasks_.Drain([this](std::unique_ptr<LinkTask> task) { task->Run(*this); });
+}
+
+// --- The end ---
+
+void Link::Down(const absl::Status& status, std::string_view cause) {
+  if (down_) return;
+  // The state first, so that whatever the completions start finds a link that is down.
+  down_ = true;
+  timer_->Clear();
+  stall_timer_->Clear();
+  owner_->OnLinkDown(*this, status, cause);
+  session_.Shutdown(status);
+  tasks_.Seal([this](std::unique_ptr<LinkTask> task) { task->Run(*this); });
+}
+
+void Link::Close(const absl::Status& status, CloseCode code, std::string_view cause) {
+  if (down_) return;
+  Down(status, cause);
+  const std::string reason(status.message().substr(0, 120));  // a close frame holds 123 bytes
+  transport_->Close(code, reason);
+}
+
+// --- Calls ---
+
+void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
+                     const std::shared_ptr<CallCancellation>& cancellation) {
+  if (cancellation != nullptr && cancellation->IsCancelled()) {
+    return CompleteLater(home(), std::move(handler),
+                         absl::StatusOr<Buffer>(WithDelivery(absl::CancelledError("cancelled"),
+                                                             Delivery::kNotSent)));
+  }
+  if (call_free_.empty()) call_free_.push_back(std::make_unique<PendingCall>(*this));
+  PendingCall* call = call_free_.back().release();
+  call_free_.pop_back();
+  call->Begin(std::move(handler));
+  const absl::StatusOr<uint64_t> started =
+      session_.StartCall({.handler = out.handler.value(),
+                          .subroute = out.subroute,
+                          .payload = out.payload,
+                          .deadline = out.deadline},
+                         call, Now());
+  if (!started.ok()) {
+    ReplyHandler failed = call->TakeHandler();
+    Recycle(call);
+    return CompleteLater(home(), std::move(failed),
+                         absl::StatusOr<Buffer>(started.status()));
+  }
+  if (cancellation != nullptr) {
+    cancellation->call = call;
+    cancellation->mux_id = *started;
+  }
+  Changed();
+}
+
+void Link::CancelCall(CallCancellation& cancellation) {
+  if (cancellation.mux_id == 0 || !session_.CancelCall(cancellation.mux_id)) return;
+  ReplyHandler handler = cancellation.call->TakeHandler();
+  Recycle(cancellation.call);
+  Changed();
+  CompleteLater(home(), std::move(handler),
+                absl::StatusOr<Buffer>(
+                    WithDelivery(absl::CancelledError("cancelled"), Delivery::kMaybeExecuted)));
+}
+
+void Link::Recycle(PendingCall* call) { call_free_.emplace_back(call); }
+
+// --- Handlers ---
+
+SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundRequest& request,
+                                   RunningRequest** running) {
+  if (const auto* function = std::get_if<SingleFunction>(&entry.function)) {
+    if (entry.run_on == RunOn::kIoThread) {
+      RequestContext context(caller_, entry.id, entry.subroute, request.deadline);
+      const absl::StatusOr<Buffer> result = RunGuarded(
+          [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
+      context.Finish();
+      if (result.ok()) {
+        session_.Answer(request, nullptr, *result, Now());
+      } else {
+        session_.AnswerError(request, nullptr, RunningCall::ErrorText(result.status()), Now());
+      }
+      return Admit::kAnswered;
+    }
+    auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request);
+    RunningCall* const raw = call.get();
+    const bool accepted = services_.workers->Submit([function, call = std::move(call)]() mutable {
+      absl::StatusOr<Buffer> result = RunGuarded([&]() -> absl::StatusOr<Buffer> {
+        return (*function)(call->payload(), call->context());
+      });
+      RunningCall::Answer(std::move(call), std::move(result));
+    });
+    if (!accepted) return Admit::kRefused;
+    *running = raw;
+    return Admit::kPending;
+  }
+
+  const auto& coroutine = std::get<SingleCoroutine>(entry.function);
+  auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request);
+  RunningCall* const raw = call.get();
+  std::unique_ptr<RunningCall> early;
+  raw->set_starting(&early);
+  asio::co_spawn(loop_.io(), coroutine(raw->TakePayload(), raw->context()),
+                 [call = std::move(call)](std::exception_ptr error,
+                                          absl::StatusOr<Buffer> result) mutable {
+                   if (error != nullptr) result = StatusFrom(std::move(error));
+                   RunningCall::Answer(std::move(call), std::move(result));
+                 });
+  if (early != nullptr) {
+    early->Give(*this, nullptr);
+    return Admit::kAnswered;
+  }
+  raw->set_starting(nullptr);
+  *running = raw;
+  return Admit::kPending;
+}
+
+void Link::OnRequestCancelled(RunningRequest* running, const absl::Status& why) {
+  static_cast<RunningCall*>(running)->context().Cancel(why);
+}
+
+StreamSink* Link::OnStream(const HandlerEntry& entry, const InboundStream& stream) {
+  return StreamEnd::Serve(shared_from_this(), entry, stream);
+}
+
+}  // namespace grid

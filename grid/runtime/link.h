@@ -1,0 +1,184 @@
+// Link: one established connection at work: a Session, the Transport under it, and the I/O thread that both
+// belong to. Moves the bytes, runs the handlers, and lets other threads in through a queue.
+//
+// Life: made by a Peer after the handshake -> Start -> Close (or the transport or session fails) -> "down": every
+// call and stream has ended, nothing gets in -> "gone": the transport is closed. A Link never comes back; the next
+// connection is another one. Shared by its Peer, by running handlers and by streams.
+//
+//   loop thread:   OnMessage -> session -> completions, handlers -> Flush -> transport.Write
+//   other threads: Post(task) -> woken once per batch -> session -> Flush
+//
+// Unless it says otherwise a function belongs to the loop's thread.
+#ifndef GRID_GRID_RUNTIME_LINK_H_
+#define GRID_GRID_RUNTIME_LINK_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "grid/base/clock.h"
+#include "grid/mux/session.h"
+#include "grid/runtime/activity.h"
+#include "grid/runtime/io_loop.h"
+#include "grid/runtime/task_queue.h"
+#include "grid/runtime/worker_pool.h"
+#include "grid/transport/loop_timer.h"
+#include "grid/transport/transport.h"
+#include "handlers/requester.h"
+
+namespace grid {
+
+class Link;
+class PendingCall;
+class StreamEnd;
+
+// Told on the loop's thread; outlives the link.
+class LinkOwner {
+ public:
+  // Every call has ended. `why`: for the log. `cause`: label of the counter, "close-ping-timeout".
+  virtual void OnLinkDown(Link& link, const absl::Status& why, std::string_view cause) = 0;
+
+ protected:
+  ~LinkOwner() = default;
+};
+
+struct LinkConfig {
+  SessionConfig session;
+  std::chrono::milliseconds write_stall{3'500};
+};
+
+// What all links of a manager share; outlives them.
+struct LinkServices {
+  std::shared_ptr<Clock> clock;
+  const HandlerTable* handlers = nullptr;
+  std::shared_ptr<BufferPool> pool;
+  WorkerPool* workers = nullptr;
+  std::shared_ptr<IoLoops> loops;
+};
+
+// Connects the cancellation slot of a request with its place in a session. Made only for requests whose
+// completion has a slot.
+struct CallCancellation {
+  absl::Mutex mutex;
+  bool cancelled ABSL_GUARDED_BY(mutex) = false;
+  std::weak_ptr<Link> link ABSL_GUARDED_BY(mutex);  // once one was chosen
+  // Loop thread only.
+  PendingCall* call = nullptr;  // valid while the session knows mux_id
+  uint64_t mux_id = 0;
+
+  bool IsCancelled() {
+    absl::MutexLock lock(&mutex);
+    return cancelled;
+  }
+};
+
+struct OutgoingCall {
+  HandlerId handler{0};
+  const SubrouteId* subroute = nullptr;  // for this handler; may be null
+  BytesView payload;
+  TimePoint deadline;
+};
+
+class Link final : public std::enable_shared_from_this<Link>,
+                   private TransportHandler,
+                   private SessionHost {
+ public:
+  // `activity` is released when the link is gone.
+  Link(const LinkConfig& config, const LinkServices& services, IoLoop& loop, Caller caller,
+       std::unique_ptr<Transport> transport, std::shared_ptr<LinkOwner> owner, Activity activity);
+  ~Link() override;
+
+  // Takes over from the handshake. `first`: a message to write before anything else (may be nil).
+  void Start(Buffer first);
+  // Ends every call with `status`, then closes the transport. Idempotent; not from inside a session callback.
+  void Close(const absl::Status& status, CloseCode code, std::string_view cause);
+
+  // Any thread. False when the link is down; `task` stays with the caller then.
+  bool Post(std::unique_ptr<LinkTask>& task);
+
+  // Sends a request; completes through the loop.
+  void StartCall(const OutgoingCall& call, ReplyHandler handler,
+                 const std::shared_ptr<CallCancellation>& cancellation);
+  void CancelCall(CallCancellation& cancellation);
+  // For StreamEnd: the session to work on; changes are written after the present event.
+  Session& session() { return session_; }
+  void Changed();
+  void Recycle(PendingCall* call);
+
+  IoLoop& loop() const { return loop_; }
+  LoopRef home() const { return {services_.loops, loop_.index()}; }
+  const Caller& caller() const { return caller_; }
+  BufferPool& pool() const { return *services_.pool; }
+  const LinkServices& services() const { return services_; }
+  const Activity& activity() const { return activity_; }
+  TimePoint Now() const { return services_.clock->Now(); }
+  bool down() const { return down_; }
+  // Any thread.
+  const SessionCounters& counters() const { return counters_; }
+
+ private:
+  class Event;
+
+  // TransportHandler
+  void OnMessage(BytesView message) override;
+  void OnWritten() override;
+  void OnClosed(CloseCause cause, std::string_view detail) override;
+  // SessionHost
+  Admit OnRequest(const HandlerEntry& entry, const InboundRequest& request,
+                  RunningRequest** running) override;
+  void OnRequestCancelled(RunningRequest* running, const absl::Status& why) override;
+  StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) override;
+  void OnSessionEnd(SessionEnd why, std::string_view detail) override;
+
+  void RunTasks();
+  void Settle();
+  void Flush();
+  void Write(MutableBytes message);
+  void Down(const absl::Status& status, std::string_view cause);
+  void ArmTimer();
+  void OnSessionTimer();
+  void OnStallTimer();
+
+  const LinkConfig config_;
+  const LinkServices services_;
+  IoLoop& loop_;
+  const Caller caller_;
+  const std::shared_ptr<LinkOwner> owner_;
+  Activity activity_;
+  std::shared_ptr<Link> self_;  // from Start until the transport is closed
+
+  SessionCounters counters_;
+  Session session_;
+  std::unique_ptr<Transport> transport_;
+  TaskQueue tasks_;
+
+  Buffer first_;
+  bool in_event_ = false;       // Settle follows by itself
+  bool settle_posted_ = false;  // or has been posted
+  bool writing_ = false;
+  bool down_ = false;
+  // What ended the session, until Settle acts on it.
+  std::optional<SessionEnd> session_end_;
+  std::string session_end_detail_;
+
+  std::optional<LoopTimer> timer_;
+  TimePoint timer_at_ = TimePoint::max();
+  std::optional<LoopTimer> stall_timer_;
+  bool stall_armed_ = false;
+  uint64_t stall_progress_ = 0;
+  TimePoint stall_since_;
+
+  std::vector<std::unique_ptr<PendingCall>> call_free_;
+};
+
+}  // namespace grid
+
+#endif  // GRID_GRID_RUNTIME_LINK_H_

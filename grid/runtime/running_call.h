@@ -1,0 +1,100 @@
+// RunningCall: a request that is being served outside the I/O thread's own event: by a worker or by a
+// coroutine.
+#ifndef GRID_GRID_RUNTIME_RUNNING_CALL_H_
+#define GRID_GRID_RUNTIME_RUNNING_CALL_H_
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "grid/mux/session_host.h"
+#include "grid/runtime/link.h"
+#include "handlers/context.h"
+
+namespace grid {
+
+// Owned by whoever runs the handler, then, as a task, by the link's queue, until the answer is given. The
+// session's pointer to it is used before that only.
+class RunningCall final : public RunningRequest, public LinkTask {
+ public:
+  RunningCall(std::shared_ptr<Link> link, const HandlerEntry& entry, const InboundRequest& request)
+      : link_(std::move(link)),
+        activity_(link_->activity()),
+        request_(request),
+        payload_(link_->pool().Copy(request.payload)),
+        context_(link_->caller(), entry.id, entry.subroute, request.deadline) {}
+
+  RequestContext& context() { return context_; }
+  BytesView payload() const { return payload_; }
+  Buffer TakePayload() { return std::move(payload_); }
+
+  // Any thread: the handler has returned.
+  static void Answer(std::unique_ptr<RunningCall> call, absl::StatusOr<Buffer> result) {
+    call->context_.Finish();
+    call->result_ = std::move(result);
+    const std::shared_ptr<Link> keep = call->link_;
+    Link& link = *keep;
+    // A coroutine may run to its end before the session has noted that it is pending.
+    if (call->starting_ != nullptr) {
+      *call->starting_ = std::move(call);
+      return;
+    }
+    std::unique_ptr<LinkTask> task = std::move(call);
+    if (link.loop().RunningHere() && !link.down()) {
+      task->Run(link);
+      link.Changed();
+      return;
+    }
+    link.Post(task);  // down: the answer is dropped with the task
+  }
+
+  void Run(Link& link) override { Give(link, this); }
+
+  // While `*early` is set to take it, an answer goes there instead of to the session.
+  void set_starting(std::unique_ptr<RunningCall>* early) { starting_ = early; }
+  // Gives the answer to the session; `running`: null for one that never became pending.
+  void Give(Link& link, RunningRequest* running) {
+    if (result_.ok()) {
+      link.session().Answer(request_, running, *result_, link.Now());
+    } else {
+      link.session().AnswerError(request_, running, ErrorText(result_.status()), link.Now());
+    }
+  }
+
+  // What a failed handler tells its caller: version 1 carries text only.
+  static std::string ErrorText(const absl::Status& status) {
+    if (!status.message().empty()) return std::string(status.message());
+    return absl::StatusCodeToString(status.code());
+  }
+
+ private:
+  const std::shared_ptr<Link> link_;
+  const Activity activity_;
+  const InboundRequest request_;  // its payload view is not used
+  Buffer payload_;
+  RequestContext context_;
+  std::unique_ptr<RunningCall>* starting_ = nullptr;
+  absl::StatusOr<Buffer> result_ = Buffer();
+};
+
+// Runs `function`; an exception becomes an internal error with its text.
+template <typename Function>
+auto RunGuarded(Function&& function) -> decltype(function()) {
+  try {
+    return function();
+  } catch (const std::exception& error) {
+    return absl::InternalError(error.what());
+  } catch (...) {
+    return absl::InternalError("the handler threw something that is no std::exception");
+  }
+}
+
+inline absl::Status StatusFrom(std::exception_ptr error) {
+  return RunGuarded([&]() -> absl::Status { std::rethrow_exception(std::move(error)); });
+}
+
+}  // namespace grid
+
+#endif  // GRID_GRID_RUNTIME_RUNNING_CALL_H_

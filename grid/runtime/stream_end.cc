@@ -1,0 +1,522 @@
+#include "grid/runtime/stream_end.h"
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "grid/runtime/complete.h"
+#include "grid/runtime/running_call.h"
+#include "handlers/delivery.h"
+
+namespace grid {
+namespace {
+
+// A stream message is never nil: version 1 can't carry that (PROTOCOL.md, "Version 1 peers").
+BytesView NotNil(BytesView payload) { return IsNil(payload) ? EmptyBytes() : payload; }
+
+absl::Status OnLoopError() {
+  return absl::FailedPreconditionError("a blocking call on an I/O thread would dead-lock it");
+}
+
+}  // namespace
+
+class StreamEnd::Task final : public LinkTask {
+ public:
+  Task(std::shared_ptr<StreamEnd> end, Action action)
+      : end_(std::move(end)), action_(std::move(action)) {}
+  void Run(Link& link) override { action_(*end_, &link.session(), end_->mux_); }
+  Action TakeAction() { return std::move(action_); }
+
+ private:
+  const std::shared_ptr<StreamEnd> end_;
+  Action action_;
+};
+
+StreamEnd::StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home)
+    : pool_(std::move(pool)), home_(std::move(home)) {}
+
+StreamEnd::~StreamEnd() = default;
+
+void StreamEnd::Run(Action action) {
+  std::shared_ptr<Link> link;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (link_ == nullptr && !released_) {
+      before_open_.push_back(std::move(action));
+      return;
+    }
+    link = link_;
+  }
+  if (link == nullptr) return action(*this, nullptr, nullptr);
+  if (link->loop().RunningHere()) {
+    action(*this, &link->session(), mux_);
+    return link->Changed();
+  }
+  auto task = std::make_unique<Task>(shared_from_this(), std::move(action));
+  Task* const raw = task.get();
+  std::unique_ptr<LinkTask> posted = std::move(task);
+  if (!link->Post(posted)) raw->TakeAction()(*this, nullptr, nullptr);
+}
+
+// --- Opening ---
+
+void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& out) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (end_.has_value()) return;  // cancelled while it waited
+    link_ = link;
+    self_ = shared_from_this();
+  }
+  const absl::StatusOr<StreamMux*> mux = link->session().OpenStream(
+      {.handler = out.handler.value(),
+       .subroute = out.subroute.has_value() ? &*out.subroute : nullptr,
+       .initial = out.initial,
+       .deadline = out.deadline,
+       .has_input = out.has_input,
+       .in_capacity = out.in_capacity,
+       .out_capacity = out.out_capacity},
+      this, link->Now());
+  if (!mux.ok()) {
+    const std::shared_ptr<StreamEnd> keep = shared_from_this();
+    return Fail(mux.status());
+  }
+  mux_ = *mux;
+  std::vector<Action> waiting;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!out.has_input) send_closed_ = true;
+    waiting.swap(before_open_);
+  }
+  for (Action& action : waiting) action(*this, &link->session(), mux_);
+  link->Changed();
+}
+
+void StreamEnd::Fail(const absl::Status& status) {
+  std::vector<Action> waiting;
+  {
+    absl::MutexLock lock(&mutex_);
+    waiting.swap(before_open_);
+  }
+  End(status);
+  Release();
+  for (Action& action : waiting) action(*this, nullptr, nullptr);
+}
+
+StreamSink* StreamEnd::Serve(std::shared_ptr<Link> link, const HandlerEntry& entry,
+                             const InboundStream& stream) {
+  auto end = std::make_shared<StreamEnd>(link->services().pool, link->home());
+  end->is_handler_ = true;
+  end->initial_ = link->pool().Copy(stream.initial);
+  end->context_.emplace(link->caller(), entry.id, entry.subroute, stream.deadline);
+  end->mux_ = stream.mux;
+  {
+    absl::MutexLock lock(&end->mutex_);
+    end->link_ = link;
+    end->self_ = end;
+    end->activity_ = link->activity();
+    end->input_over_ = stream.input_closed;
+  }
+  if (!end->StartHandler(entry, *link)) {
+    end->Release();
+    return nullptr;
+  }
+  return end.get();
+}
+
+bool StreamEnd::StartHandler(const HandlerEntry& entry, Link& link) {
+  const std::shared_ptr<StreamEnd> self = shared_from_this();
+  if (const auto* function = std::get_if<StreamFunction>(&entry.function)) {
+    return link.services().workers->Submit([self, function] {
+      Stream stream(self);
+      self->Finish(
+          RunGuarded([&]() -> absl::Status { return (*function)(stream, *self->context_); }));
+    });
+  }
+  if (const auto* coroutine = std::get_if<StreamCoroutine>(&entry.function)) {
+    asio::co_spawn(link.loop().io(), RunCoroutine(*coroutine), asio::detached);
+    return true;
+  }
+  const auto& starter = std::get<StreamStarter>(entry.function);
+  const absl::Status started = RunGuarded([&]() -> absl::Status {
+    starter(Stream(self), *self->context_);
+    return absl::OkStatus();
+  });
+  if (!started.ok()) Finish(started);
+  return true;
+}
+
+asio::awaitable<void> StreamEnd::RunCoroutine(const StreamCoroutine& coroutine) {
+  const std::shared_ptr<StreamEnd> self = shared_from_this();
+  Stream stream(self);
+  absl::Status status;
+  try {
+    status = co_await coroutine(stream, *context_);
+  } catch (...) {
+    status = StatusFrom(std::current_exception());
+  }
+  Finish(std::move(status));
+}
+
+// --- Reading ---
+
+std::optional<ReadResult> StreamEnd::TakeReady() {
+  if (!inbox_.empty()) {
+    ReadResult message(std::optional<Buffer>(std::move(inbox_.front())));
+    inbox_.pop_front();
+    ++unsettled_;
+    return message;
+  }
+  if (end_.has_value() && !end_->ok()) return ReadResult(*end_);
+  if (end_.has_value() || input_over_) return ReadResult(std::nullopt);
+  return std::nullopt;
+}
+
+void StreamEnd::GiveCredits(int unsettled) {
+  // Whoever made it one tells the session; until that happens, others only add to it.
+  if (unsettled != 1) return;
+  Run([](StreamEnd& self, Session* session, StreamMux* mux) {
+    int messages;
+    {
+      absl::MutexLock lock(&self.mutex_);
+      messages = std::exchange(self.unsettled_, 0);
+    }
+    for (; mux != nullptr && messages > 0; --messages) session->Consumed(mux);
+  });
+}
+
+void StreamEnd::StartRead(ReadHandler handler) {
+  std::optional<ReadResult> ready;
+  int unsettled = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (reader_) {
+      ready = ReadResult(absl::FailedPreconditionError("one Read at a time"));
+    } else {
+      const int before = unsettled_;
+      ready = TakeReady();
+      if (unsettled_ != before) unsettled = unsettled_;
+    }
+    if (!ready.has_value()) {
+      const uint64_t number = ++read_number_;
+      auto slot = asio::get_associated_cancellation_slot(handler);
+      if (slot.is_connected()) {
+        slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
+          if (auto self = weak.lock()) self->CancelRead(number);
+        });
+      }
+      reader_ = std::move(handler);
+      return;
+    }
+  }
+  GiveCredits(unsettled);
+  CompleteLater(home_, std::move(handler), *std::move(ready));
+}
+
+void StreamEnd::CancelRead(uint64_t number) {
+  ReadHandler handler;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!reader_ || read_number_ != number) return;
+    handler = std::move(reader_);
+  }
+  CompleteLater(home_, std::move(handler), ReadResult(absl::CancelledError("Read was cancelled")));
+}
+
+ReadResult StreamEnd::ReadBlocking() {
+  if (home_.loops->RunningHere()) return OnLoopError();
+  std::optional<ReadResult> ready;
+  int unsettled = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (reader_) return absl::FailedPreconditionError("one Read at a time");
+    for (;;) {
+      const int before = unsettled_;
+      ready = TakeReady();
+      if (unsettled_ != before) unsettled = unsettled_;
+      if (ready.has_value()) break;
+      changed_.Wait(&mutex_);
+    }
+  }
+  GiveCredits(unsettled);
+  return *std::move(ready);
+}
+
+void StreamEnd::OnData(BytesView payload) {
+  Buffer message = pool_->Copy(payload);
+  ReadHandler reader;
+  std::shared_ptr<Link> link;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!reader_) {
+      inbox_.push_back(std::move(message));
+      return changed_.Signal();
+    }
+    reader = std::move(reader_);
+    link = link_;
+  }
+  link->session().Consumed(mux_);
+  CompleteOnLoop(link->loop().io(), std::move(reader),
+                 ReadResult(std::optional<Buffer>(std::move(message))));
+}
+
+void StreamEnd::OnEof() {
+  ReadHandler reader;
+  {
+    absl::MutexLock lock(&mutex_);
+    input_over_ = true;
+    changed_.SignalAll();
+    if (!reader_) return;
+    reader = std::move(reader_);
+  }
+  CompleteOnLoop(home_.loop().io(), std::move(reader), ReadResult(std::nullopt));
+}
+
+// --- Writing ---
+
+absl::Status StreamEnd::WriteError() const {
+  if (end_.has_value()) {
+    return end_->ok() ? absl::FailedPreconditionError("the peer has ended the stream") : *end_;
+  }
+  if (send_closed_) {
+    return absl::FailedPreconditionError("the stream takes no more input from this end");
+  }
+  if (write_pending_) return absl::FailedPreconditionError("one Write at a time");
+  return absl::OkStatus();
+}
+
+void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
+  absl::Status error;
+  {
+    absl::MutexLock lock(&mutex_);
+    error = WriteError();
+    if (error.ok()) write_pending_ = true;
+  }
+  if (!error.ok()) return CompleteLater(home_, std::move(handler), std::move(error));
+  Run([payload = pool_->Copy(NotNil(payload)), handler = std::move(handler)](
+          StreamEnd& self, Session* session, StreamMux* mux) mutable {
+    self.SendNow(session, mux, std::move(payload), std::move(handler));
+  });
+}
+
+void StreamEnd::SendNow(Session* session, StreamMux* mux, Buffer payload, WriteHandler handler) {
+  const auto result = mux == nullptr ? Session::SendResult::kClosed : session->Send(mux, payload);
+  absl::Status status;
+  switch (result) {
+    case Session::SendResult::kSent:
+      break;
+    case Session::SendResult::kNoCredit: {
+      auto slot = asio::get_associated_cancellation_slot(handler);
+      if (slot.is_connected()) {
+        slot.assign([weak = weak_from_this()](asio::cancellation_type) {
+          auto self = weak.lock();
+          if (self == nullptr) return;
+          self->Run([](StreamEnd& end, Session*, StreamMux* mux) {
+            // Without a mux the end of the stream completes it.
+            if (mux == nullptr || !end.blocked_write_.has_value()) return;
+            end.blocked_write_.reset();
+            end.FinishWrite(std::move(end.blocked_handler_),
+                            absl::CancelledError("Write was cancelled"));
+          });
+        });
+      }
+      blocked_write_ = std::move(payload);
+      blocked_handler_ = std::move(handler);
+      return;
+    }
+    case Session::SendResult::kTooBig:
+      status = WithDelivery(absl::InvalidArgumentError(absl::StrCat(
+                                "a message of ", payload.size(), " bytes exceeds max_message_bytes")),
+                            Delivery::kNotSent);
+      break;
+    case Session::SendResult::kOutputFull:
+      status = WithDelivery(absl::ResourceExhaustedError(
+                                "max_output_bytes wait to be written on the connection"),
+                            Delivery::kRejected);
+      break;
+    case Session::SendResult::kClosed: {
+      absl::MutexLock lock(&mutex_);
+      write_pending_ = false;
+      status = WriteError();
+      if (status.ok()) status = DisconnectedError("the stream has ended", Delivery::kMaybeExecuted);
+      break;
+    }
+  }
+  FinishWrite(std::move(handler), std::move(status));
+}
+
+void StreamEnd::FinishWrite(WriteHandler handler, absl::Status status) {
+  {
+    absl::MutexLock lock(&mutex_);
+    write_pending_ = false;
+  }
+  CompleteLater(home_, std::move(handler), std::move(status));
+}
+
+void StreamEnd::OnSendable() {
+  if (!blocked_write_.has_value()) return;
+  std::shared_ptr<Link> link;
+  {
+    absl::MutexLock lock(&mutex_);
+    link = link_;
+  }
+  Buffer payload = *std::move(blocked_write_);
+  blocked_write_.reset();
+  SendNow(&link->session(), mux_, std::move(payload), std::move(blocked_handler_));
+  if (!blocked_write_.has_value()) AfterWrite(&link->session(), mux_);
+}
+
+void StreamEnd::AfterWrite(Session* session, StreamMux* mux) {
+  if (mux == nullptr) return;
+  if (std::exchange(close_after_write_, false)) session->CloseSend(mux);
+  if (!finish_after_write_.has_value()) return;
+  session->Finish(mux, *finish_after_write_);
+  mux_ = nullptr;
+  Release();
+}
+
+absl::Status StreamEnd::WriteBlocking(BytesView payload) {
+  if (home_.loops->RunningHere()) return OnLoopError();
+  struct Waiter {
+    absl::Notification done;
+    absl::Status status;
+  };
+  auto waiter = std::make_shared<Waiter>();
+  // On the system's executor: the I/O thread need not be free to wake us.
+  StartWrite(payload, asio::bind_executor(asio::system_executor(), [waiter](absl::Status status) {
+               waiter->status = std::move(status);
+               waiter->done.Notify();
+             }));
+  waiter->done.WaitForNotification();
+  return waiter->status;
+}
+
+// --- Ending ---
+
+void StreamEnd::CloseSend() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (is_handler_ || send_closed_) return;
+    send_closed_ = true;
+  }
+  Run([](StreamEnd& self, Session* session, StreamMux* mux) {
+    if (mux == nullptr) return;
+    if (self.blocked_write_.has_value()) {
+      self.close_after_write_ = true;
+    } else {
+      session->CloseSend(mux);
+    }
+  });
+}
+
+void StreamEnd::Cancel() {
+  if (is_handler_) return Finish(absl::CancelledError("the handler gave the stream up"));
+  bool unopened;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (end_.has_value()) return;
+    unopened = link_ == nullptr;
+  }
+  if (unopened) {
+    return Fail(WithDelivery(absl::CancelledError("the stream was cancelled"), Delivery::kNotSent));
+  }
+  Run([](StreamEnd& self, Session* session, StreamMux* mux) {
+    if (mux == nullptr) return;
+    self.mux_ = nullptr;
+    session->CancelStream(mux);
+    self.End(
+        WithDelivery(absl::CancelledError("the stream was cancelled"), Delivery::kMaybeExecuted));
+    self.Release();
+  });
+}
+
+void StreamEnd::Finish(absl::Status status) {
+  if (!is_handler_) return Cancel();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (send_closed_) return;
+    send_closed_ = true;
+  }
+  context_->Finish();
+  if (!status.ok()) status = absl::UnknownError(RunningCall::ErrorText(status));
+  Run([status = std::move(status)](StreamEnd& self, Session* session, StreamMux* mux) {
+    if (mux != nullptr && self.blocked_write_.has_value()) {
+      self.finish_after_write_ = status;
+      return;
+    }
+    if (mux != nullptr) {
+      self.mux_ = nullptr;
+      session->Finish(mux, status);
+    }
+    self.End(absl::FailedPreconditionError("the handler has ended the stream"));
+    self.Release();
+  });
+}
+
+void StreamEnd::Abandon() {
+  if (is_handler_) {
+    Finish(absl::InternalError("the handler dropped the stream without ending it"));
+  } else {
+    Cancel();
+  }
+}
+
+void StreamEnd::OnEnd(const absl::Status& status) {
+  const std::shared_ptr<StreamEnd> keep = shared_from_this();
+  // Handler's end: the mux stays until Finish.
+  StreamMux* const mux = mux_;
+  if (!is_handler_) mux_ = nullptr;
+  End(status);
+  if (blocked_write_.has_value()) {
+    blocked_write_.reset();
+    absl::Status error;
+    {
+      absl::MutexLock lock(&mutex_);
+      write_pending_ = false;
+      error = WriteError();
+    }
+    FinishWrite(std::move(blocked_handler_), std::move(error));
+  }
+  if (!is_handler_) return Release();
+  context_->Cancel(status);
+  if (!finish_after_write_.has_value()) return;
+  std::shared_ptr<Link> link;
+  {
+    absl::MutexLock lock(&mutex_);
+    link = link_;
+  }
+  if (link != nullptr) AfterWrite(&link->session(), mux);
+}
+
+void StreamEnd::End(const absl::Status& status) {
+  ReadHandler reader;
+  std::optional<ReadResult> result;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.has_value()) end_ = status;
+    changed_.SignalAll();
+    if (!reader_) return;
+    reader = std::move(reader_);
+    result = TakeReady();
+  }
+  CompleteLater(home_, std::move(reader), *std::move(result));
+}
+
+void StreamEnd::Release() {
+  std::shared_ptr<StreamEnd> self;
+  std::shared_ptr<Link> link;
+  Activity activity;
+  {
+    absl::MutexLock lock(&mutex_);
+    released_ = true;
+    self.swap(self_);
+    link.swap(link_);
+    activity.swap(activity_);
+  }
+}
+
+}  // namespace grid

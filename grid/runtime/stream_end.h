@@ -1,0 +1,123 @@
+// StreamEnd: one end of a stream, between a session and the Stream handle of the public API.
+//
+// What arrived and what waits is guarded by a mutex, so that reading needs no trip to the I/O thread; everything
+// that touches the session happens there. It may live longer than its link: then what was received can still
+// be read, and everything else answers with how the stream ended.
+#ifndef GRID_GRID_RUNTIME_STREAM_END_H_
+#define GRID_GRID_RUNTIME_STREAM_END_H_
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "grid/mux/session.h"
+#include "grid/runtime/activity.h"
+#include "grid/runtime/link.h"
+#include "handlers/context.h"
+#include "handlers/stream.h"
+
+namespace grid {
+
+// What the caller of a stream asked for; kept until there is a link.
+struct OutgoingStream {
+  HandlerId handler{0};
+  std::optional<SubrouteId> subroute;  // for this handler
+  Buffer initial;
+  TimePoint deadline = TimePoint::max();
+  bool has_input = false;
+  uint32_t in_capacity = 1;
+  uint32_t out_capacity = 1;
+};
+
+class StreamEnd final : public StreamBackend,
+                        public StreamSink,
+                        public std::enable_shared_from_this<StreamEnd> {
+ public:
+  // Not yet connected. `home`: where completions without an executor run.
+  StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home);
+  ~StreamEnd() override;
+
+  // Loop thread of `link`: opens the stream. What was asked of it before follows.
+  void Open(const std::shared_ptr<Link>& link, const OutgoingStream& out);
+  // There is no link and will be none. Any thread.
+  void Fail(const absl::Status& status);
+
+  // Loop thread: the handler's end. Starts the handler; null when there is no room to run it.
+  static StreamSink* Serve(std::shared_ptr<Link> link, const HandlerEntry& entry,
+                           const InboundStream& stream);
+
+  // StreamBackend
+  void StartRead(ReadHandler handler) override;
+  void StartWrite(BytesView payload, WriteHandler handler) override;
+  ReadResult ReadBlocking() override;
+  absl::Status WriteBlocking(BytesView payload) override;
+  void CloseSend() override;
+  void Cancel() override;
+  void Finish(absl::Status status) override;
+  void Abandon() override;
+  BytesView initial() const override { return initial_; }
+
+  // StreamSink
+  void OnData(BytesView payload) override;
+  void OnEof() override;
+  void OnSendable() override;
+  void OnEnd(const absl::Status& status) override;
+
+ private:
+  // Something to do with the session. Runs on the loop's thread; with nulls, on any thread, when the link is
+  // down or there never was one.
+  using Action = absl::AnyInvocable<void(StreamEnd&, Session*, StreamMux*)>;
+  class Task;
+
+  void Run(Action action);
+  void SendNow(Session* session, StreamMux* mux, Buffer payload, WriteHandler handler);
+  void FinishWrite(WriteHandler handler, absl::Status status);
+  void AfterWrite(Session* session, StreamMux* mux);
+  void GiveCredits(int messages);
+  void CancelRead(uint64_t number);
+  void End(const absl::Status& status);
+  void Release();
+  bool StartHandler(const HandlerEntry& entry, Link& link);
+  asio::awaitable<void> RunCoroutine(const StreamCoroutine& coroutine);
+  std::optional<ReadResult> TakeReady() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status WriteError() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::shared_ptr<BufferPool> pool_;
+  const LoopRef home_;
+  bool is_handler_ = false;
+  Buffer initial_;                         // handler's end
+  std::optional<RequestContext> context_;  // handler's end
+
+  // Loop thread only.
+  StreamMux* mux_ = nullptr;  // null before Open, and when the session is done with it
+  std::optional<Buffer> blocked_write_;  // waits for credit,
+  WriteHandler blocked_handler_;         // and who waits for it
+  bool close_after_write_ = false;
+  std::optional<absl::Status> finish_after_write_;
+
+  absl::Mutex mutex_;
+  absl::CondVar changed_;
+  std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);       // null before Open and after Release
+  std::shared_ptr<StreamEnd> self_ ABSL_GUARDED_BY(mutex_);  // the same: the session knows us
+  Activity activity_ ABSL_GUARDED_BY(mutex_);                // handler's end, until it has finished
+  std::vector<Action> before_open_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Buffer> inbox_ ABSL_GUARDED_BY(mutex_);
+  ReadHandler reader_ ABSL_GUARDED_BY(mutex_);
+  uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;  // tells reads apart, for cancellation
+  int unsettled_ ABSL_GUARDED_BY(mutex_) = 0;         // messages read, not yet told the session
+  bool write_pending_ ABSL_GUARDED_BY(mutex_) = false;
+  bool send_closed_ ABSL_GUARDED_BY(mutex_) = false;  // CloseSend or Finish was called, or no input
+  bool input_over_ ABSL_GUARDED_BY(mutex_) = false;   // handler's end: the caller sends nothing more
+  bool released_ ABSL_GUARDED_BY(mutex_) = false;     // no session any more
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);  // how the stream ended
+};
+
+}  // namespace grid
+
+#endif  // GRID_GRID_RUNTIME_STREAM_END_H_

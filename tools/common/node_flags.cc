@@ -1,0 +1,79 @@
+#include "tools/common/node_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "grid/transport/url.h"
+
+namespace grid::tools {
+namespace {
+
+constexpr size_t kMaxTokenBytes = 64 << 10;
+
+absl::Status InFlag(const char* flag, const absl::Status& status) {
+  return {status.code(), absl::StrCat(flag, ": ", status.message())};
+}
+
+}  // namespace
+
+void AddNodeFlags(CLI::App& app, NodeFlags* flags) {
+  app.add_option("--local", flags->local, "our own name: http(s)://HOST:PORT")->required();
+  app.add_option("--route", flags->route, "path of the WebSocket")->capture_default_str();
+  app.add_option("--token-file", flags->token_file, "file with the token that peers share");
+  app.add_option("--tls-cert", flags->tls_cert,
+                 "our certificate (PEM), to listen under an https name");
+  app.add_option("--tls-key", flags->tls_key, "its private key (PEM)");
+  app.add_option("--tls-ca", flags->tls_ca,
+                 "authorities trusted to certify peers (PEM); otherwise the system's");
+}
+
+absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags) {
+  ManagerOptions options;
+  if (const auto url = ParseHostUrl(flags.local); !url.ok()) return InFlag("--local", url.status());
+  options.local = flags.local;
+  if (flags.route.empty() || flags.route[0] != '/') {
+    return absl::InvalidArgumentError("--route: must begin with /");
+  }
+  options.route = flags.route;
+  if (!flags.token_file.empty()) {
+    absl::StatusOr<std::string> token = ReadFile(flags.token_file, kMaxTokenBytes);
+    if (!token.ok()) return InFlag("--token-file", token.status());
+    options.token = std::string(absl::StripTrailingAsciiWhitespace(*token));
+    if (options.token.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--token-file: ", flags.token_file, " is empty"));
+    }
+  }
+  if (flags.tls_cert.empty() != flags.tls_key.empty()) {
+    return absl::InvalidArgumentError("--tls-cert and --tls-key go together");
+  }
+  options.tls.certificate_file = flags.tls_cert;
+  options.tls.key_file = flags.tls_key;
+  options.tls.ca_file = flags.tls_ca;
+  return options;
+}
+
+absl::StatusOr<std::string> ListenAddressOf(const std::string& name) {
+  const absl::StatusOr<HostUrl> url = ParseHostUrl(name);
+  if (!url.ok()) return url.status();
+  const bool v6 = url->host.find(':') != std::string::npos;
+  return v6 ? absl::StrCat("[", url->host, "]:", url->port)
+            : absl::StrCat(url->host, ":", url->port);
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(absl::StrCat("can't open ", path));
+  std::string content(limit + 1, '\0');
+  file.read(content.data(), static_cast<std::streamsize>(content.size()));
+  if (file.bad()) return absl::UnavailableError(absl::StrCat("can't read ", path));
+  content.resize(static_cast<size_t>(file.gcount()));
+  if (content.size() > limit) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " has more than ", limit, " bytes"));
+  }
+  return content;
+}
+
+}  // namespace grid::tools

@@ -1,0 +1,45 @@
+// The flags that say which node a program is: shared by gridnode and gridctl.
+//
+//   NodeFlags flags;
+//   AddNodeFlags(app, &flags);
+//   if (const ParseResult parsed = ParseArguments(app, argc, argv); !parsed.go()) return
+//   parsed.status(); absl::StatusOr<ManagerOptions> options = MakeManagerOptions(flags);
+#ifndef GRID_TOOLS_COMMON_NODE_FLAGS_H_
+#define GRID_TOOLS_COMMON_NODE_FLAGS_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "grid/options.h"
+
+namespace CLI {
+class App;
+}
+
+namespace grid::tools {
+
+struct NodeFlags {
+  std::string local;
+  std::string route = "/minio/grid/v1";
+  std::string token_file;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_ca;
+};
+
+// Adds --local (required), --route, --token-file, --tls-cert, --tls-key and --tls-ca to `app`.
+// `flags` must outlive the parsing.
+void AddNodeFlags(CLI::App& app, NodeFlags* flags);
+
+// Reads the token file, without white space at its end. Errors name the flag that is wrong.
+absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags);
+
+// "host:port" of a node's name: where it listens unless told otherwise.
+absl::StatusOr<std::string> ListenAddressOf(const std::string& url);
+
+// A whole file; kNotFound and the like name it. At most `limit` bytes.
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit);
+
+}  // namespace grid::tools
+
+#endif  // GRID_TOOLS_COMMON_NODE_FLAGS_H_

@@ -1,0 +1,48 @@
+#include "tools/common/spdlog_sink.h"
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <string_view>
+
+namespace grid::tools {
+namespace {
+
+spdlog::level::level_enum LevelOf(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+class SpdlogSink final : public LogSink {
+ public:
+  SpdlogSink(const char* program, LogLevel least)
+      : logger_(program, std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+    logger_.set_level(LevelOf(least));
+    logger_.set_pattern("%Y-%m-%d %H:%M:%S.%e %n %l: %v");
+    logger_.flush_on(spdlog::level::trace);
+  }
+
+  void Log(LogLevel level, std::string_view message) override {
+    logger_.log(LevelOf(level), spdlog::string_view_t(message.data(), message.size()));
+  }
+
+ private:
+  spdlog::logger logger_;
+};
+
+}  // namespace
+
+std::shared_ptr<LogSink> MakeSpdlogSink(const char* program, LogLevel least) {
+  return std::make_shared<SpdlogSink>(program, least);
+}
+
+}  // namespace grid::tools

@@ -1,0 +1,73 @@
+#include "tools/gridctl/client.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <boost/asio/use_future.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "grid/base/log.h"
+#include "grid/transport/url.h"
+#include "tools/common/duration.h"
+#include "tools/common/spdlog_sink.h"
+
+namespace grid::tools {
+
+using std::chrono::milliseconds;
+
+void AddClientFlags(CLI::App& command, ClientFlags* flags) {
+  AddNodeFlags(command, &flags->node);
+  command.add_option("--remote", flags->remote, "name of the node to talk to: http(s)://HOST:PORT")
+      ->required();
+  AddDurationOption(command, "--timeout", &flags->timeout_text,
+                    "limit for connecting, and then for the call, as 500ms or 2s");
+  command.add_flag("--verbose", flags->verbose, "show the node's log on standard error");
+}
+
+void AddDurationOption(CLI::App& command, const char* name, std::string* text, const char* help) {
+  command.add_option(name, *text, help)->check([](const std::string& value) -> std::string {
+    const auto duration = ParseDuration(value);
+    if (!duration.ok()) return std::string(duration.status().message());
+    return *duration < milliseconds(1) ? "must be at least 1ms" : "";
+  });
+}
+
+milliseconds DurationOr(const std::string& text, milliseconds otherwise) {
+  const auto duration = ParseDuration(text);
+  return duration.ok() ? std::chrono::duration_cast<milliseconds>(*duration) : otherwise;
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
+    const ClientFlags& flags, milliseconds wait,
+    std::vector<boost::asio::io_context*> io_contexts) {
+  absl::StatusOr<ManagerOptions> options = MakeManagerOptions(flags.node);
+  if (!options.ok()) return absl::InvalidArgumentError(options.status().message());
+  if (const auto url = ParseHostUrl(flags.remote); !url.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("--remote: ", url.status().message()));
+  }
+  options->log = flags.verbose ? MakeSpdlogSink("gridctl", LogLevel::kDebug) : NullLog();
+
+  options->io_contexts = std::move(io_contexts);
+
+  auto client = std::unique_ptr<Client>(new Client);
+  client->manager_ = std::make_unique<Manager>(*std::move(options));
+  Manager& manager = *client->manager_;
+  if (absl::Status status = manager.AddPeer(flags.remote); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("--remote: ", status.message()));
+  }
+  if (absl::Status status = manager.Start(); !status.ok()) return status;
+  if (!ShouldDial(flags.node.local, flags.remote)) {
+    const absl::StatusOr<std::string> address = ListenAddressOf(flags.node.local);
+    if (!address.ok()) return absl::InvalidArgumentError(address.status().message());
+    const absl::StatusOr<uint16_t> port = manager.Listen(*address);
+    if (!port.ok()) return port.status();
+  }
+  client->peer_ = manager.Connection(flags.remote);
+  const absl::Status connected = client->peer_.WaitConnected(wait, boost::asio::use_future).get();
+  if (!connected.ok()) {
+    return absl::Status(connected.code(),
+                        absl::StrCat("no connection to ", flags.remote, ": ", connected.message()));
+  }
+  return client;
+}
+
+}  // namespace grid::tools

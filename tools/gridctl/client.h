@@ -1,0 +1,67 @@
+// Client: gridctl's own node and its connection to the remote.
+//
+//   absl::StatusOr<std::unique_ptr<Client>> client = Client::Connect(flags);
+//   absl::StatusOr<Buffer> reply = client->peer().Request(...);
+//
+// Used by the main thread; the node has threads of its own, which the destructor ends.
+#ifndef GRID_TOOLS_GRIDCTL_CLIENT_H_
+#define GRID_TOOLS_GRIDCTL_CLIENT_H_
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grid/manager.h"
+#include "tools/common/node_flags.h"
+
+namespace CLI {
+class App;
+}
+
+namespace grid::tools {
+
+// What every command that talks to a node takes.
+struct ClientFlags {
+  NodeFlags node;
+  std::string remote;
+  std::string timeout_text;  // as given; empty: the command's own default
+  bool verbose = false;
+};
+
+// Adds --local, --remote and the others to a command. `flags` must outlive the parsing.
+void AddClientFlags(CLI::App& command, ClientFlags* flags);
+
+// Adds an option that takes a duration ("500ms", "2s"); a bad one is a bad argument.
+void AddDurationOption(CLI::App& command, const char* name, std::string* text, const char* help);
+
+// The duration that such an option holds, at least a millisecond; `otherwise` when it wasn't given.
+std::chrono::milliseconds DurationOr(const std::string& text, std::chrono::milliseconds otherwise);
+
+class Client {
+ public:
+  // Starts the node, listens when the rule says that the remote dials, and waits for the connection
+  // at most `wait`. kInvalidArgument: the flags are wrong; otherwise the reason why there is no
+  // connection.
+  // `io_contexts` replaces the node's own I/O threads (ManagerOptions); they must outlive the
+  // Client.
+  static absl::StatusOr<std::unique_ptr<Client>> Connect(
+      const ClientFlags& flags, std::chrono::milliseconds wait,
+      std::vector<boost::asio::io_context*> io_contexts = {});
+
+  Manager& manager() { return *manager_; }
+  grid::Connection& peer() { return peer_; }
+
+ private:
+  Client() = default;
+
+  std::unique_ptr<Manager> manager_;
+  grid::Connection peer_;
+};
+
+}  // namespace grid::tools
+
+#endif  // GRID_TOOLS_GRIDCTL_CLIENT_H_

@@ -1,0 +1,171 @@
+// gridnode: a runnable node. Hosts the conformance service and keeps connections to its peers.
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "grid/manager.h"
+#include "handlers/conformance/conformance.h"
+#include "tools/common/command_line.h"
+#include "tools/common/node_flags.h"
+#include "tools/common/real_sleep.h"
+#include "tools/common/spdlog_sink.h"
+#include "tools/gridnode/admin_pages.h"
+#include "tools/gridnode/admin_server.h"
+#include "tools/gridnode/yaml_config.h"
+
+namespace grid::tools {
+namespace {
+
+constexpr char kProgram[] = "gridnode";
+// How long SIGTERM leaves requests that are being served; streams are not waited for.
+constexpr std::chrono::milliseconds kDrain{2000};
+
+struct Flags {
+  NodeFlags node;
+  std::vector<std::string> peers;
+  std::string listen;
+  std::string admin;
+  LogLevel log_level = LogLevel::kInfo;
+  int io_threads = 1;
+  int workers = 8;
+};
+
+void AddFlags(CLI::App& app, Flags* flags) {
+  AddNodeFlags(app, &flags->node);
+  app.add_option("--peer", flags->peers, "name of another member; may be given again and again");
+  app.add_option("--listen", flags->listen,
+                 "HOST:PORT to accept connections on; otherwise --local's");
+  app.add_option("--io-threads", flags->io_threads, "threads that own connections")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_option("--workers", flags->workers, "threads for handlers that may block")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--admin", flags->admin,
+                 "HOST:PORT that serves /healthz /readyz /metrics /status.json /console");
+  const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
+                                                  {"info", LogLevel::kInfo},
+                                                  {"warning", LogLevel::kWarning},
+                                                  {"error", LogLevel::kError}};
+  app.add_option("--log-level", flags->log_level, "debug, info, warning or error")
+      ->transform(CLI::CheckedTransformer(levels));
+  app.set_config("--config", "", "YAML file with any of these flags; the command line wins");
+  app.config_formatter(std::make_shared<YamlConfig>());
+  app.allow_config_extras(false);
+}
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// Blocks them for the threads started from here on too, so that WaitForStop alone gets them.
+void BlockStopSignals() {
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+void WaitForStop() {
+  const sigset_t signals = StopSignals();
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+  // The next one ends the process in the middle of whatever it does.
+  struct sigaction at_once = {};
+  at_once.sa_handler = [](int) { _exit(kExitFailure); };
+  sigaction(SIGTERM, &at_once, nullptr);
+  sigaction(SIGINT, &at_once, nullptr);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+void Drain(const Manager& manager) {
+  const auto end = std::chrono::steady_clock::now() + kDrain;
+  while (manager.Stats().total.incoming_requests > 0 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+int Fail(const absl::Status& status, int exit_status = kExitFailure) {
+  PrintError(kProgram, std::string(status.message()));
+  return exit_status;
+}
+
+absl::Status Prepare(Manager& manager, const Flags& flags) {
+  if (absl::Status status = RegisterConformanceHandlers(manager, {.sleep = RealSleep});
+      !status.ok()) {
+    return status;
+  }
+  for (const std::string& peer : flags.peers) {
+    if (absl::Status status = manager.AddPeer(peer); !status.ok()) {
+      return {status.code(), absl::StrCat("--peer ", peer, ": ", status.message())};
+    }
+  }
+  return absl::OkStatus();
+}
+
+int Run(int argc, char** argv) {
+  CLI::App app("A node of the mesh that hosts the conformance service.", kProgram);
+  Flags flags;
+  AddFlags(app, &flags);
+  if (const ParseResult parsed = ParseArguments(app, argc, argv); !parsed.go()) {
+    return parsed.status();
+  }
+  absl::StatusOr<ManagerOptions> options = MakeManagerOptions(flags.node);
+  if (!options.ok()) return Fail(options.status(), kExitBadArguments);
+  options->io_threads = flags.io_threads;
+  options->worker_threads = flags.workers;
+  options->log = MakeSpdlogSink(kProgram, flags.log_level);
+  if (flags.listen.empty()) {
+    const absl::StatusOr<std::string> own = ListenAddressOf(flags.node.local);
+    if (!own.ok()) return Fail(own.status(), kExitBadArguments);
+    flags.listen = *own;
+  }
+
+  BlockStopSignals();
+  signal(SIGPIPE, SIG_IGN);
+  std::atomic<bool> ready{false};
+  Manager manager(*std::move(options));
+  if (absl::Status status = Prepare(manager, flags); !status.ok()) {
+    return Fail(status, kExitBadArguments);
+  }
+  if (absl::Status status = manager.Start(); !status.ok()) {
+    return Fail(status, absl::IsInvalidArgument(status) ? kExitBadArguments : kExitFailure);
+  }
+  if (const auto port = manager.Listen(flags.listen); !port.ok()) return Fail(port.status());
+  std::unique_ptr<AdminServer> admin;
+  if (!flags.admin.empty()) {
+    auto started = AdminServer::Start(flags.admin, AdminPages(manager, ready));
+    if (!started.ok()) {
+      return Fail({started.status().code(), absl::StrCat("--admin: ", started.status().message())});
+    }
+    admin = *std::move(started);
+  }
+  ready = true;
+  std::printf("ready %s\n", flags.node.local.c_str());
+  std::fflush(stdout);
+
+  WaitForStop();
+  ready = false;
+  Drain(manager);
+  manager.Stop();
+  return 0;
+}
+
+}  // namespace
+}  // namespace grid::tools
+
+int main(int argc, char** argv) { return grid::tools::Run(argc, argv); }
