@@ -138,6 +138,10 @@ void Peer::Establish(Established established) {
 
   // The old connection's calls end first, on its own thread; then this one starts, on ours.
   IoLoop* const here = established.loop;
+  if (established.parked == nullptr) {
+    established.parked = std::make_unique<ParkedTransport>();
+    established.transport->SetHandler(established.parked.get());
+  }
   auto shared = std::make_shared<Established>(std::move(established));
   auto close = [self = shared_from_this(), old, here, shared] {
     old->Close(DisconnectedError("replaced by a new connection", Delivery::kMaybeExecuted),
@@ -174,7 +178,12 @@ void Peer::Install(Established established) {
   {
     absl::MutexLock lock(&mutex_);
     Activity activity = core_->activity();
-    if (state_ == ConnectionState::kShutdown || activity == nullptr) return;
+    const bool lost = established.parked != nullptr && established.parked->closed();
+    if (state_ == ConnectionState::kShutdown || activity == nullptr || lost) {
+      // Not from inside the transport's own callback.
+      asio::post(loop.io(), [dropped = std::move(established)] {});
+      return;
+    }
     link = std::make_shared<Link>(config, core_->services(), loop, std::move(caller),
                                   std::move(established.transport), shared_from_this(),
                                   std::move(activity));

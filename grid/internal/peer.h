@@ -42,8 +42,22 @@ namespace grid::internal {
 class ManagerCore;
 class Dialer;
 
+// Holds a transport between its handshake and its link, while the link before it ends: notes whether the
+// connection was lost meanwhile. Nothing may be sent before the ConnectResponse, so what arrives is dropped.
+class ParkedTransport final : public TransportHandler {
+ public:
+  void OnMessage(BytesView) override {}
+  void OnWritten() override {}
+  void OnClosed(CloseCause, std::string_view) override { closed_ = true; }
+  bool closed() const { return closed_; }
+
+ private:
+  bool closed_ = false;
+};
+
 // A connection whose handshake has succeeded, about to become a Link.
 struct Established {
+  std::unique_ptr<ParkedTransport> parked = {};  // outlives the transport
   std::unique_ptr<Transport> transport;
   IoLoop* loop = nullptr;
   InstanceId instance{};  // of the remote process

@@ -14,6 +14,13 @@
 
 namespace grid {
 
+// Moves `handler` into `slot`. Boost 1.81's any_completion_handler can't be assigned: its operator= calls
+// itself without end.
+template <typename Handler>
+void StoreHandler(Handler& slot, Handler handler) {
+  slot.swap(handler);
+}
+
 // From inside the I/O thread's own event: runs `handler` now if it belongs there, posts it to its executor
 // otherwise.
 template <typename Handler, typename Value>

@@ -14,7 +14,7 @@ class PendingCall final : public CallSink {
  public:
   explicit PendingCall(Link& link) : link_(link) {}
 
-  void Begin(ReplyHandler handler) { handler_ = std::move(handler); }
+  void Begin(ReplyHandler handler) { StoreHandler(handler_, std::move(handler)); }
   // Takes the handler back, when the call could not start or was cancelled.
   ReplyHandler TakeHandler() { return std::move(handler_); }
 

@@ -209,7 +209,7 @@ void StreamEnd::StartRead(ReadHandler handler) {
           if (auto self = weak.lock()) self->CancelRead(number);
         });
       }
-      reader_ = std::move(handler);
+      StoreHandler(reader_, std::move(handler));
       return;
     }
   }
@@ -222,7 +222,7 @@ void StreamEnd::CancelRead(uint64_t number) {
   {
     absl::MutexLock lock(&mutex_);
     if (!reader_ || read_number_ != number) return;
-    handler = std::move(reader_);
+    StoreHandler(handler, std::move(reader_));
   }
   CompleteLater(home_, std::move(handler), ReadResult(absl::CancelledError("Read was cancelled")));
 }
@@ -256,7 +256,7 @@ void StreamEnd::OnData(BytesView payload) {
       inbox_.push_back(std::move(message));
       return changed_.Signal();
     }
-    reader = std::move(reader_);
+    StoreHandler(reader, std::move(reader_));
     link = link_;
   }
   link->session().Consumed(mux_);
@@ -271,7 +271,7 @@ void StreamEnd::OnEof() {
     input_over_ = true;
     changed_.SignalAll();
     if (!reader_) return;
-    reader = std::move(reader_);
+    StoreHandler(reader, std::move(reader_));
   }
   CompleteOnLoop(home_.loop().io(), std::move(reader), ReadResult(std::nullopt));
 }
@@ -325,7 +325,7 @@ void StreamEnd::SendNow(Session* session, StreamMux* mux, Buffer payload, WriteH
         });
       }
       blocked_write_ = std::move(payload);
-      blocked_handler_ = std::move(handler);
+      StoreHandler(blocked_handler_, std::move(handler));
       return;
     }
     case Session::SendResult::kTooBig:
@@ -500,7 +500,7 @@ void StreamEnd::End(const absl::Status& status) {
     if (!end_.has_value()) end_ = status;
     changed_.SignalAll();
     if (!reader_) return;
-    reader = std::move(reader_);
+    StoreHandler(reader, std::move(reader_));
     result = TakeReady();
   }
   CompleteLater(home_, std::move(reader), *std::move(result));

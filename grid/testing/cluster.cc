@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,6 +20,7 @@ MemoryNetworkOptions WithSeed(MemoryNetworkOptions options, uint64_t seed) {
 
 Cluster::Cluster(ClusterOptions options)
     : options_(std::move(options)),
+      interleave_(options_.seed),
       clock_(std::make_shared<VirtualClock>()),
       names_(options_.names),
       network_(clock_, WithSeed(options_.network, options_.seed)) {
@@ -76,21 +78,23 @@ bool Cluster::StartAll() {
 }
 
 void Cluster::Stop(int node) {
-  managers_[node]->Stop();
+  // The thread that runs the manager's io_context is this one: it can't wait inside Manager::Stop.
+  const auto stopped = std::make_shared<bool>(false);
+  managers_[node]->StopAsync([stopped] { *stopped = true; });
+  if (!RunUntil([&] { return *stopped; }, std::chrono::minutes(1))) {
+    // Destroying it would wait for ever.
+    (void)managers_[node].release();
+    throw std::runtime_error(absl::StrCat(names_[node], " does not stop"));
+  }
+  managers_[node].reset();
   Drain();
-  Destroy(node);
 }
 
 void Cluster::Kill(int node) {
   for (int peer = 0; peer < size(); ++peer) {
     if (peer != node) network_.Sever(names_[node], names_[peer]);
   }
-  Destroy(node);
-}
-
-void Cluster::Destroy(int node) {
-  managers_[node].reset();
-  Drain();
+  Stop(node);
 }
 
 absl::Status Cluster::Restart(int node) {
@@ -127,10 +131,13 @@ bool Cluster::Run(asio::awaitable<void> coroutine, Duration limit) {
   return RunUntil([&] { return *done; }, limit);
 }
 
-void Cluster::RunFor(Duration duration) { testing::RunFor(io_, *clock_, duration); }
+void Cluster::RunFor(Duration duration) {
+  RunUntil([] { return false; }, duration);
+}
 
 bool Cluster::RunUntil(absl::FunctionRef<bool()> predicate, Duration limit) {
-  return testing::RunUntil(io_, *clock_, predicate, limit);
+  return testing::RunUntil(io_, *clock_, predicate, limit,
+                           options_.interleave ? &interleave_ : nullptr);
 }
 
 void Cluster::Drain() { testing::Drain(io_); }

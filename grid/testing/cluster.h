@@ -31,6 +31,8 @@ struct ClusterOptions {
   // Of the managers and of the network.
   uint64_t seed = 1;
   MemoryNetworkOptions network = {};
+  // Lets alarms overtake handlers that are ready (RunUntil), by the seed.
+  bool interleave = false;
   // Names of the nodes; those missing are "http://node<i>:9000".
   std::vector<std::string> names = {};
   // Each node gets all others as peers.
@@ -52,9 +54,10 @@ class Cluster {
   absl::Status Start(int node);
   // Starts all nodes and runs until every pair is connected; false after 10 s.
   bool StartAll();
-  // Stops and destroys the manager in good order: its peers hear of it.
+  // Stops and destroys the manager in good order: its peers hear of it. Takes the time that it
+  // takes; throws std::runtime_error when that is more than a minute.
   void Stop(int node);
-  // The process dies: its connections are reset, and nothing else leaves it.
+  // The process dies: its connections are reset, and nothing else leaves it. Throws as Stop does.
   void Kill(int node);
   // Kill, then Start.
   absl::Status Restart(int node);
@@ -98,9 +101,8 @@ class Cluster {
   void Heal(int a, int b) { network_.Heal(names_[a], names_[b]); }
 
  private:
-  void Destroy(int node);
-
   const ClusterOptions options_;
+  Random interleave_;
   const std::shared_ptr<VirtualClock> clock_;
   std::vector<std::string> names_;
   std::vector<std::shared_ptr<CaptureLog>> logs_;

@@ -45,6 +45,7 @@ class Probe {
     };
   }
 
+  bool handed_out() const { return state_->handed_out; }
   bool done() const { return state_->calls > 0; }
   int calls() const { return state_->calls; }
   // Only once done().

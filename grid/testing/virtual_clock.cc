@@ -24,6 +24,9 @@ constexpr WallTime kWallStart{seconds{1767268800}};
 // Far beyond what any test has ready at one instant.
 constexpr size_t kMaxHandlersPerInstant = 1'000'000;
 
+// How far ahead of time interleaving may fire an alarm while handlers are ready.
+constexpr Duration kSoon = std::chrono::microseconds(20);
+
 // What an alarm calls. Shared with whoever is firing it, so that an alarm may be destroyed by its
 // own callback.
 using Fire = std::shared_ptr<absl::AnyInvocable<void()>>;
@@ -114,11 +117,23 @@ size_t Drain(asio::io_context& io) {
 }
 
 bool RunUntil(asio::io_context& io, VirtualClock& clock, absl::FunctionRef<bool()> predicate,
-              Duration limit) {
+              Duration limit, Random* interleave) {
   const TimePoint end = clock.Now() + limit;
+  // Fired from inside the io_context: to the code under test that is its I/O thread.
+  const auto fire_next = [&] { asio::post(io, [&clock] { clock.AdvanceToNextAlarm(); }); };
   size_t at_this_instant = 0;
   for (;;) {
-    Drain(io);
+    if (interleave == nullptr) {
+      Drain(io);
+    } else {
+      io.restart();
+      while (io.poll_one() > 0) {
+        const std::optional<TimePoint> next = clock.NextAlarm();
+        if (next && *next <= std::min(end, clock.Now() + kSoon) && interleave->OneIn(4)) {
+          fire_next();
+        }
+      }
+    }
     if (predicate()) return true;
     const std::optional<TimePoint> next = clock.NextAlarm();
     if (!next || *next > end) {
@@ -129,14 +144,13 @@ bool RunUntil(asio::io_context& io, VirtualClock& clock, absl::FunctionRef<bool(
     if (++at_this_instant > kMaxHandlersPerInstant) {
       throw std::runtime_error("alarms set each other without end at one instant");
     }
-    // Fired from inside the io_context: to the code under test that is its I/O thread.
-    asio::post(io, [&clock] { clock.AdvanceToNextAlarm(); });
+    fire_next();
   }
 }
 
-void RunFor(asio::io_context& io, VirtualClock& clock, Duration duration) {
+void RunFor(asio::io_context& io, VirtualClock& clock, Duration duration, Random* interleave) {
   RunUntil(
-      io, clock, [] { return false; }, duration);
+      io, clock, [] { return false; }, duration, interleave);
 }
 
 asio::awaitable<void> Sleep(asio::io_context& io, Clock& clock, Duration duration) {

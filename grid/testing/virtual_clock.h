@@ -19,6 +19,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "grid/base/clock.h"
+#include "grid/testing/random.h"
 
 namespace grid::testing {
 
@@ -84,11 +85,16 @@ class SkewedClock final : public Clock {
 // runs everything that is ready, then jumps to the next alarm and fires it on `io`, and so on.
 // Returns whether the predicate held, which is asked whenever nothing is ready. Never blocks.
 // Throws std::runtime_error when handlers post each other without end at one instant.
+//
+// With `interleave`, alarms that are due within microseconds sometimes fire while handlers are
+// still ready, as they do where handlers take time: what was posted to happen "at once" is then
+// overtaken now and then.
 bool RunUntil(asio::io_context& io, VirtualClock& clock, absl::FunctionRef<bool()> predicate,
-              Duration limit);
+              Duration limit, Random* interleave = nullptr);
 
 // The same without a predicate: exactly `duration` later.
-void RunFor(asio::io_context& io, VirtualClock& clock, Duration duration);
+void RunFor(asio::io_context& io, VirtualClock& clock, Duration duration,
+            Random* interleave = nullptr);
 
 // Runs everything that is ready, without moving the time. Returns how many handlers ran.
 size_t Drain(asio::io_context& io);

@@ -18,10 +18,12 @@ struct LoopTimer::State {
 
 LoopTimer::LoopTimer(boost::asio::io_context& io, Clock& clock, absl::AnyInvocable<void()> fire)
     : state_(std::make_shared<State>()) {
-  State* state = state_.get();
-  state->alarm = clock.NewAlarm([state] { state->fire(); });
-  if (state->alarm == nullptr) state->timer.emplace(io);
-  state->fire = std::move(fire);
+  state_->fire = std::move(fire);
+  // Kept alive while it fires, because the callback may destroy the timer.
+  state_->alarm = clock.NewAlarm([weak = std::weak_ptr<State>(state_)] {
+    if (const std::shared_ptr<State> state = weak.lock()) state->fire();
+  });
+  if (state_->alarm == nullptr) state_->timer.emplace(io);
 }
 
 LoopTimer::~LoopTimer() { Clear(); }

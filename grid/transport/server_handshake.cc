@@ -1,7 +1,6 @@
 #include "grid/transport/server_handshake.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ssl/stream_base.hpp>
@@ -14,6 +13,8 @@
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <tuple>
@@ -165,9 +166,10 @@ asio::awaitable<void> ServerHandshake::Linger() {
   Channel& channel = ws_.next_layer();
   error_code ignored;
   channel.socket().shutdown(Channel::Socket::shutdown_send, ignored);
-  std::array<char, 1024> waste;
+  buffer_.clear();
   for (size_t total = 0; total < kMaxLingerBytes;) {
-    const auto [ec, got] = co_await channel.async_read_some(asio::buffer(waste), kTuple);
+    const auto [ec, got] =
+        co_await channel.async_read_some(buffer_.prepare(buffer_.max_size()), kTuple);
     if (ec) break;
     total += got;
   }

@@ -244,6 +244,45 @@ TEST(Closing, DestructionWhileClosing_CallsNothing) {
   EXPECT_FALSE(server.closed());
 }
 
+TEST(Closing, FromInsideOnMessage_DeliversNothingMore) {
+  Node node(Limit(1000));
+  node.Listen();
+  RawSocket socket = Connect(node);
+  Endpoint& server = node.Accepted();
+  node.thread().Run([&] { server.in_message = [&] { server.CloseFromCallback(); }; });
+  socket.Send(Frame(0x82, "one", true) + Frame(0x82, "two", true) + CloseFrame(1000, "", true));
+  EXPECT_EQ(server.WaitClosed().first, CloseCause::kLocalClose);
+  EXPECT_EQ(server.messages_seen(), 1);
+}
+
+TEST(Closing, DestructionFromInsideOnMessage_IsTheEnd) {
+  Node node(Limit(1000));
+  node.Listen();
+  RawSocket socket = Connect(node);
+  Endpoint& server = node.Accepted();
+  node.thread().Run([&] { server.in_message = [&] { server.DestroyFromCallback(); }; });
+  socket.Send(Frame(0x82, "one", true) + Frame(0x82, "two", true));
+  EXPECT_EQ(socket.ReadAll(), "");
+  EXPECT_EQ(server.messages_seen(), 1);
+  EXPECT_FALSE(server.closed());
+}
+
+TEST(Closing, DestructionFromInsideOnClosed_IsSafe) {
+  for (const bool by_timer : {false, true}) {
+    Node node(Limit(1000));
+    node.Listen();
+    RawSocket socket = Connect(node);
+    Endpoint& server = node.Accepted();
+    node.thread().Run([&] { server.in_closed = [&] { server.DestroyFromCallback(); }; });
+    if (by_timer) {
+      server.Close(CloseCode::kNormal, "");
+    } else {
+      socket.Close();
+    }
+    server.WaitClosed();
+  }
+}
+
 TEST(Memory, AnnouncedLengths_AllocateNothing) {
   Node node;  // 32 MiB are allowed
   node.Listen();

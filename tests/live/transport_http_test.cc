@@ -1,6 +1,7 @@
 // What a listener makes of HTTP requests, and a dialler of HTTP answers.
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <string>
@@ -204,6 +205,32 @@ TEST(Handshake, DestroyedListener_DropsHandshakesAndThePort) {
   while (node.gate->pending() != 0) std::this_thread::yield();
   EXPECT_EQ(node.Dial("http://127.0.0.1:" + std::to_string(port)).status().code(),
             absl::StatusCode::kUnavailable);
+}
+
+TEST(Listen, NoDescriptorsLeft_PausesAndGoesOn) {
+  Node node;
+  node.Listen();
+  const int client = ::socket(AF_INET, SOCK_STREAM, 0);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(client) + 8;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  std::vector<int> fillers;
+  for (int fd = ::dup(client); fd >= 0; fd = ::dup(client)) fillers.push_back(fd);
+
+  sockaddr_in address = RawSocket::Loopback(node.port());
+  EXPECT_EQ(::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  const std::string request = UpgradeRequest();
+  EXPECT_EQ(::send(client, request.data(), request.size(), 0),
+            static_cast<ssize_t>(request.size()));
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  EXPECT_EQ(node.accepted_count(), 0u);
+
+  for (const int fd : fillers) ::close(fd);
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  node.Accepted();
+  ::close(client);
 }
 
 TEST(Listen, PortInUse_FailsWithTheAddress) {

@@ -13,6 +13,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -119,18 +120,18 @@ class Endpoint final : public TransportHandler {
     return seen_;
   }
 
+  // Run inside the callbacks, last; may close or destroy the transport.
+  std::function<void()> in_message;
+  std::function<void()> in_closed;
+  void CloseFromCallback() {
+    transport_->Close(CloseCode::kNormal, "");
+    closing_ = true;
+  }
+  void DestroyFromCallback() { transport_ = nullptr; }
+
   void OnMessage(BytesView message) override {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    Check();
-    EXPECT_FALSE(closing_) << "a message after Close";
-    EXPECT_FALSE(IsNil(message));
-    ++seen_;
-    if (echo_) {
-      Queue(std::string(AsText(message)));
-    } else {
-      messages_.emplace_back(AsText(message));
-    }
-    changed_.notify_all();
+    Note(message);
+    if (in_message) in_message();
   }
   void OnWritten() override {
     Check();
@@ -144,9 +145,23 @@ class Endpoint final : public TransportHandler {
     Check();
     closed_.emplace(cause, detail);
     changed_.notify_all();
+    if (in_closed) in_closed();
   }
 
  private:
+  void Note(BytesView message) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Check();
+    EXPECT_FALSE(closing_) << "a message after Close";
+    EXPECT_FALSE(IsNil(message));
+    ++seen_;
+    if (echo_) {
+      Queue(std::string(AsText(message)));
+    } else {
+      messages_.emplace_back(AsText(message));
+    }
+    changed_.notify_all();
+  }
   void Check() {
     EXPECT_FALSE(inside_) << "a callback from inside a call";
     EXPECT_FALSE(closed_.has_value()) << "a callback after OnClosed";

@@ -56,7 +56,7 @@ function(grid_gtest name)
       math(EXPR number "${shard} + 1")
       set(test ${name}_${number}_of_${arg_SHARDS})
     endif()
-    add_test(NAME ${test} COMMAND ${name} --gtest_brief=1)
+    add_test(NAME ${test} COMMAND ${name})
     set_tests_properties(
       ${test}
       PROPERTIES

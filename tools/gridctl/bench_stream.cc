@@ -33,7 +33,7 @@ class StreamsLoop : public BenchLoop {
   struct Lane {
     StreamsLoop* loop = nullptr;
     Stream stream;
-    int share = 0;  // messages this lane keeps in flight
+    size_t share = 0;  // messages this lane keeps in flight
     size_t in_flight = 0;
     bool writing = false;
     bool closed = false;

@@ -1,0 +1,58 @@
+#include "tools/common/stats_format.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+namespace grid::tools {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+ManagerStats Sample() {
+  ManagerStats stats;
+  stats.total.host = "http://a:1";
+  stats.total.bytes_in = 12;
+  stats.accepted = 3;
+  stats.refused["bad-token"] = 2;
+  ConnectionStats peer;
+  peer.host = "http://b:\"2\"";
+  peer.state = ConnectionState::kConnected;
+  peer.bytes_in = 12;
+  peer.round_trip = std::chrono::microseconds(150);
+  peer.drops["late-response"] = 7;
+  stats.peers[peer.host] = peer;
+  return stats;
+}
+
+TEST(StatsToPrometheus, CountersGaugesLabelsAndEscapes) {
+  const std::string text = StatsToPrometheus(Sample());
+  EXPECT_THAT(text, HasSubstr("# TYPE grid_bytes_in_total counter\n"
+                              "grid_bytes_in_total{peer=\"http://b:\\\"2\\\"\"} 12\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE grid_outgoing_requests gauge\n"));
+  EXPECT_THAT(text, HasSubstr("grid_drops_total{peer=\"http://b:\\\"2\\\"\","
+                              "reason=\"late-response\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("grid_refused_total{reason=\"bad-token\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("grid_accepted_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("grid_connected{peer=\"http://b:\\\"2\\\"\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("grid_round_trip_seconds{peer=\"http://b:\\\"2\\\"\"} 0.00015\n"));
+  EXPECT_THAT(text, Not(HasSubstr("grid_since_last_pong_seconds{")));
+  EXPECT_EQ(text.back(), '\n');
+}
+
+TEST(StatsToJson, HasTotalsPeersAndNullBeforeTheFirstPong) {
+  const boost::json::object out = StatsToJson(Sample());
+  EXPECT_EQ(out.at("local"), "http://a:1");
+  EXPECT_EQ(out.at("total").at("bytes_in"), 12u);
+  EXPECT_EQ(out.at("refused").at("bad-token"), 2u);
+  const boost::json::value& peer = out.at("peers").as_object().at("http://b:\"2\"");
+  EXPECT_EQ(peer.at("state"), "connected");
+  EXPECT_EQ(peer.at("drops").at("late-response"), 7u);
+  EXPECT_EQ(peer.at("round_trip_us"), 150.0);
+  EXPECT_TRUE(peer.at("since_last_pong_ms").is_null());
+}
+
+}  // namespace
+}  // namespace grid::tools
