@@ -36,6 +36,10 @@ struct Limits {
   size_t max_worker_queue = 100'000;
   // Incoming connections whose handshake has not finished, per listener; further ones are closed at once.
   int max_pre_handshake = 1'000;
+  // Bytes held in buffers, per manager: requests that wait for or run on a worker or a coroutine, stream
+  // messages not yet read, and output. Beyond it incoming requests are rejected and streams that receive more
+  // end with kResourceExhausted; what we send ourselves has its own limits.
+  size_t max_buffered_bytes = size_t{1} << 30;
   // Requests that wait for a connection (wait_for_ready), per peer.
   size_t max_waiting = 10'000;
 };

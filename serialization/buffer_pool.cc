@@ -33,6 +33,15 @@ Buffer BufferPool::Copy(BytesView bytes) {
   return copy;
 }
 
+bool BufferPool::TryCopy(BytesView bytes, Buffer* copy) {
+  if (!bytes.empty() && !state_->Fits(bytes.size())) {
+    state_->CountRefused();
+    return false;
+  }
+  *copy = Copy(bytes);
+  return true;
+}
+
 size_t BufferPool::CapacityFor(size_t size) {
   if (size > kMaxPooledBlock) return size;
   return std::bit_ceil(std::max(size, kMinBlock));

@@ -62,6 +62,8 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
 
   // A pooled copy of `bytes`; nil for nil, empty for empty.
   Buffer Copy(BytesView bytes);
+  // The same within the budget: false, and nothing done, when it would be exceeded.
+  bool TryCopy(BytesView bytes, Buffer* copy);
 
   // Capacity that a Take(size) gets.
   static size_t CapacityFor(size_t size);

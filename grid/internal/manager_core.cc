@@ -67,7 +67,7 @@ absl::Status OutOfRange(std::string_view field, std::string_view range) {
 
 ManagerCore::ManagerCore(ManagerOptions options)
     : options_(WithDefaults(std::move(options))),
-      pool_(BufferPool::Create()),
+      pool_(BufferPool::Create({.budget_bytes = options_.limits.max_buffered_bytes})),
       loops_(MakeLoops(options_)),
       workers_(std::clamp(options_.worker_threads, 1, 4096), options_.limits.max_worker_queue,
                options_.worker_executor),

@@ -29,7 +29,9 @@ void OutputQueue::Push(const Message& message) {
 }
 
 OutputQueue::Batch& OutputQueue::BatchFor(size_t size) {
-  if (open_) {
+  // A message that would fill most of a batch travels alone: nothing small waits behind its copy.
+  const bool alone = kHeadroom + size > kBatchBytes / 2;
+  if (open_ && !alone) {
     Batch& last = Back();
     const size_t needed = last.block.size() + size;
     if (needed <= kBatchBytes) {
@@ -42,8 +44,6 @@ OutputQueue::Batch& OutputQueue::BatchFor(size_t size) {
   if (count_ == ring_.size()) Grow();
   ++count_;
   Batch& batch = Back();
-  // A message that would fill most of a batch travels alone: nothing small waits behind its copy.
-  const bool alone = kHeadroom + size > kBatchBytes / 2;
   batch.block = pool_.Take(alone ? kHeadroom + size : std::max(usual_, kHeadroom + size));
   batch.block.Resize(kHeadroom);
   batch.messages = 0;

@@ -2,7 +2,7 @@
 //
 // Each message is encoded once, straight into the batch being filled. While a batch is being written the
 // next one fills; when the write ends the whole batch goes out as one WebSocket message: a Merged if it
-// holds several, the plain message if it holds one. So merging never waits. A message too large to share a
+// holds several, the plain message if it holds one. So merging never waits. A message of more than half a
 // batch gets one of its own. Order is kept. Belongs to one session.
 //
 // A batch, in its block:

@@ -57,14 +57,14 @@ struct SessionConfig {
 struct CallArgs {
   uint8_t handler = 0;
   const SubrouteId* subroute = nullptr;  // already for this handler
-  BytesView payload;
-  TimePoint deadline;
+  BytesView payload = {};
+  TimePoint deadline = {};
 };
 
 struct StreamArgs {
   uint8_t handler = 0;
   const SubrouteId* subroute = nullptr;
-  BytesView initial;
+  BytesView initial = {};
   TimePoint deadline = TimePoint::max();
   bool has_input = false;
   uint32_t in_capacity = 1;
@@ -124,6 +124,8 @@ class Session {
   // Handler's end: it has returned. The end is sent as soon as there is a credit for it. `mux` is not to be used
   // afterwards, and the sink is not called any more.
   void Finish(StreamMux* mux, const absl::Status& status);
+  // Either end: ends the stream with `status`, which must not be OK, and tells the peer. The sink gets OnEnd.
+  void Abort(StreamMux* mux, const absl::Status& status);
 
   // --- The end ---
 
@@ -195,8 +197,6 @@ class Session {
   bool CheckSequence(const Message& message, StreamMux* mux);
   void Deliver(StreamMux* mux, BytesView payload);
   void StartStreamTimers(StreamMux* mux);
-  // Ends a stream at our end for a fault of the peer's (or a time-out), and tells the peer.
-  void Abort(StreamMux* mux, const absl::Status& status);
   void EndCallerStream(StreamMux* mux, const absl::Status& status);
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);

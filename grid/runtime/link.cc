@@ -1,6 +1,7 @@
 #include "grid/runtime/link.h"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <utility>
 #include <variant>
@@ -50,6 +51,17 @@ std::string_view CauseName(CloseCause cause) {
       break;
   }
   return "close-io-error";
+}
+
+asio::awaitable<void> RunCoroutine(std::unique_ptr<RunningCall> call,
+                                   const SingleCoroutine& coroutine) {
+  absl::StatusOr<Buffer> result;
+  try {
+    result = co_await coroutine(call->TakePayload(), call->context());
+  } catch (...) {
+    result = StatusFrom(std::current_exception());
+  }
+  RunningCall::Answer(std::move(call), std::move(result));
 }
 
 absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
@@ -289,20 +301,25 @@ void Link::Recycle(PendingCall* call) { call_free_.emplace_back(call); }
 
 SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundRequest& request,
                                    RunningRequest** running) {
-  if (const auto* function = std::get_if<SingleFunction>(&entry.function)) {
-    if (entry.run_on == RunOn::kIoThread) {
-      RequestContext context(caller_, entry.id, entry.subroute, request.deadline);
-      const absl::StatusOr<Buffer> result = RunGuarded(
-          [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
-      context.Finish();
-      if (result.ok()) {
-        session_.Answer(request, nullptr, *result, Now());
-      } else {
-        session_.AnswerError(request, nullptr, RunningCall::ErrorText(result.status()), Now());
-      }
-      return Admit::kAnswered;
+  const auto* function = std::get_if<SingleFunction>(&entry.function);
+  if (function != nullptr && entry.run_on == RunOn::kIoThread) {
+    RequestContext context(caller_, entry.id, entry.subroute, request.deadline);
+    const absl::StatusOr<Buffer> result = RunGuarded(
+        [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
+    context.Finish();
+    if (result.ok()) {
+      session_.Answer(request, nullptr, *result, Now());
+    } else {
+      session_.AnswerError(request, nullptr, RunningCall::ErrorText(result.status()), Now());
     }
-    auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request);
+    return Admit::kAnswered;
+  }
+
+  Buffer payload;
+  if (!services_.pool->TryCopy(request.payload, &payload)) return Admit::kRefused;
+  if (function != nullptr) {
+    auto call =
+        std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
     RunningCall* const raw = call.get();
     const bool accepted = services_.workers->Submit([function, call = std::move(call)]() mutable {
       absl::StatusOr<Buffer> result = RunGuarded([&]() -> absl::StatusOr<Buffer> {
@@ -316,16 +333,12 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   }
 
   const auto& coroutine = std::get<SingleCoroutine>(entry.function);
-  auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request);
+  auto call =
+      std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
   RunningCall* const raw = call.get();
   std::unique_ptr<RunningCall> early;
   raw->set_starting(&early);
-  asio::co_spawn(loop_.io(), coroutine(raw->TakePayload(), raw->context()),
-                 [call = std::move(call)](std::exception_ptr error,
-                                          absl::StatusOr<Buffer> result) mutable {
-                   if (error != nullptr) result = StatusFrom(std::move(error));
-                   RunningCall::Answer(std::move(call), std::move(result));
-                 });
+  asio::co_spawn(loop_.io(), RunCoroutine(std::move(call), coroutine), asio::detached);
   if (early != nullptr) {
     early->Give(*this, nullptr);
     return Admit::kAnswered;

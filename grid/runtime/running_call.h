@@ -19,11 +19,13 @@ namespace grid {
 // session's pointer to it is used before that only.
 class RunningCall final : public RunningRequest, public LinkTask {
  public:
-  RunningCall(std::shared_ptr<Link> link, const HandlerEntry& entry, const InboundRequest& request)
+  // `payload`: the request's, copied.
+  RunningCall(std::shared_ptr<Link> link, const HandlerEntry& entry, const InboundRequest& request,
+              Buffer payload)
       : link_(std::move(link)),
         activity_(link_->activity()),
         request_(request),
-        payload_(link_->pool().Copy(request.payload)),
+        payload_(std::move(payload)),
         context_(link_->caller(), entry.id, entry.subroute, request.deadline) {}
 
   RequestContext& context() { return context_; }

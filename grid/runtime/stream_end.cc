@@ -111,7 +111,7 @@ StreamSink* StreamEnd::Serve(std::shared_ptr<Link> link, const HandlerEntry& ent
                              const InboundStream& stream) {
   auto end = std::make_shared<StreamEnd>(link->services().pool, link->home());
   end->is_handler_ = true;
-  end->initial_ = link->pool().Copy(stream.initial);
+  if (!link->pool().TryCopy(stream.initial, &end->initial_)) return nullptr;
   end->context_.emplace(link->caller(), entry.id, entry.subroute, stream.deadline);
   end->mux_ = stream.mux;
   {
@@ -247,9 +247,20 @@ ReadResult StreamEnd::ReadBlocking() {
 }
 
 void StreamEnd::OnData(BytesView payload) {
-  Buffer message = pool_->Copy(payload);
+  Buffer message;
+  const bool fits = pool_->TryCopy(payload, &message);
   ReadHandler reader;
   std::shared_ptr<Link> link;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!fits) link = link_;
+  }
+  if (!fits) {
+    return link->session().Abort(
+        mux_, WithDelivery(absl::ResourceExhaustedError(
+                               "max_buffered_bytes are held by messages that are not read"),
+                           Delivery::kMaybeExecuted));
+  }
   {
     absl::MutexLock lock(&mutex_);
     if (!reader_) {

@@ -109,7 +109,7 @@ absl::StatusOr<Buffer> Cluster::Call(int from, int to, HandlerId handler, BytesV
   Peer(from, to).Request(handler, payload, options, [reply](absl::StatusOr<Buffer> result) {
     reply->emplace(std::move(result));
   });
-  const Duration limit = options.timeout + std::chrono::minutes(1);
+  const Duration limit = options.timeout + std::chrono::minutes(2);
   if (!RunUntil([&] { return reply->has_value(); }, limit)) {
     return absl::InternalError("the request was never completed");
   }

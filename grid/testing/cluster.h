@@ -69,7 +69,7 @@ class Cluster {
   // The connection from one node to another; both are indices.
   Connection Peer(int from, int to) { return managers_[from]->Connection(names_[to]); }
 
-  // One request from one node to another, run until it completes or a minute more than its
+  // One request from one node to another, run until it completes or two minutes more than its
   // time-out.
   absl::StatusOr<Buffer> Call(int from, int to, HandlerId handler, BytesView payload,
                               RequestOptions options = {});

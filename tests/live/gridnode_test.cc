@@ -1,5 +1,6 @@
 // gridnode by itself: its flags, configuration, signals, tokens, TLS, and the operator's pages.
 #include <boost/json.hpp>
+#include <thread>
 
 #include "tests/live/tools_fixture.h"
 
@@ -75,7 +76,7 @@ TEST(Gridnode, BadArgumentsExitWithTwo) {
                               {"--config", dir.File("unknown.yaml")},
                               {"--config", dir.File("nested.yaml")},
                               {"--config", dir.File("broken.yaml")}}) {
-    const Result result = Run(Arguments{kGridnode} + arguments);
+    const Result result = RunProgram(Arguments{kGridnode} + arguments);
     EXPECT_EQ(result.status, 2) << testing::PrintToString(arguments) << result.err;
     EXPECT_THAT(result.err, OneLineWith("gridnode: "));
     EXPECT_EQ(result.out, "");
@@ -86,7 +87,7 @@ TEST(Gridnode, TakenPortIsAFailure) {
   const Names names;
   const std::unique_ptr<Process> node = StartNode({"--local", names.node});
   ASSERT_NE(node, nullptr);
-  const Result second = Run({kGridnode, "--local", names.node});
+  const Result second = RunProgram({kGridnode, "--local", names.node});
   EXPECT_EQ(second.status, 1);
   EXPECT_THAT(second.err, HasSubstr("gridnode: "));
 }
@@ -101,8 +102,8 @@ TEST(Gridnode, ReadsItsFlagsFromYamlAndTheCommandLineWins) {
       StartNode({"--config", dir.File("node.yaml"), "--local", names.node});
   ASSERT_NE(node, nullptr);
   EXPECT_EQ(node->out(), "ready " + names.node + "\n");
-  const Result call = Run({kGridctl, "call", "78", "--payload", "x", "--route", "/from/yaml",
-                           "--local", names.dialler, "--remote", names.node});
+  const Result call = RunProgram({kGridctl, "call", "78", "--payload", "x", "--route", "/from/yaml",
+                                  "--local", names.dialler, "--remote", names.node});
   EXPECT_EQ(call.out, "x\n") << call.err;
 }
 
@@ -116,11 +117,11 @@ TEST(Gridnode, TokenMustMatch) {
   ASSERT_NE(node, nullptr);
   const Arguments call = {kGridctl,      "call",     "78",       "--payload", "x", "--local",
                           names.dialler, "--remote", names.node, "--timeout", "3s"};
-  const Result good = Run(call + Arguments{"--token-file", dir.File("good")});
+  const Result good = RunProgram(call + Arguments{"--token-file", dir.File("good")});
   EXPECT_EQ(good.status, 0) << good.err;
   EXPECT_EQ(good.out, "x\n");
   for (const Arguments& token : std::vector<Arguments>{{"--token-file", dir.File("bad")}, {}}) {
-    const Result bad = Run(call + token);
+    const Result bad = RunProgram(call + token);
     EXPECT_EQ(bad.status, 1);
     EXPECT_EQ(bad.out, "");
     EXPECT_THAT(bad.err, OneLineWith("403"));
@@ -132,8 +133,9 @@ TEST(Gridnode, AdminPages) {
   const std::unique_ptr<Process> node = StartNode(
       {"--local", names.node, "--peer", names.dialler, "--admin", AddressOf(names.other)});
   ASSERT_NE(node, nullptr);
-  ASSERT_EQ(Run({kGridctl, "call", "78", "--local", names.dialler, "--remote", names.node}).status,
-            0);
+  ASSERT_EQ(
+      RunProgram({kGridctl, "call", "78", "--local", names.dialler, "--remote", names.node}).status,
+      0);
   EXPECT_THAT(Http(names.other, "GET", "/healthz"), StartsWith("HTTP/1.1 200"));
   EXPECT_EQ(Body(Http(names.other, "GET", "/readyz?verbose")), "ready\n");
   const std::string metrics = Http(names.other, "GET", "/metrics");
@@ -155,8 +157,6 @@ TEST(Gridnode, AdminPages) {
 // One authority, and a certificate for 127.0.0.1 signed by it.
 class TlsTest : public ToolsTest {
  protected:
-  TlsTest() { names_ = std::make_unique<Names>("https"); }
-
   void SetUp() override {
     const std::string script = R"(set -e; cd "$1"
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=test authority" -keyout ca.key -out ca.pem
@@ -164,7 +164,7 @@ openssl req -newkey rsa:2048 -nodes -subj "/CN=127.0.0.1" -keyout node.key -out 
 printf 'subjectAltName=IP:127.0.0.1\n' >san
 openssl x509 -req -in node.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out node.pem
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=stranger" -keyout other.key -out other.pem)";
-    const Result made = Run({"/bin/bash", "-c", script, "make-certificates", dir_.File("")});
+    const Result made = RunProgram({"/bin/bash", "-c", script, "make-certificates", dir_.File("")});
     ASSERT_EQ(made.status, 0) << made.err;
   }
 
@@ -173,28 +173,28 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=stranger" -keyout o
             "--tls-ca",   dir_.File("ca.pem")};
   }
 
-  std::unique_ptr<Names> names_;
+  const Names https_{"https"};
 };
 
 TEST_F(TlsTest, CallsAndTheBatteryInBothDirections) {
   node_ = StartNode(
-      Arguments{"--local", names_->node, "--peer", names_->dialler, "--peer", names_->dialled} +
+      Arguments{"--local", https_.node, "--peer", https_.dialler, "--peer", https_.dialled} +
       Tls());
   ASSERT_NE(node_, nullptr);
-  for (const std::string& local : {names_->dialler, names_->dialled}) {
-    const Result battery =
-        Run(Arguments{kGridctl, "conformance", "--local", local, "--remote", names_->node} + Tls());
+  for (const std::string& local : {https_.dialler, https_.dialled}) {
+    const Result battery = RunProgram(
+        Arguments{kGridctl, "conformance", "--local", local, "--remote", https_.node} + Tls());
     EXPECT_EQ(battery.status, 0) << battery.out << battery.err;
   }
 }
 
 TEST_F(TlsTest, UnknownAuthorityIsRefusedByName) {
-  node_ = StartNode(Arguments{"--local", names_->node, "--peer", names_->dialler} + Tls());
+  node_ = StartNode(Arguments{"--local", https_.node, "--peer", https_.dialler} + Tls());
   ASSERT_NE(node_, nullptr);
-  const Arguments call = {kGridctl,   "call",       "78",        "--local", names_->dialler,
-                          "--remote", names_->node, "--timeout", "3s"};
+  const Arguments call = {kGridctl,   "call",      "78",        "--local", https_.dialler,
+                          "--remote", https_.node, "--timeout", "3s"};
   for (const Arguments& trust : std::vector<Arguments>{{"--tls-ca", dir_.File("other.pem")}, {}}) {
-    const Result refused = Run(call + trust);
+    const Result refused = RunProgram(call + trust);
     EXPECT_EQ(refused.status, 1);
     EXPECT_THAT(refused.err, OneLineWith("certificate"));
   }

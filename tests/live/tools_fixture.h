@@ -83,8 +83,8 @@ struct Result {
   std::string err;
 };
 
-inline Result Run(const Arguments& argv, const std::string& input = "",
-                  std::chrono::milliseconds limit = kLimit) {
+inline Result RunProgram(const Arguments& argv, const std::string& input = "",
+                         std::chrono::milliseconds limit = kLimit) {
   Process process(argv, input);
   Result result;
   result.status = process.Wait(limit);
@@ -131,9 +131,9 @@ class ToolsTest : public testing::Test {
   }
   Result GridctlAs(const std::string& local, const Arguments& arguments,
                    const std::string& input = "") {
-    return Run(Arguments{kGridctl} + arguments +
-                   Arguments{"--local", local, "--remote", names_.node} + ClientArguments(),
-               input);
+    return RunProgram(Arguments{kGridctl} + arguments +
+                          Arguments{"--local", local, "--remote", names_.node} + ClientArguments(),
+                      input);
   }
 
   TempDir dir_;

@@ -1,7 +1,6 @@
 // The programs as an operator uses them: the command lines of their contract, on loopback.
 #include <boost/json.hpp>
 
-#include "serialization/string_map.h"
 #include "tests/live/tools_fixture.h"
 
 namespace grid::live {
@@ -118,8 +117,8 @@ TEST_F(ToolsTest, BenchPrintsExactlyTheDocumentedKeys) {
                                               "bytes_per_s", "client_cpu_s", "server_cpu_s"}));
     EXPECT_GT(report.at("requests").to_number<uint64_t>(), 100u) << mode;
     EXPECT_EQ(report.at("errors").to_number<uint64_t>(), 0u) << mode;
-    EXPECT_TRUE(report.at("server_cpu_s").is_double()) << mode;
-    EXPECT_GT(report.at("p50_us").as_double(), 0) << mode;
+    EXPECT_TRUE(report.at("server_cpu_s").is_number()) << mode;
+    EXPECT_GT(report.at("p50_us").to_number<double>(), 0) << mode;
   }
 }
 
@@ -141,21 +140,23 @@ TEST_F(ToolsTest, BatteryFilter) {
 
 TEST(Gridctl, Decode) {
   const std::string hex = "970100cdea604e0e03c40568656c6c6f81f402a0";
-  for (const Result& decoded : {Run({kGridctl, "decode", hex}), Run({kGridctl, "decode", "-"}, hex),
-                                Run({kGridctl, "decode"}, hex + "\n")}) {
+  for (const Result& decoded :
+       {RunProgram({kGridctl, "decode", hex}), RunProgram({kGridctl, "decode", "-"}, hex),
+        RunProgram({kGridctl, "decode"}, hex + "\n")}) {
     EXPECT_EQ(decoded.status, 0) << decoded.err;
     EXPECT_THAT(decoded.out, HasSubstr("op_name: Request\n"));
     EXPECT_THAT(decoded.out, HasSubstr("text: hello\n"));
   }
-  const json::value parsed = json::parse(Run({kGridctl, "decode", "--json", hex}).out);
+  const json::value parsed = json::parse(RunProgram({kGridctl, "decode", "--json", hex}).out);
   EXPECT_EQ(parsed.at("handler"), 78);
-  const Result bad = Run({kGridctl, "decode", "97010000000f03c400ab"});
+  const Result bad = RunProgram({kGridctl, "decode", "97010000000f03c400ab"});
   EXPECT_EQ(bad.status, 1);
   EXPECT_THAT(bad.err, OneLineWith("checksum"));
-  const Result odd = Run({kGridctl, "decode", "123"});
+  const Result odd = RunProgram({kGridctl, "decode", "123"});
   EXPECT_EQ(odd.status, 1);
   EXPECT_THAT(odd.err, OneLineWith("odd number"));
-  const Result mismatch = Run({kGridctl, "decode", "970100cdea604e0e03c40568656c6c6f81f402a1"});
+  const Result mismatch =
+      RunProgram({kGridctl, "decode", "970100cdea604e0e03c40568656c6c6f81f402a1"});
   EXPECT_EQ(mismatch.status, 1);
   EXPECT_THAT(mismatch.out, HasSubstr("ok: false\n"));
   EXPECT_THAT(mismatch.err, OneLineWith("CRC"));
@@ -180,7 +181,7 @@ TEST(Gridctl, BadArgumentsExitWithTwo) {
            Arguments{"bench", "--mode", "sideways"} + both,
            Arguments{"bench", "--inflight", "0"} + both,
            Arguments{"bench", "--duration", "0s"} + both}) {
-    const Result result = Run(Arguments{kGridctl} + arguments);
+    const Result result = RunProgram(Arguments{kGridctl} + arguments);
     EXPECT_EQ(result.status, 2) << testing::PrintToString(arguments) << result.err;
     EXPECT_THAT(result.err, OneLineWith("gridctl: "));
     EXPECT_EQ(result.out, "");
@@ -194,7 +195,7 @@ TEST(Gridctl, HelpExitsWithZero) {
                                                            {"bench", "--help"},
                                                            {"conformance", "--help"},
                                                            {"decode", "--help"}}) {
-    const Result result = Run(Arguments{kGridctl} + arguments);
+    const Result result = RunProgram(Arguments{kGridctl} + arguments);
     EXPECT_EQ(result.status, 0);
     EXPECT_THAT(result.out, HasSubstr("Usage: gridctl"));
     EXPECT_EQ(result.err, "");
@@ -204,8 +205,8 @@ TEST(Gridctl, HelpExitsWithZero) {
 TEST(Gridctl, NobodyThereIsAFailureOnTime) {
   const Names names;
   const auto begin = std::chrono::steady_clock::now();
-  const Result result = Run({kGridctl, "call", "78", "--local", names.dialler, "--remote",
-                             names.node, "--timeout", "1s"});
+  const Result result = RunProgram({kGridctl, "call", "78", "--local", names.dialler, "--remote",
+                                    names.node, "--timeout", "1s"});
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.err, OneLineWith("no connection to " + names.node));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(30));
@@ -219,15 +220,15 @@ TEST(Restart, BatteryIncludesTheKilledRemoteInBothDirections) {
                             names.dialler + " --peer " + names.dialled + " >'" + dir.File("out") +
                             "' 2>&1 & echo $! >'" + pid_file + "'";
   const std::string stop = "kill -9 $(cat '" + pid_file + "')";
-  ASSERT_EQ(Run({"/bin/sh", "-c", start}).status, 0);
+  ASSERT_EQ(RunProgram({"/bin/sh", "-c", start}).status, 0);
   for (const std::string& local : {names.dialler, names.dialled}) {
     const Result battery =
-        Run({kGridctl, "conformance", "--only", "restart", "--restart",
-             stop + "; sleep 0.5; " + start, "--local", local, "--remote", names.node});
+        RunProgram({kGridctl, "conformance", "--only", "restart", "--restart",
+                    stop + "; sleep 0.5; " + start, "--local", local, "--remote", names.node});
     EXPECT_EQ(battery.status, 0) << battery.err;
     EXPECT_THAT(battery.out, HasSubstr("\n3 of 3\n")) << battery.out;
   }
-  Run({"/bin/sh", "-c", stop});
+  RunProgram({"/bin/sh", "-c", stop});
 }
 
 }  // namespace

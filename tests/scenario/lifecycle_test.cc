@@ -131,6 +131,7 @@ TEST_F(StoppedManagerTest, HandlesThatOutliveIt_AnswerWithStatuses) {
 
 TEST_F(StoppedManagerTest, WaitersEnd) {
   cluster().Kill(1);
+  cluster().RunFor(milliseconds(10));
   ReplyProbe request("waiting request");
   testing::Probe<absl::Status> connected("WaitConnected");
   cluster().Peer(0, 1).Request(kEcho, {}, {.wait_for_ready = true}, request.Handler());

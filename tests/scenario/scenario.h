@@ -74,8 +74,8 @@ class ScenarioTest : public ::testing::Test {
   // Nothing in flight, open or waiting to be written on any running node.
   void ExpectIdle();
 
-  std::optional<testing::Cluster> cluster_;
   std::vector<NodeRecord> records_;
+  std::optional<testing::Cluster> cluster_;  // its handlers write records_
 };
 
 // Registers the handlers above. `record` and `cluster` must outlive the manager.

@@ -58,6 +58,7 @@ std::string Text(const Reply& reply) {
 }
 
 void ScenarioTest::Make(testing::ClusterOptions options) {
+  cluster_.reset();
   records_.resize(std::max<size_t>(options.nodes, options.names.size()));
   auto setup = std::move(options.setup);
   options.setup = [this, setup = std::move(setup)](int node, Manager& manager) {
@@ -83,6 +84,15 @@ uint64_t ScenarioTest::Drops(int from, int to, const std::string& reason) {
 }
 
 void ScenarioTest::ExpectIdle() {
+  // What is on its way may be a ping, at any moment.
+  const auto writing = [&] {
+    uint64_t bytes = 0;
+    for (int node = 0; node < cluster().size(); ++node) {
+      if (cluster().running(node)) bytes += cluster().manager(node).Stats().total.output_bytes;
+    }
+    return bytes > 0;
+  };
+  cluster().RunUntil([&] { return !writing(); }, milliseconds(100));
   for (int node = 0; node < cluster().size(); ++node) {
     if (!cluster().running(node)) continue;
     SCOPED_TRACE(cluster().name(node));

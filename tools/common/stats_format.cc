@@ -47,7 +47,8 @@ json::object Reasons(const std::map<std::string, uint64_t>& reasons) {
 json::object ToJson(const ConnectionStats& stats) {
   json::object out;
   for (const Field& field : kFields) out[field.name] = stats.*field.value;
-  out["round_trip_us"] = static_cast<double>(stats.round_trip.count()) / 1e3;
+  out["round_trip_us"] =
+      std::chrono::duration_cast<std::chrono::microseconds>(stats.round_trip).count();
   if (stats.since_last_pong.count() < 0) {
     out["since_last_pong_ms"] = nullptr;
   } else {

@@ -12,6 +12,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "grid/transport/url.h"
 #include "tools/common/process_cpu.h"
 #include "tools/gridctl/bench_loop.h"
@@ -79,29 +80,26 @@ std::optional<pid_t> LocalServer(const std::string& remote) {
   return FindListener(url->port);
 }
 
-boost::json::object Report(const BenchCounts& counts, double seconds, const CpuTimes& before,
-                           const CpuTimes& after) {
+// By hand, because Boost.JSON writes every fraction with an exponent.
+std::string Report(const BenchCounts& counts, double seconds, const CpuTimes& before,
+                   const CpuTimes& after) {
   const auto micros = [](std::chrono::nanoseconds ns) {
-    return static_cast<double>(ns.count()) / 1e3;
+    return absl::StrFormat("%.1f", static_cast<double>(ns.count()) / 1e3);
   };
-  boost::json::object out;
-  out["requests"] = counts.requests;
-  out["seconds"] = seconds;
-  out["rps"] = static_cast<double>(counts.requests) / seconds;
-  out["p50_us"] = micros(counts.latency.Percentile(50));
-  out["p90_us"] = micros(counts.latency.Percentile(90));
-  out["p99_us"] = micros(counts.latency.Percentile(99));
-  out["p999_us"] = micros(counts.latency.Percentile(99.9));
-  out["max_us"] = micros(counts.latency.max());
-  out["errors"] = counts.errors;
-  out["bytes_per_s"] = static_cast<double>(counts.bytes) / seconds;
-  out["client_cpu_s"] = after.client - before.client;
-  if (before.server.has_value() && after.server.has_value()) {
-    out["server_cpu_s"] = *after.server - *before.server;
-  } else {
-    out["server_cpu_s"] = nullptr;
-  }
-  return out;
+  const bool server = before.server.has_value() && after.server.has_value();
+  const auto& latency = counts.latency;
+  return absl::StrCat(
+      "{\"requests\": ", counts.requests, ", \"seconds\": ", absl::StrFormat("%.3f", seconds),
+      ", \"rps\": ", absl::StrFormat("%.1f", static_cast<double>(counts.requests) / seconds),
+      ", \"p50_us\": ", micros(latency.Percentile(50)),
+      ", \"p90_us\": ", micros(latency.Percentile(90)),
+      ", \"p99_us\": ", micros(latency.Percentile(99)),
+      ", \"p999_us\": ", micros(latency.Percentile(99.9)), ", \"max_us\": ", micros(latency.max()),
+      ", \"errors\": ", counts.errors,
+      ", \"bytes_per_s\": ", absl::StrFormat("%.0f", static_cast<double>(counts.bytes) / seconds),
+      ", \"client_cpu_s\": ", absl::StrFormat("%.3f", after.client - before.client),
+      ", \"server_cpu_s\": ",
+      server ? absl::StrFormat("%.3f", *after.server - *before.server) : "null", "}\n");
 }
 
 int Measure(asio::io_context& io, Connection peer, const BenchFlags& flags) {
@@ -127,7 +125,8 @@ int Measure(asio::io_context& io, Connection peer, const BenchFlags& flags) {
 
   const BenchCounts& counts = loop->counts();
   const double seconds = std::chrono::duration<double>(end - begin).count();
-  if (!PrintJson(Report(counts, seconds, before, after))) {
+  const std::string report = Report(counts, seconds, before, after);
+  if (!Print(AsBytes(std::string_view(report)))) {
     return Fail(absl::UnavailableError("can't write to standard output"));
   }
   if (counts.errors == 0) return 0;

@@ -63,10 +63,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
   }
   client->peer_ = manager.Connection(flags.remote);
   const absl::Status connected = client->peer_.WaitConnected(wait, boost::asio::use_future).get();
-  if (!connected.ok()) {
-    return absl::Status(connected.code(),
-                        absl::StrCat("no connection to ", flags.remote, ": ", connected.message()));
-  }
+  if (!connected.ok()) return connected;
   return client;
 }
 

@@ -39,7 +39,8 @@ class FakeStream final : public StreamBackend {
     } else if (input_ended) {
       std::move(handler)(ReadResult(std::nullopt));
     } else {
-      pending_ = std::move(handler);
+      // Not assigned: the move assignment of Boost 1.81 calls itself.
+      pending_.swap(handler);
     }
   }
   void StartWrite(BytesView payload, WriteHandler handler) override {

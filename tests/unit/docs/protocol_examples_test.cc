@@ -1,0 +1,317 @@
+// The worked examples of grid/PROTOCOL.md: decoded field by field, and held against what the
+// library sends in the situations that they show.
+//
+// A block "hex <name>" holds messages with an empty line between them; lines that begin with # are
+// for the reader.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "grid/mux/session.h"
+#include "grid/runtime/handshake.h"
+#include "tests/unit/docs/annotate.h"
+#include "tests/unit/docs/markdown.h"
+
+namespace grid::docs {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const std::string& Document() {
+  static const std::string text = ReadSource("grid/PROTOCOL.md");
+  return text;
+}
+
+// The bytes of one line: everything before the column of the notes.
+std::string BytesOf(const std::string& line) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < line.size() && line[i] != ' '; i += 3) {
+    bytes += static_cast<char>(std::stoi(line.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
+struct Example {
+  std::string bytes;
+  std::string lines;  // as the document shows them
+};
+
+std::vector<Example> Examples(const std::string& block) {
+  std::vector<Example> examples(1);
+  for (const std::string& line : Lines(block)) {
+    if (line.starts_with('#')) continue;
+    if (line.empty()) {
+      examples.emplace_back();
+      continue;
+    }
+    examples.back().bytes += BytesOf(line);
+    examples.back().lines += line + "\n";
+  }
+  return examples;
+}
+
+std::vector<std::string> BytesOfExamples(std::string_view name) {
+  std::vector<std::string> bytes;
+  for (Example& example : Examples(BlockText(Document(), "hex " + std::string(name)))) {
+    bytes.push_back(std::move(example.bytes));
+  }
+  return bytes;
+}
+
+// What is to be shown instead, when an example is not what the library sends.
+std::string Shown(const std::vector<std::string>& messages) {
+  std::string shown;
+  for (const std::string& message : messages) {
+    shown += (shown.empty() ? "" : "\n") + Annotator::Annotate(AsBytes(message));
+  }
+  return shown;
+}
+
+TEST(ProtocolExamples, EveryFieldIsWhatTheCodecReads) {
+  int examples = 0;
+  for (const Block& block : Blocks(Document())) {
+    if (!block.info.starts_with("hex ")) continue;
+    for (const Example& example : Examples(block.text)) {
+      SCOPED_TRACE(block.info);
+      EXPECT_EQ(Annotator::Annotate(AsBytes(example.bytes)), example.lines);
+      ++examples;
+    }
+  }
+  EXPECT_GE(examples, 20);
+}
+
+// One end of a connection whose messages are taken out one by one.
+class End final : public SessionHost, public StreamSink, public CallSink {
+ public:
+  explicit End(const HandlerTable& handlers)
+      : session(Config(), handlers, *pool_, counters_, *this, TimePoint(seconds(1))) {}
+
+  // SessionHost
+  Admit OnRequest(const HandlerEntry&, const InboundRequest& request, RunningRequest**) override {
+    session.Answer(request, nullptr, request.payload, request.deadline - seconds(1));
+    return Admit::kAnswered;
+  }
+  void OnRequestCancelled(RunningRequest*, const absl::Status&) override {}
+  StreamSink* OnStream(const HandlerEntry&, const InboundStream& stream) override {
+    mux = stream.mux;
+    return this;
+  }
+  void OnSessionEnd(SessionEnd why, std::string_view detail) override {
+    ADD_FAILURE() << SessionEndName(why) << ": " << detail;
+  }
+  // StreamSink
+  void OnData(BytesView payload) override { read += AsText(payload); }
+  void OnEof() override { read += "<eof>"; }
+  void OnSendable() override {}
+  void OnEnd(const absl::Status& status) override { read += "<" + status.ToString() + ">"; }
+  // CallSink
+  void OnReply(BytesView payload) override { read += AsText(payload); }
+  void OnError(const absl::Status& status) override { ADD_FAILURE() << status; }
+
+ private:
+  static SessionConfig Config() {
+    SessionConfig config;
+    config.wall_start = WallTime(std::chrono::milliseconds(1'700'000'000'500));
+    return config;
+  }
+
+  const std::shared_ptr<BufferPool> pool_ = BufferPool::Create();
+  SessionCounters counters_;
+
+ public:
+  Session session;
+  StreamMux* mux = nullptr;
+  std::string read;
+};
+
+class WorkedExample : public testing::Test {
+ protected:
+  WorkedExample() {
+    const SingleFunction single = [](BytesView, RequestContext&) { return Buffer(); };
+    const StreamFunction stream = [](Stream&, RequestContext&) { return absl::OkStatus(); };
+    EXPECT_TRUE(handlers_.RegisterSingle({.id = HandlerId{78}}, single).ok());
+    EXPECT_TRUE(
+        handlers_.RegisterSingle({.id = HandlerId{2}, .subroute = "sub/route"}, single).ok());
+    EXPECT_TRUE(handlers_.RegisterStream({.id = HandlerId{3}, .in_capacity = 1}, stream).ok());
+  }
+
+  // Carries over what `from` has to say, as one WebSocket message.
+  void Pass(End& from, End& to) {
+    ASSERT_TRUE(from.session.CanStartWrite());
+    const MutableBytes message = from.session.StartWrite();
+    sent_.emplace_back(AsText(message));
+    const std::string copy = sent_.back();
+    from.session.FinishWrite();
+    to.session.OnMessage(AsBytes(copy), kNow);
+  }
+  void ExpectShown(std::string_view name) {
+    EXPECT_EQ(BytesOfExamples(name), sent_) << "hex " << name << " should be:\n" << Shown(sent_);
+  }
+  void Call(uint8_t handler, std::string_view payload, const SubrouteId* subroute = nullptr) {
+    ASSERT_TRUE(caller_.session
+                    .StartCall({.handler = handler,
+                                .subroute = subroute,
+                                .payload = AsBytes(payload),
+                                .deadline = kNow + seconds(60)},
+                               &caller_, kNow)
+                    .ok());
+  }
+
+  static constexpr TimePoint kNow{seconds(1)};
+
+  HandlerTable handlers_;
+  End caller_{handlers_};
+  End handler_{handlers_};
+  std::vector<std::string> sent_;
+};
+
+TEST_F(WorkedExample, Request) {
+  Call(78, "hi");
+  Pass(caller_, handler_);
+  Pass(handler_, caller_);
+  EXPECT_EQ(caller_.read, "hi");
+  ExpectShown("request");
+}
+
+TEST_F(WorkedExample, RequestWithSubroute) {
+  const SubrouteId subroute = MakeSubrouteId("sub/route", 2);
+  Call(2, "hi", &subroute);
+  Pass(caller_, handler_);
+  ExpectShown("subroute");
+}
+
+TEST_F(WorkedExample, UnknownHandler) {
+  Call(60, "hi");
+  Pass(caller_, handler_);
+  sent_.clear();
+  ASSERT_TRUE(handler_.session.CanStartWrite());
+  const MutableBytes refusal = handler_.session.StartWrite();
+  sent_.emplace_back(AsText(refusal));
+  ExpectShown("unknown-handler");
+}
+
+TEST_F(WorkedExample, Merged) {
+  Call(78, "one");
+  // While the first is being written, two more.
+  const MutableBytes first = caller_.session.StartWrite();
+  const std::string copy(AsText(first));
+  Call(78, "two");
+  Call(78, "three");
+  caller_.session.FinishWrite();
+  handler_.session.OnMessage(AsBytes(copy), kNow);
+  Pass(caller_, handler_);
+  ExpectShown("merged");
+}
+
+TEST_F(WorkedExample, Stream) {
+  const auto opened = caller_.session.OpenStream(
+      {.handler = 3, .initial = AsBytes("init"), .has_input = true}, &caller_, kNow);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  StreamMux* const ours = *opened;
+  Pass(caller_, handler_);
+  Pass(handler_, caller_);
+  StreamMux* const theirs = handler_.mux;
+  ASSERT_NE(theirs, nullptr);
+
+  EXPECT_EQ(caller_.session.Send(ours, AsBytes("a")), Session::SendResult::kSent);
+  Pass(caller_, handler_);
+  EXPECT_EQ(caller_.session.Send(ours, AsBytes("b")), Session::SendResult::kNoCredit);
+  handler_.session.Consumed(theirs);
+  Pass(handler_, caller_);
+  EXPECT_EQ(handler_.session.Send(theirs, EmptyBytes()), Session::SendResult::kSent);
+  Pass(handler_, caller_);
+  caller_.session.Consumed(ours);
+  Pass(caller_, handler_);
+  caller_.session.CloseSend(ours);
+  Pass(caller_, handler_);
+  EXPECT_EQ(handler_.read, "a<eof>");
+  handler_.session.Finish(theirs, absl::OkStatus());
+  const MutableBytes end = handler_.session.StartWrite();
+  sent_.emplace_back(AsText(end));
+  caller_.session.OnMessage(AsBytes(std::string(AsText(end))), kNow);
+  EXPECT_EQ(caller_.read, "<OK>");
+  EXPECT_TRUE(caller_.session.Idle() && handler_.session.Idle());
+  ExpectShown("stream");
+}
+
+TEST_F(WorkedExample, StreamError) {
+  ASSERT_TRUE(caller_.session.OpenStream({.handler = 3}, &caller_, kNow).ok());
+  Pass(caller_, handler_);
+  Pass(handler_, caller_);
+  sent_.clear();
+  handler_.session.Finish(handler_.mux, absl::UnknownError("no such drive"));
+  Pass(handler_, caller_);
+  ExpectShown("stream-error");
+}
+
+TEST_F(WorkedExample, Ping) {
+  const TimePoint due = kNow + seconds(10);
+  caller_.session.OnTimer(due);
+  Pass(caller_, handler_);
+  Pass(handler_, caller_);
+  ExpectShown("ping");
+}
+
+TEST(WorkedHandshake, Connect) {
+  InstanceId dialer, acceptor;
+  for (size_t i = 0; i < dialer.size(); ++i) {
+    dialer[i] = static_cast<uint8_t>(i);
+    acceptor[i] = static_cast<uint8_t>(0xf0 + i);
+  }
+  const Buffer request = EncodeConnect(
+      {dialer, "http://10.0.0.1:9000", WireTime{1'700'000'000, 500'000'000}, "secret"});
+  const Buffer yes = EncodeConnectResponse({acceptor, true, ""});
+  const Buffer no = EncodeConnectResponse({acceptor, false, "invalid token"});
+  const std::vector<std::string> sent = {std::string(request.text()), std::string(yes.text()),
+                                         std::string(no.text())};
+  EXPECT_EQ(BytesOfExamples("connect"), sent) << "hex connect should be:\n" << Shown(sent);
+}
+
+// The table of "Who dials": | local | remote | h0 | h1 | local dials |
+TEST(ProtocolDocument, WhoDialsIsWhatTheLibraryDoes) {
+  int rows = 0;
+  for (const std::string& line : Lines(Section(Document(), "### Who dials"))) {
+    if (!line.starts_with("| `http")) continue;
+    std::vector<std::string> cells;
+    for (size_t at = 0; (at = line.find("| ", at)) != std::string::npos && at + 2 < line.size();) {
+      at += 2;
+      cells.push_back(line.substr(at, line.find(" |", at) - at));
+    }
+    ASSERT_EQ(cells.size(), 3u) << line;
+    const std::string local = cells[0].substr(1, cells[0].size() - 2);
+    const std::string remote = cells[1].substr(1, cells[1].size() - 2);
+    EXPECT_EQ(cells[2], DialsByRule(local, remote) ? "local" : "remote") << line;
+    ++rows;
+  }
+  EXPECT_GE(rows, 3);
+}
+
+// Every op and flag stands in its table with its number.
+TEST(ProtocolDocument, NamesEveryOpAndFlag) {
+  const std::string& document = Document();
+  for (int op = 1; op <= kMaxOp; ++op) {
+    const std::string row =
+        "| " + std::to_string(op) + " | " + std::string(OpName(static_cast<Op>(op))) + " |";
+    EXPECT_NE(document.find("\n" + row), std::string::npos) << row;
+  }
+  for (const auto& [bit, name] :
+       std::vector<std::pair<int, std::string>>{{kFlagCrc, "CRC"},
+                                                {kFlagEof, "EOF"},
+                                                {kFlagStateless, "Stateless"},
+                                                {kFlagPayloadIsErr, "PayloadIsErr"},
+                                                {kFlagPayloadIsZero, "PayloadIsZero"},
+                                                {kFlagSubroute, "Subroute"}}) {
+    const std::string row = "| " + std::to_string(bit) + " | " + name + " |";
+    EXPECT_NE(document.find("\n" + row), std::string::npos) << row;
+  }
+}
+
+}  // namespace
+}  // namespace grid::docs
