@@ -27,7 +27,8 @@ Subroute Subroute::At(std::string_view part) const {
 
 void Subroute::StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
                             ReplyHandler completion) {
-  if (peer_ == nullptr) return asio::post(asio::system_executor(), asio::append(std::move(completion), EmptyHandle()));
+  if (peer_ == nullptr)
+    return asio::post(asio::system_executor(), asio::append(std::move(completion), EmptyHandle()));
   const SubrouteId id = id_.ForHandler(handler.value());
   peer_->StartRequest(handler, &id, payload, options, std::move(completion));
 }
@@ -58,7 +59,8 @@ ConnectionStats Connection::Stats() const {
 
 void Connection::StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
                               ReplyHandler completion) {
-  if (peer_ == nullptr) return asio::post(asio::system_executor(), asio::append(std::move(completion), EmptyHandle()));
+  if (peer_ == nullptr)
+    return asio::post(asio::system_executor(), asio::append(std::move(completion), EmptyHandle()));
   peer_->StartRequest(handler, nullptr, payload, options, std::move(completion));
 }
 
@@ -69,7 +71,8 @@ absl::StatusOr<Stream> Connection::OpenStream(HandlerId handler, BytesView initi
 }
 
 void Connection::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) {
-  if (peer_ == nullptr) return asio::post(asio::system_executor(), asio::append(std::move(handler), EmptyHandle()));
+  if (peer_ == nullptr)
+    return asio::post(asio::system_executor(), asio::append(std::move(handler), EmptyHandle()));
   peer_->StartWaitConnected(timeout, std::move(handler));
 }
 

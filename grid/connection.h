@@ -1,8 +1,8 @@
 // Connection: a handle to one remote host; and Subroute: the same, restricted to a static subroute.
 //
-// Obtained from Manager::Connection. Handles are cheap to copy, safe to use from any thread, and may
-// outlive the manager: calls then fail with a status. There is one WebSocket per host, whoever dials
-// it; the handle stays the same over reconnects.
+// Obtained from Manager::Connection. Handles are cheap to copy, safe to use from any thread, and
+// may outlive the manager: calls then fail with a status. There is one WebSocket per host, whoever
+// dials it; the handle stays the same over reconnects.
 //
 //   grid::Connection peer = manager.Connection("http://10.0.0.2:9000");
 //   absl::StatusOr<Buffer> reply = co_await peer.Request(HandlerId{78}, AsBytes("hello"));
@@ -60,8 +60,8 @@ class Connection final : public Requester, public Streamer {
   ConnectionState state() const;
   ConnectionStats Stats() const;
 
-  // Completes with OK once the connection is established (at once if it is), with kDeadlineExceeded after
-  // `timeout`, naming the last reason why it could not be, or when it is shut down.
+  // Completes with OK once the connection is established (at once if it is), with kDeadlineExceeded
+  // after `timeout`, naming the last reason why it could not be, or when it is shut down.
   template <typename Token = asio::use_awaitable_t<>>
   auto WaitConnected(std::chrono::milliseconds timeout, Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::Status)>(

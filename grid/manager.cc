@@ -1,8 +1,9 @@
 #include "grid/manager.h"
 
+#include <future>
+#include <memory>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
 #include "grid/internal/manager_core.h"
 #include "grid/internal/peer.h"
 #include "grid/runtime/handshake.h"
@@ -30,9 +31,9 @@ absl::StatusOr<uint16_t> Manager::Listen(const std::string& address) {
 void Manager::Stop() {
   // On a thread of our own, waiting would be for ever: then all that can be done is to begin.
   if (core_->OnOwnThread()) return core_->StopAsync([core = core_] {});
-  auto stopped = std::make_shared<absl::Notification>();
-  core_->StopAsync([stopped] { stopped->Notify(); });
-  stopped->WaitForNotification();
+  auto stopped = std::make_shared<std::promise<void>>();
+  core_->StopAsync([stopped] { stopped->set_value(); });
+  stopped->get_future().wait();
   core_->Join();
 }
 

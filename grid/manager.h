@@ -1,5 +1,5 @@
-// Manager: one node of the mesh. Keeps exactly one WebSocket connection to each peer, serves the handlers
-// registered with it, and hands out Connections to call those of others.
+// Manager: one node of the mesh. Keeps exactly one WebSocket connection to each peer, serves the
+// handlers registered with it, and hands out Connections to call those of others.
 //
 //   grid::ManagerOptions options;
 //   options.local = "http://127.0.0.1:9001";
@@ -10,9 +10,10 @@
 //   started = manager.Listen("127.0.0.1:9001");       // or hand upgraded sockets in
 //   grid::Connection peer = manager.Connection("http://127.0.0.1:9002");
 //
-// Thread safety: every function may be called from any thread, also from handlers and completions, with
-// one exception: Stop and the destructor wait for the I/O and worker threads, and so must not be called on
-// one of them. A program that runs everything on one thread of its own uses StopAsync first.
+// Thread safety: every function may be called from any thread, also from handlers and completions,
+// with one exception: Stop and the destructor wait for the I/O and worker threads, and so must not
+// be called on one of them. A program that runs everything on one thread of its own uses StopAsync
+// first.
 #ifndef GRID_GRID_MANAGER_H_
 #define GRID_GRID_MANAGER_H_
 
@@ -47,26 +48,30 @@ class Manager final : public Registrar {
   Manager(const Manager&) = delete;
   Manager& operator=(const Manager&) = delete;
 
-  // Checks the options (kInvalidArgument names the field), starts the threads and begins to connect.
-  // kFailedPrecondition when called again.
+  // Checks the options (kInvalidArgument names the field), starts the threads and begins to
+  // connect. kFailedPrecondition when called again.
   absl::Status Start();
 
-  // Accepts connections on `address` ("127.0.0.1:9001", "[::]:9001", port 0 for any). TLS if our own name
-  // is https. Returns the port. May be called more than once, for several addresses. Needs Start.
+  // Accepts connections on `address` ("127.0.0.1:9001", "[::]:9001", port 0 for any). TLS if our
+  // own name is https. Returns the port. May be called more than once, for several addresses. Needs
+  // Start.
   absl::StatusOr<uint16_t> Listen(const std::string& address);
 
   // Ends everything: running calls complete with "disconnected", handlers' contexts are cancelled,
-  // connections close, handlers that run are waited for. Idempotent. Registered handlers, Connections and
-  // Streams may be used afterwards; they answer with a status.
+  // connections close, handlers that run are waited for. Idempotent. Registered handlers,
+  // Connections and Streams may be used afterwards; they answer with a status.
   void Stop();
-  // The same without waiting: `stopped` is called once all is over, on the thread that ended last (at once if
-  // nothing was running). With the host's own io_contexts, keep them running until then.
+  // The same without waiting: `stopped` is called once all is over, on the thread that ended last
+  // (at once if nothing was running). With the host's own io_contexts, keep them running until
+  // then.
   void StopAsync(absl::AnyInvocable<void()> stopped);
 
   // Makes `host` a member: connections from it are accepted, and it is dialled if the rule says so.
-  // kInvalidArgument for what is no http(s) URL or is our own name; kAlreadyExists. Before or after Start.
+  // kInvalidArgument for what is no http(s) URL or is our own name; kAlreadyExists. Before or after
+  // Start.
   absl::Status AddPeer(const std::string& host);
-  // Ends the connection to `host` (its calls complete with "disconnected") and forgets it. kNotFound.
+  // Ends the connection to `host` (its calls complete with "disconnected") and forgets it.
+  // kNotFound.
   absl::Status RemovePeer(const std::string& host);
   std::vector<std::string> Peers() const;
 

@@ -23,39 +23,43 @@ class Network;
 // What is bounded, and where. Reaching a limit is a status that names it and a counter; see
 // grid/README.md, "Limits".
 struct Limits {
-  // One WebSocket message, and so one payload with its header; what is larger is refused when sent and
-  // ends the connection when received.
+  // One WebSocket message, and so one payload with its header; what is larger is refused when sent
+  // and ends the connection when received.
   size_t max_message_bytes = size_t{32} << 20;
   // Bytes waiting to be written on one connection. A request or stream message beyond it fails with
-  // kResourceExhausted, rejected; control messages and replies always fit, until twice the limit, where the
-  // connection is dropped.
+  // kResourceExhausted, rejected; control messages and replies always fit, until twice the limit,
+  // where the connection is dropped.
   size_t max_output_bytes = size_t{64} << 20;
   // Requests and streams in flight on one connection, in each direction.
   uint32_t max_inflight = 100'000;
   // Requests and streams' starts that wait for a worker, per manager; beyond it they are rejected.
   size_t max_worker_queue = 100'000;
-  // Incoming connections whose handshake has not finished, per listener; further ones are closed at once.
+  // Incoming connections whose handshake has not finished, per listener; further ones are closed at
+  // once.
   int max_pre_handshake = 1'000;
-  // Bytes held in buffers, per manager: requests that wait for or run on a worker or a coroutine, stream
-  // messages not yet read, and output. Beyond it incoming requests are rejected and streams that receive more
-  // end with kResourceExhausted; what we send ourselves has its own limits.
+  // Bytes held in buffers, per manager: requests that wait for or run on a worker or a coroutine,
+  // stream messages not yet read, and output. Beyond it incoming requests are rejected and streams
+  // that receive more end with kResourceExhausted; what we send ourselves has its own limits.
   size_t max_buffered_bytes = size_t{1} << 30;
   // Requests that wait for a connection (wait_for_ready), per peer.
   size_t max_waiting = 10'000;
 };
 
-// All durations that the protocol and the library use (grid/PROTOCOL.md says which are the protocol's).
+// All durations that the protocol and the library use (grid/PROTOCOL.md says which are the
+// protocol's).
 struct Timeouts {
-  std::chrono::milliseconds request{60'000};    // where a request gives none
-  std::chrono::milliseconds dial{2'000};        // TCP, TLS and upgrade; the Connect exchange again as long
+  std::chrono::milliseconds request{60'000};  // where a request gives none
+  std::chrono::milliseconds dial{
+      2'000};  // TCP, TLS and upgrade; the Connect exchange again as long
   std::chrono::milliseconds redial_min{1'000};  // from one attempt's start to the next: a random
   std::chrono::milliseconds redial_max{2'000};  // time between these two
   std::chrono::milliseconds handshake{10'000};  // an incoming connection, until Connect was read
-  std::chrono::milliseconds ping{10'000};       // between connection pings; two without a pong drop it
-  std::chrono::milliseconds stream_ping{15'000};    // between pings of a stream without a (short) deadline
-  std::chrono::milliseconds write_stall{3'500};     // a write without progress drops the connection
-  std::chrono::milliseconds close{1'000};           // for the closing handshake
-  std::chrono::minutes clock_skew{5};           // largest difference between two hosts' clocks
+  std::chrono::milliseconds ping{10'000};  // between connection pings; two without a pong drop it
+  std::chrono::milliseconds stream_ping{
+      15'000};  // between pings of a stream without a (short) deadline
+  std::chrono::milliseconds write_stall{3'500};  // a write without progress drops the connection
+  std::chrono::milliseconds close{1'000};        // for the closing handshake
+  std::chrono::minutes clock_skew{5};            // largest difference between two hosts' clocks
 };
 
 // Certificates for https hosts; PEM files, read by Start.
@@ -67,7 +71,8 @@ struct TlsFiles {
 };
 
 struct ManagerOptions {
-  // Our name in the mesh, "http://10.0.0.1:9000" or "https://…". Required. Peers must use the same spelling.
+  // Our name in the mesh, "http://10.0.0.1:9000" or "https://…". Required. Peers must use the same
+  // spelling.
   std::string local;
   // Path of the WebSocket on every host.
   std::string route = "/minio/grid/v1";
@@ -76,20 +81,22 @@ struct ManagerOptions {
 
   // Threads that own connections; 1 to 256. Ignored with `io_contexts`.
   int io_threads = 1;
-  // Threads for handlers registered with RunOn::kWorkerPool; 1 to 4096. Ignored with `worker_executor`.
+  // Threads for handlers registered with RunOn::kWorkerPool; 1 to 4096. Ignored with
+  // `worker_executor`.
   int worker_threads = 8;
 
   Limits limits;
   Timeouts timeouts;
   TlsFiles tls;
 
-  // Replaced by tests and by programs that have their own. Null: the real clock, standard error, sockets.
+  // Replaced by tests and by programs that have their own. Null: the real clock, standard error,
+  // sockets.
   std::shared_ptr<Clock> clock;
   std::shared_ptr<LogSink> log;
   std::shared_ptr<Network> network;
 
-  // The host program's own I/O threads, one thread running each; they must run until Stop has returned.
-  // Empty: the manager makes `io_threads` of its own.
+  // The host program's own I/O threads, one thread running each; they must run until Stop has
+  // returned. Empty: the manager makes `io_threads` of its own.
   std::vector<boost::asio::io_context*> io_contexts;
   // Where handlers of the worker pool run instead of the manager's own threads.
   boost::asio::any_io_executor worker_executor;

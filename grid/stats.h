@@ -19,10 +19,11 @@ std::string_view ConnectionStateName(ConnectionState state);
 struct ConnectionStats {
   std::string host;
   ConnectionState state = ConnectionState::kUnconnected;  // gauge
-  uint64_t bytes_in = 0, bytes_out = 0;                   // grid messages, without WebSocket framing
-  uint64_t messages_in = 0, messages_out = 0;             // grid messages; those inside a Merged count, it doesn't
-  uint64_t merged_in = 0, merged_out = 0;                 // messages that travelled inside a Merged
-  uint64_t writes = 0;                                    // WebSocket messages written
+  uint64_t bytes_in = 0, bytes_out = 0;  // grid messages, without WebSocket framing
+  uint64_t messages_in = 0,
+           messages_out = 0;               // grid messages; those inside a Merged count, it doesn't
+  uint64_t merged_in = 0, merged_out = 0;  // messages that travelled inside a Merged
+  uint64_t writes = 0;                     // WebSocket messages written
   uint64_t outgoing_requests = 0, incoming_requests = 0;  // gauges: in flight
   uint64_t outgoing_streams = 0, incoming_streams = 0;    // gauges: open
   uint64_t output_bytes = 0;                              // gauge: encoded and not yet written
@@ -30,20 +31,21 @@ struct ConnectionStats {
   uint64_t reconnects = 0;                                // of these, after the first
   std::chrono::nanoseconds round_trip{0};                 // of the last answered connection ping
   std::chrono::milliseconds since_last_pong{-1};          // -1: none yet
-  // What was dropped, refused or ignored, by reason ("late-response", "unknown-op", …), and how connections
-  // ended ("close-bad-checksum", "close-ping-timeout", …). Reasons that never happened are missing.
+  // What was dropped, refused or ignored, by reason ("late-response", "unknown-op", …), and how
+  // connections ended ("close-bad-checksum", "close-ping-timeout", …). Reasons that never happened
+  // are missing.
   std::map<std::string, uint64_t> drops;
 };
 
 struct ManagerStats {
-  ConnectionStats total;                        // sums over all peers; host is ours, state meaningless
+  ConnectionStats total;  // sums over all peers; host is ours, state meaningless
   std::map<std::string, ConnectionStats> peers;  // by host
-  uint64_t accepted = 0;                        // upgraded incoming connections
-  std::map<std::string, uint64_t> refused;      // incoming connections turned down, by reason
-  uint64_t handshakes_pending = 0;              // gauge
-  uint64_t worker_queue = 0;                    // gauge
-  uint64_t buffer_bytes_in_use = 0;             // gauge
-  uint64_t buffer_bytes_retained = 0;           // gauge
+  uint64_t accepted = 0;                         // upgraded incoming connections
+  std::map<std::string, uint64_t> refused;       // incoming connections turned down, by reason
+  uint64_t handshakes_pending = 0;               // gauge
+  uint64_t worker_queue = 0;                     // gauge
+  uint64_t buffer_bytes_in_use = 0;              // gauge
+  uint64_t buffer_bytes_retained = 0;            // gauge
 };
 
 }  // namespace grid

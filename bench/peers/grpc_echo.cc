@@ -1,4 +1,5 @@
-// The same closed-loop echo over gRPC, as a baseline: callback API, unary, one channel, no protobuf (raw bytes).
+// The same closed-loop echo over gRPC, as a baseline: callback API, unary, one channel, no protobuf
+// (raw bytes).
 //
 //   grpc_echo serve 127.0.0.1:9300
 //   grpc_echo bench 127.0.0.1:9300 --inflight 256 --size 512 --seconds 5
@@ -137,7 +138,8 @@ int Bench(const std::string& address, int inflight, int size, int seconds) {
     return all.empty() ? 0.0F : all[static_cast<size_t>(q * static_cast<double>(all.size() - 1))];
   };
   std::printf(
-      "{\"requests\":%llu,\"seconds\":%d,\"rps\":%.0f,\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,"
+      "{\"requests\":%llu,\"seconds\":%d,\"rps\":%.0f,\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%."
+      "1f,"
       "\"errors\":%llu}\n",
       static_cast<unsigned long long>(result.requests.load()), seconds,
       static_cast<double>(result.requests.load()) / seconds, at(0.5), at(0.9), at(0.99),

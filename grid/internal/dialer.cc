@@ -11,15 +11,15 @@
 
 namespace grid::internal {
 
-// The Connect exchange on a connection that has been upgraded: our ConnectRequest out, their answer in.
+// The Connect exchange on a connection that has been upgraded: our ConnectRequest out, their answer
+// in.
 class Dialer::Exchange final : public TransportHandler {
  public:
   Exchange(Dialer& dialer, std::unique_ptr<Transport> transport)
       : dialer_(dialer),
         transport_(std::move(transport)),
-        timer_(dialer.loop_.io(), *dialer.core_.clock(), [this] {
-          Finish(absl::DeadlineExceededError("no ConnectResponse in time"));
-        }) {}
+        timer_(dialer.loop_.io(), *dialer.core_.clock(),
+               [this] { Finish(absl::DeadlineExceededError("no ConnectResponse in time")); }) {}
 
   void Start() {
     ManagerCore& core = dialer_.core_;
@@ -42,8 +42,8 @@ class Dialer::Exchange final : public TransportHandler {
   }
 
   void OnClosed(CloseCause, std::string_view detail) override {
-    Finish(absl::UnavailableError(absl::StrCat("closed before ConnectResponse: ",
-                                               std::string(detail))));
+    Finish(absl::UnavailableError(
+        absl::StrCat("closed before ConnectResponse: ", std::string(detail))));
   }
 
  private:
@@ -52,8 +52,8 @@ class Dialer::Exchange final : public TransportHandler {
     if (!answer_.has_value() || !written_) return;
     if (!answer_->ok()) return Finish(answer_->status());
     if (!(*answer_)->accepted) {
-      return Finish(absl::PermissionDeniedError(
-          absl::StrCat("refused: ", (*answer_)->rejected_reason)));
+      return Finish(
+          absl::PermissionDeniedError(absl::StrCat("refused: ", (*answer_)->rejected_reason)));
     }
     timer_.Clear();
     // The owner may be destroyed from inside Establish, and this with it.
@@ -96,7 +96,8 @@ void Dialer::Redial() { timer_.Set(std::max(not_before_, core_.clock()->Now()));
 void Dialer::Attempt() {
   const Timeouts& timeouts = core_.options().timeouts;
   // Measured from the start of the attempt, so that a slow failure does not add to the pause.
-  not_before_ = core_.clock()->Now() + core_.RandomBetween(timeouts.redial_min, timeouts.redial_max);
+  not_before_ =
+      core_.clock()->Now() + core_.RandomBetween(timeouts.redial_min, timeouts.redial_max);
   peer_.OnAttempt();
   DialRequest request;
   request.io = &loop_.io();

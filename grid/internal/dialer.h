@@ -1,5 +1,5 @@
-// Dialer: keeps trying to reach one host until it is told to stop: dial, exchange Connect, hand the connection
-// over; after a failure, or when the connection was lost, again.
+// Dialer: keeps trying to reach one host until it is told to stop: dial, exchange Connect, hand the
+// connection over; after a failure, or when the connection was lost, again.
 //
 // Owned by its Peer, on the peer's home loop; every function belongs to that thread.
 #ifndef GRID_GRID_INTERNAL_DIALER_H_
@@ -37,8 +37,8 @@ class Dialer {
   Peer& peer_;
   IoLoop& loop_;
   LoopTimer timer_;
-  TimePoint not_before_;   // when the next attempt may start
-  uint64_t attempt_ = 0;   // a late result of an earlier one is dropped
+  TimePoint not_before_;  // when the next attempt may start
+  uint64_t attempt_ = 0;  // a late result of an earlier one is dropped
   std::unique_ptr<Exchange> exchange_;
   std::shared_ptr<Dialer*> alive_;  // pending callbacks hold it weakly
 };

@@ -46,8 +46,8 @@ void Incoming::OnMessage(BytesView message) {
   // In the order of version 1: host, clock, token, side.
   const std::shared_ptr<Peer> peer = core_->FindPeer(request->host);
   if (peer == nullptr) {
-    return Refuse("unknown-host", absl::NotFoundError(absl::StrCat("unknown incoming host: ",
-                                                                   request->host)));
+    return Refuse("unknown-host",
+                  absl::NotFoundError(absl::StrCat("unknown incoming host: ", request->host)));
   }
   const absl::Status clock =
       CheckClock(request->time, core_->clock()->WallNow(), options.timeouts.clock_skew);
@@ -56,9 +56,9 @@ void Incoming::OnMessage(BytesView message) {
     return Refuse("bad-token", absl::PermissionDeniedError("invalid token"));
   }
   if (!DialsByRule(request->host, options.local)) {
-    return Refuse("wrong-side", absl::FailedPreconditionError(absl::StrCat(
-                                    options.local, " dials ", request->host,
-                                    ", not the other way round")));
+    return Refuse("wrong-side",
+                  absl::FailedPreconditionError(absl::StrCat(
+                      options.local, " dials ", request->host, ", not the other way round")));
   }
 
   answered_ = true;
@@ -76,9 +76,9 @@ void Incoming::OnMessage(BytesView message) {
 void Incoming::Refuse(std::string_view label, const absl::Status& why) {
   answered_ = true;
   core_->CountRefused(label);
-  core_->Log(LogLevel::kWarning, absl::StrCat("refused a connection from ",
-                                              transport_->remote_address(), ": ",
-                                              std::string(why.message())));
+  core_->Log(LogLevel::kWarning,
+             absl::StrCat("refused a connection from ", transport_->remote_address(), ": ",
+                          std::string(why.message())));
   response_ = EncodeConnectResponse({core_->instance(), false, std::string(why.message())});
   transport_->Write(response_.mutable_view());
   // A refused dialer may leave its socket open: the refuser closes.

@@ -1,5 +1,5 @@
-// Incoming: an accepted connection until its handshake has ended: waits for Connect, checks it, and hands the
-// connection to the Peer or refuses it.
+// Incoming: an accepted connection until its handshake has ended: waits for Connect, checks it, and
+// hands the connection to the Peer or refuses it.
 //
 // Keeps itself alive until it is done; belongs to the loop that the transport belongs to.
 #ifndef GRID_GRID_INTERNAL_INCOMING_H_

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -100,7 +101,8 @@ absl::Status ManagerCore::CheckOptions() const {
     return OutOfRange("worker_threads", "1 to 4096");
   }
   const Limits& limits = options_.limits;
-  if (limits.max_message_bytes < 1024) return OutOfRange("limits.max_message_bytes", "1024 or more");
+  if (limits.max_message_bytes < 1024)
+    return OutOfRange("limits.max_message_bytes", "1024 or more");
   if (limits.max_message_bytes > UINT32_MAX) {
     return OutOfRange("limits.max_message_bytes", "at most 4 GiB");
   }
@@ -140,7 +142,7 @@ absl::Status ManagerCore::Start() {
   }
   std::vector<std::shared_ptr<Peer>> peers;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (phase_ != Phase::kNew) {
       return absl::FailedPreconditionError(
           phase_ == Phase::kRunning ? "the manager has been started already"
@@ -165,7 +167,7 @@ absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
   ListenRequest request;
   std::shared_ptr<Network> network;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (phase_ != Phase::kRunning) {
       return absl::FailedPreconditionError("Listen needs a manager that has been started");
     }
@@ -178,7 +180,8 @@ absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
   request.route = options_.route;
   request.ios = loops_->contexts();
   request.handshake_timeout = options_.timeouts.handshake;
-  // The listener is destroyed by StopAsync, but its callbacks may come later: they hold what they use.
+  // The listener is destroyed by StopAsync, but its callbacks may come later: they hold what they
+  // use.
   const std::weak_ptr<ManagerCore> weak = weak_from_this();
   request.check_token = [weak](std::string_view token) {
     const auto self = weak.lock();
@@ -191,13 +194,13 @@ absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
     const auto self = weak.lock();
     if (self == nullptr) return;
     self->CountRefused(RefusalName(refusal));
-    self->Log(LogLevel::kDebug, absl::StrCat("refused an incoming connection: ",
-                                             std::string(detail)));
+    self->Log(LogLevel::kDebug,
+              absl::StrCat("refused an incoming connection: ", std::string(detail)));
   };
   auto listener = network->Listen(std::move(request));
   if (!listener.ok()) return listener.status();
   const uint16_t port = (*listener)->port();
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   if (phase_ != Phase::kRunning) return absl::FailedPreconditionError("the manager stops");
   listeners_.push_back(*std::move(listener));
   return port;
@@ -211,7 +214,7 @@ void ManagerCore::OnAccept(AcceptedTransport accepted) {
   auto incoming = std::make_shared<Incoming>(shared_from_this(), std::move(accepted),
                                              loops_->at(static_cast<size_t>(at)), activity);
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (phase_ != Phase::kRunning) return;
     ++accepted_;
     incoming_.insert(incoming.get());
@@ -220,7 +223,7 @@ void ManagerCore::OnAccept(AcceptedTransport accepted) {
 }
 
 void ManagerCore::Forget(Incoming* incoming) {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   incoming_.erase(incoming);
 }
 
@@ -229,7 +232,7 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
   std::vector<std::unique_ptr<Listener>> listeners;
   Activity activity;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (phase_ == Phase::kNew) phase_ = Phase::kStopped;
     if (phase_ != Phase::kStopped) {
       on_stopped_.push_back(std::move(stopped));
@@ -256,7 +259,7 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
 void ManagerCore::OnIdle() {
   std::vector<absl::AnyInvocable<void()>> stopped;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     phase_ = Phase::kStopped;
     stopped.swap(on_stopped_);
   }
@@ -270,7 +273,7 @@ void ManagerCore::Join() {
 
 void ManagerCore::Clear() {
   std::map<std::string, std::shared_ptr<Peer>> peers;
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   peers.swap(peers_);
 }
 
@@ -289,7 +292,7 @@ absl::Status ManagerCore::AddPeer(const std::string& host) {
   }
   std::shared_ptr<Peer> peer;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (phase_ == Phase::kStopping || phase_ == Phase::kStopped) {
       return absl::FailedPreconditionError("the manager has been stopped");
     }
@@ -307,7 +310,7 @@ absl::Status ManagerCore::AddPeer(const std::string& host) {
 absl::Status ManagerCore::RemovePeer(const std::string& host) {
   std::shared_ptr<Peer> peer;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     const auto it = peers_.find(host);
     if (it == peers_.end()) return absl::NotFoundError(absl::StrCat(host, " is no peer"));
     peer = std::move(it->second);
@@ -319,14 +322,14 @@ absl::Status ManagerCore::RemovePeer(const std::string& host) {
 }
 
 std::vector<std::string> ManagerCore::Peers() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   std::vector<std::string> hosts;
   for (const auto& [host, peer] : peers_) hosts.push_back(host);
   return hosts;
 }
 
 std::shared_ptr<Peer> ManagerCore::FindPeer(const std::string& host) const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   const auto it = peers_.find(host);
   return it == peers_.end() ? nullptr : it->second;
 }
@@ -345,7 +348,7 @@ LinkServices ManagerCore::services() {
 }
 
 Activity ManagerCore::activity() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   return shares_.lock();
 }
 
@@ -361,19 +364,19 @@ bool ManagerCore::TokenAllowed(std::string_view token) const {
 }
 
 uint64_t ManagerCore::Random() {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   return random_();
 }
 
 std::chrono::nanoseconds ManagerCore::RandomBetween(std::chrono::nanoseconds least,
                                                     std::chrono::nanoseconds most) {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   return std::chrono::nanoseconds(
       std::uniform_int_distribution<int64_t>(least.count(), most.count())(random_));
 }
 
 void ManagerCore::CountRefused(std::string_view reason) {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   ++refused_[std::string(reason)];
 }
 
@@ -381,7 +384,7 @@ ManagerStats ManagerCore::Stats() const {
   ManagerStats stats;
   std::vector<std::shared_ptr<Peer>> peers;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     for (const auto& [host, peer] : peers_) peers.push_back(peer);
     stats.accepted = accepted_;
     stats.refused = refused_;

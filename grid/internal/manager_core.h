@@ -1,12 +1,14 @@
 // ManagerCore: what a Manager is made of; shared with everything that must not outlive it.
 //
-// Life: made -> Start -> StopAsync -> idle (every link gone, every handler returned) -> Join. Thread-safe.
+// Life: made -> Start -> StopAsync -> idle (every link gone, every handler returned) -> Join.
+// Thread-safe.
 #ifndef GRID_GRID_INTERNAL_MANAGER_CORE_H_
 #define GRID_GRID_INTERNAL_MANAGER_CORE_H_
 
 #include <chrono>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <string>
 #include <string_view>
@@ -17,7 +19,6 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "grid/options.h"
 #include "grid/runtime/activity.h"
 #include "grid/runtime/io_loop.h"
@@ -92,7 +93,7 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   InstanceId instance_{};
   std::shared_ptr<Network> network_;  // set by Start
 
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kNew;
   Activity activity_ ABSL_GUARDED_BY(mutex_);  // our own share: given up by StopAsync
   std::weak_ptr<void> shares_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/post.hpp>
+#include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -110,14 +111,14 @@ void Peer::Start() {
 // --- Connecting ---
 
 void Peer::OnAttempt() {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   if (state_ != ConnectionState::kShutdown) state_ = ConnectionState::kConnecting;
 }
 
 void Peer::OnAttemptFailed(const absl::Status& why) {
   const TimePoint now = core_->clock()->Now();
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (state_ == ConnectionState::kShutdown) return;
     state_ = ConnectionState::kConnectionError;
     last_error_ = std::string(why.message());
@@ -131,7 +132,7 @@ void Peer::OnAttemptFailed(const absl::Status& why) {
 void Peer::Establish(Established established) {
   std::shared_ptr<Link> old;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     old = link_;
   }
   if (old == nullptr) return Install(std::move(established));
@@ -176,7 +177,7 @@ void Peer::Install(Established established) {
   std::list<Waiter> waiting;
   std::string restarted;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     Activity activity = core_->activity();
     const bool lost = established.parked != nullptr && established.parked->closed();
     if (state_ == ConnectionState::kShutdown || activity == nullptr || lost) {
@@ -211,7 +212,7 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
   local_[link.loop().index()] = nullptr;
   bool redial = false;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (link_.get() != &link) return;
     link_loop_.store(nullptr, std::memory_order_release);
     keep = std::move(link_);
@@ -224,8 +225,8 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
       redial = dials_;
     }
   }
-  core_->Log(LogLevel::kInfo, absl::StrCat("lost the connection to ", host_, ": ",
-                                           std::string(why.message())));
+  core_->Log(LogLevel::kInfo,
+             absl::StrCat("lost the connection to ", host_, ": ", std::string(why.message())));
   if (!redial) return;
   asio::post(home_.loop().io(), [self = shared_from_this()] {
     if (self->dialer_ != nullptr) self->dialer_->Redial();
@@ -236,7 +237,7 @@ void Peer::Shutdown(const absl::Status& why, Activity activity) {
   std::list<Waiter> waiting;
   std::shared_ptr<Link> link;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     state_ = ConnectionState::kShutdown;
     shutdown_why_ = why;
     waiting.swap(waiters_);
@@ -252,9 +253,8 @@ void Peer::Shutdown(const absl::Status& why, Activity activity) {
     });
   });
   if (link == nullptr) return;
-  asio::post(link->loop().io(), [link, why, activity] {
-    link->Close(why, CloseCode::kGoingAway, "close-shutdown");
-  });
+  asio::post(link->loop().io(),
+             [link, why, activity] { link->Close(why, CloseCode::kGoingAway, "close-shutdown"); });
 }
 
 // --- Waiting for a connection ---
@@ -263,23 +263,22 @@ absl::Status Peer::NotConnected() const {
   if (state_ == ConnectionState::kShutdown) {
     return WithDelivery(shutdown_why_, Delivery::kNotSent);
   }
-  return DisconnectedError(
-      last_error_.empty() ? absl::StrCat("not connected to ", host_)
-                          : absl::StrCat("not connected to ", host_, ": ", last_error_),
-      Delivery::kNotSent);
+  return DisconnectedError(last_error_.empty()
+                               ? absl::StrCat("not connected to ", host_)
+                               : absl::StrCat("not connected to ", host_, ": ", last_error_),
+                           Delivery::kNotSent);
 }
 
 absl::StatusOr<uint64_t> Peer::Wait(TimePoint deadline, Ready ready) {
   uint64_t number;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (state_ == ConnectionState::kShutdown) return NotConnected();
     if (waiters_.size() >= core_->options().limits.max_waiting) {
       ++totals_.drops["waiting-limit"];
       return WithDelivery(
-          absl::ResourceExhaustedError(absl::StrCat("max_waiting (", waiters_.size(),
-                                                    ") requests wait for the connection to ",
-                                                    host_)),
+          absl::ResourceExhaustedError(absl::StrCat(
+              "max_waiting (", waiters_.size(), ") requests wait for the connection to ", host_)),
           Delivery::kRejected);
     }
     number = next_waiter_++;
@@ -295,7 +294,7 @@ absl::StatusOr<uint64_t> Peer::Wait(TimePoint deadline, Ready ready) {
 void Peer::EndWaiter(uint64_t number, const absl::Status& why) {
   std::list<Waiter> ended;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     for (auto it = waiters_.begin(); it != waiters_.end(); ++it) {
       if (it->number != number) continue;
       ended.splice(ended.begin(), waiters_, it);
@@ -312,7 +311,7 @@ void Peer::ExpireWaiters() {
   TimePoint next = TimePoint::max();
   absl::Status why;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (state_ == ConnectionState::kShutdown) return;
     for (auto it = waiters_.begin(); it != waiters_.end();) {
       const auto current = it++;
@@ -322,10 +321,10 @@ void Peer::ExpireWaiters() {
         next = std::min(next, current->deadline);
       }
     }
-    why = WithDelivery(absl::DeadlineExceededError(absl::StrCat(
-                           "no connection to ", host_, " before the deadline",
-                           last_error_.empty() ? "" : ": ", last_error_)),
-                       Delivery::kNotSent);
+    why = WithDelivery(
+        absl::DeadlineExceededError(absl::StrCat("no connection to ", host_, " before the deadline",
+                                                 last_error_.empty() ? "" : ": ", last_error_)),
+        Delivery::kNotSent);
   }
   for (Waiter& waiter : expired) waiter.ready(why);
   if (next == TimePoint::max()) return;
@@ -338,7 +337,7 @@ void Peer::ExpireWaiters() {
 
 void Peer::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) {
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (link_ != nullptr) {
       return CompleteLater(home_, std::move(handler), absl::OkStatus());
     }
@@ -381,7 +380,7 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
 
   if (Link* link = LinkHere(); link != nullptr) {
     if (cancellation != nullptr) {
-      absl::MutexLock lock(&cancellation->mutex);
+      std::lock_guard lock(cancellation->mutex);
       cancellation->link = link->weak_from_this();
     }
     return link->StartCall({handler, subroute, payload, deadline}, std::move(completion),
@@ -391,7 +390,7 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
   std::shared_ptr<Link> link;
   absl::Status none;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     link = link_;
     if (link == nullptr) none = NotConnected();
   }
@@ -408,7 +407,7 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
                                          std::move(completion), cancellation);
   if (link != nullptr) {
     if (cancellation != nullptr) {
-      absl::MutexLock lock(&cancellation->mutex);
+      std::lock_guard lock(cancellation->mutex);
       cancellation->link = link;
     }
     CallTask* const raw = call.get();
@@ -419,15 +418,15 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
     return;
   }
   auto shared = std::shared_ptr<CallTask>(std::move(call));
-  const auto number = Wait(deadline, [shared, home = home_](
-                                         absl::StatusOr<std::shared_ptr<Link>> ready) {
-    if (!ready.ok()) return shared->Fail(home, ready.status());
-    if (shared->cancellation() != nullptr) {
-      absl::MutexLock lock(&shared->cancellation()->mutex);
-      shared->cancellation()->link = *ready;
-    }
-    shared->Run(**ready);
-  });
+  const auto number =
+      Wait(deadline, [shared, home = home_](absl::StatusOr<std::shared_ptr<Link>> ready) {
+        if (!ready.ok()) return shared->Fail(home, ready.status());
+        if (shared->cancellation() != nullptr) {
+          std::lock_guard lock(shared->cancellation()->mutex);
+          shared->cancellation()->link = *ready;
+        }
+        shared->Run(**ready);
+      });
   if (!number.ok()) return shared->Fail(home_, number.status());
   if (waiter == nullptr) return;
   waiter->store(*number);
@@ -438,7 +437,7 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
 void Peer::CancelRequest(const std::shared_ptr<CallCancellation>& cancellation, uint64_t waiter) {
   std::shared_ptr<Link> link;
   {
-    absl::MutexLock lock(&cancellation->mutex);
+    std::lock_guard lock(cancellation->mutex);
     cancellation->cancelled = true;
     link = cancellation->link.lock();
   }
@@ -481,7 +480,7 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   }
   std::shared_ptr<Link> link;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     link = link_;
     if (link == nullptr && !options.wait_for_ready) return NotConnected();
   }
@@ -507,12 +506,12 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
 // --- Looking ---
 
 ConnectionState Peer::state() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   return state_;
 }
 
 ConnectionStats Peer::Stats() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   ConnectionStats stats = totals_;
   stats.state = state_;
   if (link_ != nullptr) {

@@ -1,8 +1,8 @@
-// Peer: everything about one remote host that outlives a connection to it: its state, who waits for it, its
-// totals; and, while connected, its Link.
+// Peer: everything about one remote host that outlives a connection to it: its state, who waits for
+// it, its totals; and, while connected, its Link.
 //
-// Owned by the ManagerCore; handles (Connection, Subroute) share it and may keep it longer. Thread-safe unless a
-// function says otherwise.
+// Owned by the ManagerCore; handles (Connection, Subroute) share it and may keep it longer.
+// Thread-safe unless a function says otherwise.
 //
 //                 +-------------- the pause is over --------------+
 //                 v                                               |
@@ -21,6 +21,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,7 +30,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "grid/options.h"
 #include "grid/runtime/link.h"
 #include "grid/runtime/stream_end.h"
@@ -42,8 +42,9 @@ namespace grid::internal {
 class ManagerCore;
 class Dialer;
 
-// Holds a transport between its handshake and its link, while the link before it ends: notes whether the
-// connection was lost meanwhile. Nothing may be sent before the ConnectResponse, so what arrives is dropped.
+// Holds a transport between its handshake and its link, while the link before it ends: notes
+// whether the connection was lost meanwhile. Nothing may be sent before the ConnectResponse, so
+// what arrives is dropped.
 class ParkedTransport final : public TransportHandler {
  public:
   void OnMessage(BytesView) override {}
@@ -117,8 +118,8 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   const LoopRef home_;  // where dialling and waiting are timed
   const bool dials_;
 
-  // The link, for callers on its own thread: no lock, no reference count. link_loop_ names the loop;
-  // local_[i] is touched on loop i only.
+  // The link, for callers on its own thread: no lock, no reference count. link_loop_ names the
+  // loop; local_[i] is touched on loop i only.
   std::atomic<IoLoop*> link_loop_{nullptr};
   std::vector<Link*> local_;
 
@@ -126,7 +127,7 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   std::unique_ptr<Dialer> dialer_;
   std::unique_ptr<LoopTimer> wait_timer_;
 
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   ConnectionState state_ ABSL_GUARDED_BY(mutex_) = ConnectionState::kUnconnected;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
   std::list<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);

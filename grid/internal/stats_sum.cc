@@ -27,8 +27,8 @@ void AddGauges(const SessionCounters& counters, TimePoint now, ConnectionStats* 
   stats->output_bytes += counters.output_bytes.Get();
   stats->round_trip = std::chrono::nanoseconds(counters.round_trip_ns.Get());
   if (const uint64_t at = counters.last_pong_ns.Get(); at > 0) {
-    stats->since_last_pong = duration_cast<std::chrono::milliseconds>(
-        now.time_since_epoch() - std::chrono::nanoseconds(at));
+    stats->since_last_pong = duration_cast<std::chrono::milliseconds>(now.time_since_epoch() -
+                                                                      std::chrono::nanoseconds(at));
   }
 }
 

@@ -28,9 +28,10 @@ Session::Session(const SessionConfig& config, const HandlerTable& handlers, Buff
       output_(pool, counters),
       wheel_(now),
       calls_(config.first_generation),
-      last_pong_(now) {
+      last_pong_(now),
+      next_ping_(now + config.ping_interval) {
   ping_timer_.kind = kPing;
-  wheel_.Set(&ping_timer_, now + config_.ping_interval);
+  wheel_.Set(&ping_timer_, next_ping_);
 }
 
 Session::~Session() = default;
@@ -51,6 +52,7 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
     return Fail(checksum ? SessionEnd::kBadChecksum : SessionEnd::kMalformedMessage,
                 DescribeDecodeError(error));
   }
+  if ((message.flags & ~kKnownFlags) != 0) counters_.Count(Drop::kUnknownFlags);
   if (message.op == Op::kMerged) {
     if (inside_merged) return Fail(SessionEnd::kNestedMerged, "a Merged inside a Merged");
     MergedReader reader(message.seq, rest);
@@ -66,7 +68,6 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
     return;
   }
   counters_.messages_in.Add(1);
-  if ((message.flags & ~kKnownFlags) != 0) counters_.Count(Drop::kUnknownFlags);
 
   switch (message.op) {
     case Op::kRequest:
@@ -166,9 +167,13 @@ WireTime Session::WallAt(TimePoint at) const {
 }
 
 void Session::OnPingTimer() {
-  if (now_ - last_pong_ >= 2 * config_.ping_interval && ping_sent_ != TimePoint{}) {
-    return Fail(SessionEnd::kPingTimeout, "no pong for two ping intervals");
-  }
+  const TimePoint give_up = last_pong_ + 2 * config_.ping_interval;
+  if (now_ >= give_up) return Fail(SessionEnd::kPingTimeout, "no pong for two ping intervals");
+  if (now_ >= next_ping_) SendPing();
+  wheel_.Set(&ping_timer_, std::min(next_ping_, give_up));
+}
+
+void Session::SendPing() {
   scratch_.Resize(0);
   Encode(PingMessage{WallAt(now_)}, &scratch_);
   // The one message besides Connect and Merged that never has a checksum; its deadline field holds the interval.
@@ -176,7 +181,7 @@ void Session::OnPingTimer() {
                 .op = Op::kPing,
                 .payload = scratch_});
   ping_sent_ = now_;
-  wheel_.Set(&ping_timer_, now_ + config_.ping_interval);
+  next_ping_ = now_ + config_.ping_interval;
 }
 
 void Session::OnPing(const Message& message) {

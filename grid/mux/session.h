@@ -158,6 +158,7 @@ class Session {
   void OnPing(const Message& message);
   void OnPong(const Message& message);
   void OnPingTimer();
+  void SendPing();
   void SendPong(const Message& ping, const PongMessage& pong);
   void Push(Message message);
   void CheckOutput();
@@ -226,8 +227,9 @@ class Session {
   Buffer scratch_;  // control payloads are encoded here
 
   TimerNode ping_timer_;
-  TimePoint last_pong_;
+  TimePoint last_pong_;  // or the start
   TimePoint ping_sent_;
+  TimePoint next_ping_;
 };
 
 }  // namespace grid

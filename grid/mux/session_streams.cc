@@ -47,7 +47,8 @@ void Session::StartStreamTimers(StreamMux* mux) {
   if (mux->deadline != TimePoint::max()) wheel_.Set(&mux->deadline_timer, mux->deadline);
   if (!NeedsPings(*mux, now_, config_.stream_ping_interval)) return;
   const int intervals = mux->side == StreamMux::Side::kCaller ? 1 : kHandlerPatience;
-  wheel_.Set(&mux->ping_timer, now_ + intervals * config_.stream_ping_interval);
+  mux->next_ping = now_ + intervals * config_.stream_ping_interval;
+  wheel_.Set(&mux->ping_timer, mux->next_ping);
 }
 
 // --- Opening ---
@@ -267,7 +268,9 @@ Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
 }
 
 void Session::Consumed(StreamMux* mux) {
-  if (mux->unread > 0) --mux->unread;
+  // A credit for what was never received would let the peer overrun our own window.
+  if (mux->unread == 0) return;
+  --mux->unread;
   if (ended_ || mux->over || mux->received_eof || mux->finishing) return;
   SendStreamOp(mux,
                mux->side == StreamMux::Side::kCaller ? Op::kUnblockSrvMux : Op::kUnblockClMux, 0,
@@ -373,20 +376,21 @@ void Session::OnStreamDeadline(StreamMux* mux) {
 void Session::OnStreamPingTimer(StreamMux* mux) {
   const auto interval = config_.stream_ping_interval;
   const bool caller = mux->side == StreamMux::Side::kCaller;
-  const auto patience = (caller ? kCallerPatience : kHandlerPatience) * interval;
-  if (now_ - mux->last_heard >= patience) {
+  const TimePoint give_up =
+      mux->last_heard + (caller ? kCallerPatience : kHandlerPatience) * interval;
+  if (now_ >= give_up) {
     counters_.Count(Drop::kStreamPingTimeout);
     return Abort(mux, WithDelivery(absl::UnavailableError(
                                        caller ? "the peer no longer answers pings of this stream"
                                               : "the caller no longer pings this stream"),
                                    Delivery::kMaybeExecuted));
   }
-  if (caller) {
+  if (!caller) return wheel_.Set(&mux->ping_timer, give_up);
+  if (now_ >= mux->next_ping) {
     SendStreamOp(mux, Op::kPing, 0, {});
-    wheel_.Set(&mux->ping_timer, now_ + interval);
-  } else {
-    wheel_.Set(&mux->ping_timer, mux->last_heard + patience);
+    mux->next_ping = now_ + interval;
   }
+  wheel_.Set(&mux->ping_timer, std::min(mux->next_ping, give_up));
 }
 
 void Session::OnMuxPing(const Message& message) {

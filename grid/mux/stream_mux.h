@@ -32,6 +32,7 @@ struct StreamMux {
   TimerNode ping_timer;
   TimePoint deadline = TimePoint::max();
   TimePoint last_heard;
+  TimePoint next_ping;  // caller's end
 
   uint32_t next_send = 0;   // number of the next message that we send
   uint32_t next_receive = 0;  // number that the peer's next message must have

@@ -9,7 +9,8 @@
 
 namespace grid {
 
-// A share in an Activity; when the last one is gone, `idle` has been called, once, on the thread that dropped it.
+// A share in an Activity; when the last one is gone, `idle` has been called, once, on the thread
+// that dropped it.
 //
 //   auto activity = MakeActivity([] { ... });    // the owner's own share
 //   Activity share = activity;                   // held by whatever has to end first

@@ -14,24 +14,24 @@
 
 namespace grid {
 
-// Moves `handler` into `slot`. Boost 1.81's any_completion_handler can't be assigned: its operator= calls
-// itself without end.
+// Moves `handler` into `slot`. Boost 1.81's any_completion_handler can't be assigned: its operator=
+// calls itself without end.
 template <typename Handler>
 void StoreHandler(Handler& slot, Handler handler) {
   slot.swap(handler);
 }
 
-// From inside the I/O thread's own event: runs `handler` now if it belongs there, posts it to its executor
-// otherwise.
+// From inside the I/O thread's own event: runs `handler` now if it belongs there, posts it to its
+// executor otherwise.
 template <typename Handler, typename Value>
 void CompleteOnLoop(boost::asio::io_context& io, Handler handler, Value value) {
   auto executor = boost::asio::get_associated_executor(handler, io.get_executor());
   boost::asio::dispatch(executor, boost::asio::append(std::move(handler), std::move(value)));
 }
 
-// From inside an initiating function: a completion must not run there, because a coroutine is not ready to
-// be resumed before it has been suspended. Handlers without an executor of their own run on the loop, or, when
-// that has ended, on a thread of the system's.
+// From inside an initiating function: a completion must not run there, because a coroutine is not
+// ready to be resumed before it has been suspended. Handlers without an executor of their own run
+// on the loop, or, when that has ended, on a thread of the system's.
 template <typename Handler, typename Value>
 void CompleteLater(const LoopRef& home, Handler handler, Value value) {
   home.loops->PostTo(home.index, [&](boost::asio::io_context* io) {

@@ -29,9 +29,9 @@ absl::StatusOr<Payload> DecodeHandshake(Op op, BytesView bytes) {
     return absl::InvalidArgumentError(std::string(text));
   }
   if (message.op != op) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the first message must be ", std::string(OpName(op)), ", got ",
-                     std::string(OpName(message.op))));
+    return absl::InvalidArgumentError(absl::StrCat("the first message must be ",
+                                                   std::string(OpName(op)), ", got ",
+                                                   std::string(OpName(message.op))));
   }
   Payload payload;
   absl::Status decoded = Decode(message.payload, &payload);
@@ -84,8 +84,8 @@ absl::Status CheckClock(const WireTime& theirs, WallTime ours, std::chrono::minu
   if (apart <= static_cast<uint64_t>(std::chrono::seconds(max_skew).count())) {
     return absl::OkStatus();
   }
-  return absl::FailedPreconditionError(absl::StrCat("clocks are ", apart, " s apart, the limit is ",
-                                                    max_skew.count(), " min"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("clocks are ", apart, " s apart, the limit is ", max_skew.count(), " min"));
 }
 
 }  // namespace grid

@@ -1,5 +1,5 @@
-// The Connect exchange (PROTOCOL.md, "Connect"): what either side sends, and the checks of the acceptor. Pure
-// functions.
+// The Connect exchange (PROTOCOL.md, "Connect"): what either side sends, and the checks of the
+// acceptor. Pure functions.
 #ifndef GRID_GRID_RUNTIME_HANDSHAKE_H_
 #define GRID_GRID_RUNTIME_HANDSHAKE_H_
 
@@ -14,8 +14,8 @@
 
 namespace grid {
 
-// True when, by the rule of the protocol, `local` dials `remote`: with h0 = xxh3_64(local + remote) and
-// h1 = xxh3_64(remote + local), iff h0 < h1, or, when equal, iff local < remote.
+// True when, by the rule of the protocol, `local` dials `remote`: with h0 = xxh3_64(local + remote)
+// and h1 = xxh3_64(remote + local), iff h0 < h1, or, when equal, iff local < remote.
 bool DialsByRule(std::string_view local, std::string_view remote);
 
 // True when messages between the two carry checksums: unless both names are https.
@@ -27,12 +27,13 @@ WireTime ToWireTime(WallTime time);
 Buffer EncodeConnect(const ConnectRequest& request);
 Buffer EncodeConnectResponse(const ConnectResponse& response);
 
-// The request in the first message of an incoming connection. An error, with the reason as its message, for
-// anything else.
+// The request in the first message of an incoming connection. An error, with the reason as its
+// message, for anything else.
 absl::StatusOr<ConnectRequest> DecodeConnect(BytesView message);
 absl::StatusOr<ConnectResponse> DecodeConnectResponse(BytesView message);
 
-// OK, or a reason to refuse in words for the dialer and the log: the clocks differ by more than `max_skew`.
+// OK, or a reason to refuse in words for the dialer and the log: the clocks differ by more than
+// `max_skew`.
 absl::Status CheckClock(const WireTime& theirs, WallTime ours, std::chrono::minutes max_skew);
 
 }  // namespace grid

@@ -1,6 +1,7 @@
 #include "grid/runtime/io_loop.h"
 
 #include <algorithm>
+#include <mutex>
 
 namespace grid {
 
@@ -22,7 +23,7 @@ IoLoops::~IoLoops() { Stop(); }
 
 void IoLoops::Start() {
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     running_ = true;
   }
   for (auto& io : owned_) {
@@ -33,7 +34,7 @@ void IoLoops::Start() {
 
 void IoLoops::Stop() {
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (!running_) return;
     running_ = false;
   }
@@ -41,14 +42,23 @@ void IoLoops::Stop() {
   for (auto& io : owned_) io->stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-  // Completions that were posted in the last moment.
-  for (auto& io : owned_) {
-    io->restart();
-    io->poll();
-  }
+  // Completions that were posted in the last moment; they may post to each other's loops.
+  size_t ran;
+  do {
+    ran = 0;
+    for (auto& io : owned_) {
+      io->restart();
+      ran += io->poll();
+    }
+  } while (ran > 0);
 }
 
 bool IoLoops::RunningHere() const {
+  if (owned_.empty()) {
+    // The host program's may be gone once we have stopped.
+    std::shared_lock lock(mutex_);
+    if (!running_) return false;
+  }
   return std::any_of(loops_.begin(), loops_.end(),
                      [](const auto& loop) { return loop->RunningHere(); });
 }

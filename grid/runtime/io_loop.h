@@ -8,11 +8,11 @@
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <memory>
+#include <shared_mutex>
 #include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 
 namespace grid {
 
@@ -41,15 +41,15 @@ class IoLoops {
   ~IoLoops();  // Stop()
 
   void Start();
-  // Ends own threads, after which what is still queued runs on the caller's thread, once; nothing is queued
-  // any more. Not on one of them. Idempotent.
+  // Ends own threads, after which what is still queued runs on the caller's thread, once; nothing
+  // is queued any more. Not on one of them. Idempotent.
   void Stop();
 
-  // Calls `post` with the io_context while that is sure to run what it is given, or with null when no thread
-  // runs it any more.
+  // Calls `post` with the io_context while that is sure to run what it is given, or with null when
+  // no thread runs it any more.
   template <typename Post>
   void PostTo(size_t index, Post&& post) {
-    absl::ReaderMutexLock lock(&mutex_);
+    std::shared_lock lock(mutex_);
     post(running_ ? &loops_[index]->io() : nullptr);
   }
 
@@ -67,7 +67,7 @@ class IoLoops {
   std::vector<std::thread> threads_;
   std::atomic<size_t> next_{0};
 
-  absl::Mutex mutex_;
+  std::shared_mutex mutex_;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

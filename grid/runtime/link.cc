@@ -57,7 +57,11 @@ asio::awaitable<void> RunCoroutine(std::unique_ptr<RunningCall> call,
                                    const SingleCoroutine& coroutine) {
   absl::StatusOr<Buffer> result;
   try {
-    result = co_await coroutine(call->TakePayload(), call->context());
+    // In steps: g++ 12 destroys a temporary of a co_await expression twice.
+    Buffer payload = call->TakePayload();
+    asio::awaitable<absl::StatusOr<Buffer>> running =
+        coroutine(std::move(payload), call->context());
+    result = co_await std::move(running);
   } catch (...) {
     result = StatusFrom(std::current_exception());
   }
@@ -259,24 +263,22 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
                      const std::shared_ptr<CallCancellation>& cancellation) {
   if (cancellation != nullptr && cancellation->IsCancelled()) {
     return CompleteLater(home(), std::move(handler),
-                         absl::StatusOr<Buffer>(WithDelivery(absl::CancelledError("cancelled"),
-                                                             Delivery::kNotSent)));
+                         absl::StatusOr<Buffer>(
+                             WithDelivery(absl::CancelledError("cancelled"), Delivery::kNotSent)));
   }
   if (call_free_.empty()) call_free_.push_back(std::make_unique<PendingCall>(*this));
   PendingCall* call = call_free_.back().release();
   call_free_.pop_back();
   call->Begin(std::move(handler));
-  const absl::StatusOr<uint64_t> started =
-      session_.StartCall({.handler = out.handler.value(),
-                          .subroute = out.subroute,
-                          .payload = out.payload,
-                          .deadline = out.deadline},
-                         call, Now());
+  const absl::StatusOr<uint64_t> started = session_.StartCall({.handler = out.handler.value(),
+                                                               .subroute = out.subroute,
+                                                               .payload = out.payload,
+                                                               .deadline = out.deadline},
+                                                              call, Now());
   if (!started.ok()) {
     ReplyHandler failed = call->TakeHandler();
     Recycle(call);
-    return CompleteLater(home(), std::move(failed),
-                         absl::StatusOr<Buffer>(started.status()));
+    return CompleteLater(home(), std::move(failed), absl::StatusOr<Buffer>(started.status()));
   }
   if (cancellation != nullptr) {
     cancellation->call = call;
@@ -333,8 +335,7 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   }
 
   const auto& coroutine = std::get<SingleCoroutine>(entry.function);
-  auto call =
-      std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
+  auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
   RunningCall* const raw = call.get();
   std::unique_ptr<RunningCall> early;
   raw->set_starting(&early);

@@ -1,9 +1,11 @@
-// Link: one established connection at work: a Session, the Transport under it, and the I/O thread that both
-// belong to. Moves the bytes, runs the handlers, and lets other threads in through a queue.
+// Link: one established connection at work: a Session, the Transport under it, and the I/O thread
+// that both belong to. Moves the bytes, runs the handlers, and lets other threads in through a
+// queue.
 //
-// Life: made by a Peer after the handshake -> Start -> Close (or the transport or session fails) -> "down": every
-// call and stream has ended, nothing gets in -> "gone": the transport is closed. A Link never comes back; the next
-// connection is another one. Shared by its Peer, by running handlers and by streams.
+// Life: made by a Peer after the handshake -> Start -> Close (or the transport or session fails) ->
+// "down": every call and stream has ended, nothing gets in -> "gone": the transport is closed. A
+// Link never comes back; the next connection is another one. Shared by its Peer, by running
+// handlers and by streams.
 //
 //   loop thread:   OnMessage -> session -> completions, handlers -> Flush -> transport.Write
 //   other threads: Post(task) -> woken once per batch -> session -> Flush
@@ -16,6 +18,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,7 +26,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "grid/base/clock.h"
 #include "grid/mux/session.h"
 #include "grid/runtime/activity.h"
@@ -64,10 +66,10 @@ struct LinkServices {
   std::shared_ptr<IoLoops> loops;
 };
 
-// Connects the cancellation slot of a request with its place in a session. Made only for requests whose
-// completion has a slot.
+// Connects the cancellation slot of a request with its place in a session. Made only for requests
+// whose completion has a slot.
 struct CallCancellation {
-  absl::Mutex mutex;
+  std::mutex mutex;
   bool cancelled ABSL_GUARDED_BY(mutex) = false;
   std::weak_ptr<Link> link ABSL_GUARDED_BY(mutex);  // once one was chosen
   // Loop thread only.
@@ -75,7 +77,7 @@ struct CallCancellation {
   uint64_t mux_id = 0;
 
   bool IsCancelled() {
-    absl::MutexLock lock(&mutex);
+    std::lock_guard lock(mutex);
     return cancelled;
   }
 };
@@ -98,7 +100,8 @@ class Link final : public std::enable_shared_from_this<Link>,
 
   // Takes over from the handshake. `first`: a message to write before anything else (may be nil).
   void Start(Buffer first);
-  // Ends every call with `status`, then closes the transport. Idempotent; not from inside a session callback.
+  // Ends every call with `status`, then closes the transport. Idempotent; not from inside a session
+  // callback.
   void Close(const absl::Status& status, CloseCode code, std::string_view cause);
 
   // Any thread. False when the link is down; `task` stays with the caller then.

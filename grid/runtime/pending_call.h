@@ -1,4 +1,5 @@
-// PendingCall: the outcome of one outgoing request, on its way to the completion handler. Recycled by its Link.
+// PendingCall: the outcome of one outgoing request, on its way to the completion handler. Recycled
+// by its Link.
 #ifndef GRID_GRID_RUNTIME_PENDING_CALL_H_
 #define GRID_GRID_RUNTIME_PENDING_CALL_H_
 

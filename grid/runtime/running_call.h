@@ -1,5 +1,5 @@
-// RunningCall: a request that is being served outside the I/O thread's own event: by a worker or by a
-// coroutine.
+// RunningCall: a request that is being served outside the I/O thread's own event: by a worker or by
+// a coroutine.
 #ifndef GRID_GRID_RUNTIME_RUNNING_CALL_H_
 #define GRID_GRID_RUNTIME_RUNNING_CALL_H_
 
@@ -15,8 +15,8 @@
 
 namespace grid {
 
-// Owned by whoever runs the handler, then, as a task, by the link's queue, until the answer is given. The
-// session's pointer to it is used before that only.
+// Owned by whoever runs the handler, then, as a task, by the link's queue, until the answer is
+// given. The session's pointer to it is used before that only.
 class RunningCall final : public RunningRequest, public LinkTask {
  public:
   // `payload`: the request's, copied.

@@ -3,12 +3,13 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <future>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "grid/runtime/complete.h"
 #include "grid/runtime/running_call.h"
 #include "handlers/delivery.h"
@@ -45,7 +46,7 @@ StreamEnd::~StreamEnd() = default;
 void StreamEnd::Run(Action action) {
   std::shared_ptr<Link> link;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (link_ == nullptr && !released_) {
       before_open_.push_back(std::move(action));
       return;
@@ -67,20 +68,20 @@ void StreamEnd::Run(Action action) {
 
 void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& out) {
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (end_.has_value()) return;  // cancelled while it waited
     link_ = link;
     self_ = shared_from_this();
   }
-  const absl::StatusOr<StreamMux*> mux = link->session().OpenStream(
-      {.handler = out.handler.value(),
-       .subroute = out.subroute.has_value() ? &*out.subroute : nullptr,
-       .initial = out.initial,
-       .deadline = out.deadline,
-       .has_input = out.has_input,
-       .in_capacity = out.in_capacity,
-       .out_capacity = out.out_capacity},
-      this, link->Now());
+  const absl::StatusOr<StreamMux*> mux =
+      link->session().OpenStream({.handler = out.handler.value(),
+                                  .subroute = out.subroute.has_value() ? &*out.subroute : nullptr,
+                                  .initial = out.initial,
+                                  .deadline = out.deadline,
+                                  .has_input = out.has_input,
+                                  .in_capacity = out.in_capacity,
+                                  .out_capacity = out.out_capacity},
+                                 this, link->Now());
   if (!mux.ok()) {
     const std::shared_ptr<StreamEnd> keep = shared_from_this();
     return Fail(mux.status());
@@ -88,7 +89,7 @@ void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& ou
   mux_ = *mux;
   std::vector<Action> waiting;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (!out.has_input) send_closed_ = true;
     waiting.swap(before_open_);
   }
@@ -99,7 +100,7 @@ void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& ou
 void StreamEnd::Fail(const absl::Status& status) {
   std::vector<Action> waiting;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     waiting.swap(before_open_);
   }
   End(status);
@@ -115,7 +116,7 @@ StreamSink* StreamEnd::Serve(std::shared_ptr<Link> link, const HandlerEntry& ent
   end->context_.emplace(link->caller(), entry.id, entry.subroute, stream.deadline);
   end->mux_ = stream.mux;
   {
-    absl::MutexLock lock(&end->mutex_);
+    std::lock_guard lock(end->mutex_);
     end->link_ = link;
     end->self_ = end;
     end->activity_ = link->activity();
@@ -155,7 +156,8 @@ asio::awaitable<void> StreamEnd::RunCoroutine(const StreamCoroutine& coroutine) 
   Stream stream(self);
   absl::Status status;
   try {
-    status = co_await coroutine(stream, *context_);
+    asio::awaitable<absl::Status> running = coroutine(stream, *context_);
+    status = co_await std::move(running);
   } catch (...) {
     status = StatusFrom(std::current_exception());
   }
@@ -182,7 +184,7 @@ void StreamEnd::GiveCredits(int unsettled) {
   Run([](StreamEnd& self, Session* session, StreamMux* mux) {
     int messages;
     {
-      absl::MutexLock lock(&self.mutex_);
+      std::lock_guard lock(self.mutex_);
       messages = std::exchange(self.unsettled_, 0);
     }
     for (; mux != nullptr && messages > 0; --messages) session->Consumed(mux);
@@ -193,7 +195,7 @@ void StreamEnd::StartRead(ReadHandler handler) {
   std::optional<ReadResult> ready;
   int unsettled = 0;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (reader_) {
       ready = ReadResult(absl::FailedPreconditionError("one Read at a time"));
     } else {
@@ -220,7 +222,7 @@ void StreamEnd::StartRead(ReadHandler handler) {
 void StreamEnd::CancelRead(uint64_t number) {
   ReadHandler handler;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (!reader_ || read_number_ != number) return;
     StoreHandler(handler, std::move(reader_));
   }
@@ -232,14 +234,14 @@ ReadResult StreamEnd::ReadBlocking() {
   std::optional<ReadResult> ready;
   int unsettled = 0;
   {
-    absl::MutexLock lock(&mutex_);
+    std::unique_lock lock(mutex_);
     if (reader_) return absl::FailedPreconditionError("one Read at a time");
     for (;;) {
       const int before = unsettled_;
       ready = TakeReady();
       if (unsettled_ != before) unsettled = unsettled_;
       if (ready.has_value()) break;
-      changed_.Wait(&mutex_);
+      changed_.wait(lock);
     }
   }
   GiveCredits(unsettled);
@@ -252,7 +254,7 @@ void StreamEnd::OnData(BytesView payload) {
   ReadHandler reader;
   std::shared_ptr<Link> link;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (!fits) link = link_;
   }
   if (!fits) {
@@ -262,10 +264,10 @@ void StreamEnd::OnData(BytesView payload) {
                            Delivery::kMaybeExecuted));
   }
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (!reader_) {
       inbox_.push_back(std::move(message));
-      return changed_.Signal();
+      return changed_.notify_one();
     }
     StoreHandler(reader, std::move(reader_));
     link = link_;
@@ -278,9 +280,9 @@ void StreamEnd::OnData(BytesView payload) {
 void StreamEnd::OnEof() {
   ReadHandler reader;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     input_over_ = true;
-    changed_.SignalAll();
+    changed_.notify_all();
     if (!reader_) return;
     StoreHandler(reader, std::move(reader_));
   }
@@ -303,7 +305,7 @@ absl::Status StreamEnd::WriteError() const {
 void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
   absl::Status error;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     error = WriteError();
     if (error.ok()) write_pending_ = true;
   }
@@ -340,17 +342,18 @@ void StreamEnd::SendNow(Session* session, StreamMux* mux, Buffer payload, WriteH
       return;
     }
     case Session::SendResult::kTooBig:
-      status = WithDelivery(absl::InvalidArgumentError(absl::StrCat(
-                                "a message of ", payload.size(), " bytes exceeds max_message_bytes")),
-                            Delivery::kNotSent);
+      status =
+          WithDelivery(absl::InvalidArgumentError(absl::StrCat("a message of ", payload.size(),
+                                                               " bytes exceeds max_message_bytes")),
+                       Delivery::kNotSent);
       break;
     case Session::SendResult::kOutputFull:
-      status = WithDelivery(absl::ResourceExhaustedError(
-                                "max_output_bytes wait to be written on the connection"),
-                            Delivery::kRejected);
+      status = WithDelivery(
+          absl::ResourceExhaustedError("max_output_bytes wait to be written on the connection"),
+          Delivery::kRejected);
       break;
     case Session::SendResult::kClosed: {
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard lock(mutex_);
       write_pending_ = false;
       status = WriteError();
       if (status.ok()) status = DisconnectedError("the stream has ended", Delivery::kMaybeExecuted);
@@ -362,7 +365,7 @@ void StreamEnd::SendNow(Session* session, StreamMux* mux, Buffer payload, WriteH
 
 void StreamEnd::FinishWrite(WriteHandler handler, absl::Status status) {
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     write_pending_ = false;
   }
   CompleteLater(home_, std::move(handler), std::move(status));
@@ -372,7 +375,7 @@ void StreamEnd::OnSendable() {
   if (!blocked_write_.has_value()) return;
   std::shared_ptr<Link> link;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     link = link_;
   }
   Buffer payload = *std::move(blocked_write_);
@@ -392,25 +395,20 @@ void StreamEnd::AfterWrite(Session* session, StreamMux* mux) {
 
 absl::Status StreamEnd::WriteBlocking(BytesView payload) {
   if (home_.loops->RunningHere()) return OnLoopError();
-  struct Waiter {
-    absl::Notification done;
-    absl::Status status;
-  };
-  auto waiter = std::make_shared<Waiter>();
+  auto written = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> status = written->get_future();
   // On the system's executor: the I/O thread need not be free to wake us.
-  StartWrite(payload, asio::bind_executor(asio::system_executor(), [waiter](absl::Status status) {
-               waiter->status = std::move(status);
-               waiter->done.Notify();
+  StartWrite(payload, asio::bind_executor(asio::system_executor(), [written](absl::Status result) {
+               written->set_value(std::move(result));
              }));
-  waiter->done.WaitForNotification();
-  return waiter->status;
+  return status.get();
 }
 
 // --- Ending ---
 
 void StreamEnd::CloseSend() {
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (is_handler_ || send_closed_) return;
     send_closed_ = true;
   }
@@ -428,7 +426,7 @@ void StreamEnd::Cancel() {
   if (is_handler_) return Finish(absl::CancelledError("the handler gave the stream up"));
   bool unopened;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (end_.has_value()) return;
     unopened = link_ == nullptr;
   }
@@ -448,7 +446,7 @@ void StreamEnd::Cancel() {
 void StreamEnd::Finish(absl::Status status) {
   if (!is_handler_) return Cancel();
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (send_closed_) return;
     send_closed_ = true;
   }
@@ -486,7 +484,7 @@ void StreamEnd::OnEnd(const absl::Status& status) {
     blocked_write_.reset();
     absl::Status error;
     {
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard lock(mutex_);
       write_pending_ = false;
       error = WriteError();
     }
@@ -497,7 +495,7 @@ void StreamEnd::OnEnd(const absl::Status& status) {
   if (!finish_after_write_.has_value()) return;
   std::shared_ptr<Link> link;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     link = link_;
   }
   if (link != nullptr) AfterWrite(&link->session(), mux);
@@ -507,9 +505,9 @@ void StreamEnd::End(const absl::Status& status) {
   ReadHandler reader;
   std::optional<ReadResult> result;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (!end_.has_value()) end_ = status;
-    changed_.SignalAll();
+    changed_.notify_all();
     if (!reader_) return;
     StoreHandler(reader, std::move(reader_));
     result = TakeReady();
@@ -522,7 +520,7 @@ void StreamEnd::Release() {
   std::shared_ptr<Link> link;
   Activity activity;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     released_ = true;
     self.swap(self_);
     link.swap(link_);

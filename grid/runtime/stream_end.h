@@ -1,21 +1,22 @@
 // StreamEnd: one end of a stream, between a session and the Stream handle of the public API.
 //
-// What arrived and what waits is guarded by a mutex, so that reading needs no trip to the I/O thread; everything
-// that touches the session happens there. It may live longer than its link: then what was received can still
-// be read, and everything else answers with how the stream ended.
+// What arrived and what waits is guarded by a mutex, so that reading needs no trip to the I/O
+// thread; everything that touches the session happens there. It may live longer than its link: then
+// what was received can still be read, and everything else answers with how the stream ended.
 #ifndef GRID_GRID_RUNTIME_STREAM_END_H_
 #define GRID_GRID_RUNTIME_STREAM_END_H_
 
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "grid/mux/session.h"
 #include "grid/runtime/activity.h"
 #include "grid/runtime/link.h"
@@ -70,8 +71,8 @@ class StreamEnd final : public StreamBackend,
   void OnEnd(const absl::Status& status) override;
 
  private:
-  // Something to do with the session. Runs on the loop's thread; with nulls, on any thread, when the link is
-  // down or there never was one.
+  // Something to do with the session. Runs on the loop's thread; with nulls, on any thread, when
+  // the link is down or there never was one.
   using Action = absl::AnyInvocable<void(StreamEnd&, Session*, StreamMux*)>;
   class Task;
 
@@ -95,14 +96,14 @@ class StreamEnd final : public StreamBackend,
   std::optional<RequestContext> context_;  // handler's end
 
   // Loop thread only.
-  StreamMux* mux_ = nullptr;  // null before Open, and when the session is done with it
+  StreamMux* mux_ = nullptr;             // null before Open, and when the session is done with it
   std::optional<Buffer> blocked_write_;  // waits for credit,
   WriteHandler blocked_handler_;         // and who waits for it
   bool close_after_write_ = false;
   std::optional<absl::Status> finish_after_write_;
 
-  absl::Mutex mutex_;
-  absl::CondVar changed_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);       // null before Open and after Release
   std::shared_ptr<StreamEnd> self_ ABSL_GUARDED_BY(mutex_);  // the same: the session knows us
   Activity activity_ ABSL_GUARDED_BY(mutex_);                // handler's end, until it has finished
@@ -113,8 +114,8 @@ class StreamEnd final : public StreamBackend,
   int unsettled_ ABSL_GUARDED_BY(mutex_) = 0;         // messages read, not yet told the session
   bool write_pending_ ABSL_GUARDED_BY(mutex_) = false;
   bool send_closed_ ABSL_GUARDED_BY(mutex_) = false;  // CloseSend or Finish was called, or no input
-  bool input_over_ ABSL_GUARDED_BY(mutex_) = false;   // handler's end: the caller sends nothing more
-  bool released_ ABSL_GUARDED_BY(mutex_) = false;     // no session any more
+  bool input_over_ ABSL_GUARDED_BY(mutex_) = false;  // handler's end: the caller sends nothing more
+  bool released_ ABSL_GUARDED_BY(mutex_) = false;    // no session any more
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);  // how the stream ended
 };
 

@@ -1,5 +1,5 @@
-// TaskQueue: how other threads hand work to a link's I/O thread. Many producers, one consumer, no lock; the
-// consumer is woken once per batch.
+// TaskQueue: how other threads hand work to a link's I/O thread. Many producers, one consumer, no
+// lock; the consumer is woken once per batch.
 #ifndef GRID_GRID_RUNTIME_TASK_QUEUE_H_
 #define GRID_GRID_RUNTIME_TASK_QUEUE_H_
 
@@ -11,7 +11,8 @@ namespace grid {
 
 class Link;
 
-// Something to do on the link's I/O thread, once. Destroyed without having run only when the queue is sealed.
+// Something to do on the link's I/O thread, once. Destroyed without having run only when the queue
+// is sealed.
 class LinkTask {
  public:
   virtual ~LinkTask() = default;
@@ -31,7 +32,8 @@ class TaskQueue {
   TaskQueue(const TaskQueue&) = delete;
   TaskQueue& operator=(const TaskQueue&) = delete;
 
-  // Any thread. kFirst: the queue was empty, the consumer has to be woken. kSealed: `task` stays with the caller.
+  // Any thread. kFirst: the queue was empty, the consumer has to be woken. kSealed: `task` stays
+  // with the caller.
   Pushed Push(std::unique_ptr<LinkTask>& task) {
     LinkTask* head = head_.load(std::memory_order_acquire);
     do {
@@ -42,7 +44,8 @@ class TaskQueue {
     return head == nullptr ? Pushed::kFirst : Pushed::kQueued;
   }
 
-  // Consumer: takes all that waits and calls `run(std::unique_ptr<LinkTask>)` for each, oldest first.
+  // Consumer: takes all that waits and calls `run(std::unique_ptr<LinkTask>)` for each, oldest
+  // first.
   template <typename Run>
   void Drain(Run&& run) {
     RunAll(head_.exchange(nullptr, std::memory_order_acq_rel), run);

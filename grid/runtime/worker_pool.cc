@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 namespace grid {
@@ -18,12 +19,12 @@ void WorkerPool::Start() {
 
 bool WorkerPool::Submit(Task&& task) {
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (stopping_ || waiting_.load(std::memory_order_relaxed) >= max_queue_) return false;
     waiting_.fetch_add(1, std::memory_order_relaxed);
     if (!executor_) {
       queue_.push_back(std::move(task));
-      work_.Signal();
+      work_.notify_one();
       return true;
     }
   }
@@ -40,8 +41,8 @@ void WorkerPool::Run() {
   for (;;) {
     Task task;
     {
-      absl::MutexLock lock(&mutex_);
-      while (queue_.empty() && !stopping_) work_.Wait(&mutex_);
+      std::unique_lock lock(mutex_);
+      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       if (stopping_) return;
       task = std::move(queue_.front());
       queue_.pop_front();
@@ -54,11 +55,11 @@ void WorkerPool::Run() {
 void WorkerPool::Stop() {
   std::deque<Task> dropped;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     stopping_ = true;
     dropped.swap(queue_);
     if (!executor_) waiting_.store(0, std::memory_order_relaxed);
-    work_.SignalAll();
+    work_.notify_all();
   }
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();

@@ -1,18 +1,19 @@
-// WorkerPool: where handlers that may block run. A bounded queue in front of threads, or of an executor of
-// the host program's. Thread-safe.
+// WorkerPool: where handlers that may block run. A bounded queue in front of threads, or of an
+// executor of the host program's. Thread-safe.
 #ifndef GRID_GRID_RUNTIME_WORKER_POOL_H_
 #define GRID_GRID_RUNTIME_WORKER_POOL_H_
 
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
+#include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
-#include "absl/synchronization/mutex.h"
 
 namespace grid {
 
@@ -20,12 +21,14 @@ class WorkerPool {
  public:
   using Task = absl::AnyInvocable<void()>;
 
-  // At most `max_queue` tasks wait. With `executor` set tasks are posted there, and `threads` is ignored.
+  // At most `max_queue` tasks wait. With `executor` set tasks are posted there, and `threads` is
+  // ignored.
   WorkerPool(int threads, size_t max_queue, boost::asio::any_io_executor executor);
   ~WorkerPool();  // Stop()
 
   void Start();
-  // Runs `task` on a worker. False when the queue is full or the pool has stopped; `task` is untouched then.
+  // Runs `task` on a worker. False when the queue is full or the pool has stopped; `task` is
+  // untouched then.
   bool Submit(Task&& task);
   // Waits for running tasks, drops waiting ones. Not on a worker. Idempotent.
   void Stop();
@@ -42,10 +45,10 @@ class WorkerPool {
   const boost::asio::any_io_executor executor_;
   std::atomic<size_t> waiting_{0};
 
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   std::deque<Task> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::CondVar work_;
+  std::condition_variable work_;
   std::vector<std::thread> threads_;
 };
 

@@ -1,4 +1,6 @@
-// Memory stays where it was: over connects and disconnects, and over requests with random cancellations.
+// Memory stays where it was: over connects and disconnects, and over requests with random
+// cancellations.
+#include <gtest/gtest.h>
 #include <malloc.h>
 #include <unistd.h>
 
@@ -20,7 +22,6 @@
 #include <vector>
 
 #include "grid/manager.h"
-#include "gtest/gtest.h"
 #include "handlers/delivery.h"
 
 namespace grid {
@@ -59,13 +60,13 @@ struct Pair {
     options.local = a;
     if (io != nullptr) options.io_contexts = {io};
     dialer = std::make_unique<Manager>(options);
-    EXPECT_TRUE(acceptor
-                    ->RegisterSingle({.id = kEcho, .run_on = RunOn::kIoThread},
-                                     [](BytesView request, RequestContext&)
-                                         -> absl::StatusOr<Buffer> {
-                                       return Buffer::CopyOf(request);
-                                     })
-                    .ok());
+    EXPECT_TRUE(
+        acceptor
+            ->RegisterSingle({.id = kEcho, .run_on = RunOn::kIoThread},
+                             [](BytesView request, RequestContext&) -> absl::StatusOr<Buffer> {
+                               return Buffer::CopyOf(request);
+                             })
+            .ok());
     EXPECT_TRUE(acceptor->AddPeer(a).ok());
     EXPECT_TRUE(acceptor->Start().ok());
     EXPECT_TRUE(acceptor->Listen(b.substr(7)).ok());
@@ -102,8 +103,8 @@ TEST(Soak, ConnectDisconnect20000Times_LeavesMemoryWhereItWas) {
   EXPECT_LT(after, before + kAllowedGrowth);
 }
 
-// Keeps `window` requests going on the I/O thread; cancels each with the given probability, before or after
-// it has left.
+// Keeps `window` requests going on the I/O thread; cancels each with the given probability, before
+// or after it has left.
 class CancellingLoop {
  public:
   CancellingLoop(Connection peer, int total) : peer_(std::move(peer)), left_(total) {}

@@ -151,7 +151,7 @@ TEST(Gridctl, Decode) {
   EXPECT_EQ(parsed.at("handler"), 78);
   const Result bad = RunProgram({kGridctl, "decode", "97010000000f03c400ab"});
   EXPECT_EQ(bad.status, 1);
-  EXPECT_THAT(bad.err, OneLineWith("checksum"));
+  EXPECT_THAT(bad.err, OneLineWith("CRC flag"));
   const Result odd = RunProgram({kGridctl, "decode", "123"});
   EXPECT_EQ(odd.status, 1);
   EXPECT_THAT(odd.err, OneLineWith("odd number"));

@@ -213,7 +213,8 @@ TEST_F(OutputQueueTest, Blocks_GoBackToThePool) {
   EXPECT_EQ(pool_->Stats().bytes_in_use, 0u);
 }
 
-// Every message leaves once, unchanged and in order, whatever the sizes and however writes lie between.
+// Every message leaves once, unchanged and in order, whatever the sizes and however writes lie
+// between.
 TEST_F(OutputQueueTest, RandomUse_KeepsOrderAndCount) {
   testing::Random random(20);
   std::string payload(200'000, 'r');

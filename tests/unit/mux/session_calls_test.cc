@@ -1,4 +1,5 @@
-// Single requests, section 4 of the protocol: both ends together, or one end against hand-made messages.
+// Single requests, section 4 of the protocol: both ends together, or one end against hand-made
+// messages.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -114,13 +115,12 @@ TEST_F(SessionCalls, Subroute_ChoosesTheHandlerWhateverTheFieldSays) {
   const SubrouteId id = MakeSubrouteId(test::kSubroute, test::kSubrouted);
   for (const uint8_t field : {test::kSubrouted, kSingle, test::kUnknown}) {
     CallProbe probe;
-    ASSERT_TRUE(a_.session
-                    .StartCall({.handler = field,
-                                .subroute = &id,
-                                .payload = AsBytes("x"),
-                                .deadline = now_ + 1s},
-                               &probe, now_)
-                    .ok());
+    ASSERT_TRUE(
+        a_.session
+            .StartCall(
+                {.handler = field, .subroute = &id, .payload = AsBytes("x"), .deadline = now_ + 1s},
+                &probe, now_)
+            .ok());
     Pump();
     EXPECT_EQ(probe.reply, "x");
     EXPECT_EQ(b_.host.requests.back().entry->id.value(), test::kSubrouted);
@@ -258,8 +258,7 @@ TEST_F(SessionCallWire, LongestDeadline_IsHonoured) {
            .handler = kSingle,
            .op = Op::kRequest,
            .flags = kFlagEof});
-  EXPECT_EQ(host().requests.back().request.deadline,
-            now_ + std::chrono::milliseconds(UINT32_MAX));
+  EXPECT_EQ(host().requests.back().request.deadline, now_ + std::chrono::milliseconds(UINT32_MAX));
 }
 
 // --- Cancellation ---
@@ -337,8 +336,7 @@ TEST_F(SessionCallWire, Request_HasEofDeadlineAndChecksum) {
 
 TEST_F(SessionCallWire, EmptyRequest_NeverSetsPayloadIsZero) {
   CallProbe nil, empty;
-  ASSERT_TRUE(
-      session().StartCall({.handler = kSingle, .deadline = now_ + 1s}, &nil, now_).ok());
+  ASSERT_TRUE(session().StartCall({.handler = kSingle, .deadline = now_ + 1s}, &nil, now_).ok());
   ASSERT_TRUE(end_->Call(&empty, "").ok());
   for (const SentMessage& sent : Sent()) EXPECT_EQ(sent.flags, kFlagCrc | kFlagEof);
 }

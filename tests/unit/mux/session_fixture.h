@@ -1,5 +1,5 @@
-// Sessions under test: one against hand-made messages (WireTest), or two joined back to back (PairTest), with
-// sinks and hosts that record what they are told. The time is a variable.
+// Sessions under test: one against hand-made messages (WireTest), or two joined back to back
+// (PairTest), with sinks and hosts that record what they are told. The time is a variable.
 //
 //   TEST_F(WireTest, UnknownOp_IsCounted) {
 //     Receive({.op = static_cast<Op>(99)});
@@ -31,10 +31,10 @@ using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace)
 
 // Handlers of the host under test. What they do is up to TestHost.
 inline constexpr uint8_t kSingle = 78;
-inline constexpr uint8_t kSubrouted = 2;       // single, on kSubroute only
-inline constexpr uint8_t kStreamOne = 3;       // in 1, out 1
-inline constexpr uint8_t kStreamSixteen = 4;   // in 16, out 16
-inline constexpr uint8_t kStreamNoInput = 5;   // out 1
+inline constexpr uint8_t kSubrouted = 2;        // single, on kSubroute only
+inline constexpr uint8_t kStreamOne = 3;        // in 1, out 1
+inline constexpr uint8_t kStreamSixteen = 4;    // in 16, out 16
+inline constexpr uint8_t kStreamNoInput = 5;    // out 1
 inline constexpr uint8_t kStreamSubrouted = 7;  // in 1, out 1, on kSubroute only
 inline constexpr uint8_t kUnknown = 60;
 inline constexpr std::string_view kSubroute = "sub/route";
@@ -55,8 +55,8 @@ inline const HandlerTable& TestHandlers() {
                 {.id = HandlerId{kStreamSixteen}, .in_capacity = 16, .out_capacity = 16}, stream)
             .ok() &&
         made->RegisterStream({.id = HandlerId{kStreamNoInput}}, stream).ok() &&
-        made->RegisterStream(
-                {.id = HandlerId{kStreamSubrouted}, .subroute = sub, .in_capacity = 1}, stream)
+        made->RegisterStream({.id = HandlerId{kStreamSubrouted}, .subroute = sub, .in_capacity = 1},
+                             stream)
             .ok();
     if (!all) throw std::logic_error("a test handler was not registered");
     return made;
@@ -127,8 +127,7 @@ inline std::vector<SentMessage> Unmerge(BytesView bytes) {
 
 // Several messages in one, as a peer would send them.
 inline std::string Merge(const std::vector<std::string>& messages) {
-  std::string out = Encoded(
-      {.seq = static_cast<uint32_t>(messages.size()), .op = Op::kMerged});
+  std::string out = Encoded({.seq = static_cast<uint32_t>(messages.size()), .op = Op::kMerged});
   for (const std::string& message : messages) {
     uint8_t header[kMaxBinHeader];
     const uint8_t* end = WriteBinHeader(message.size(), header);
@@ -309,8 +308,8 @@ struct SessionEndpoint {
     for (const Counter& counter : counters.drops) sum += counter.Get();
     return sum;
   }
-  absl::StatusOr<uint64_t> Call(CallProbe* probe, std::string_view payload,
-                                Duration timeout = 10s, uint8_t handler = kSingle) {
+  absl::StatusOr<uint64_t> Call(CallProbe* probe, std::string_view payload, Duration timeout = 10s,
+                                uint8_t handler = kSingle) {
     return session.StartCall(
         {.handler = handler, .payload = AsBytes(payload), .deadline = *now + timeout}, probe, *now);
   }

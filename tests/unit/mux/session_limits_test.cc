@@ -98,11 +98,11 @@ TEST_F(SessionLimits, MessageSize_IsCheckedBeforeAnythingIsSent) {
   const std::string big = fits + "x";
   ExpectRefused(end_->Call(&probe, big).status(), absl::StatusCode::kInvalidArgument,
                 Delivery::kNotSent, "max_message_bytes");
-  ExpectRefused(session()
-                    .OpenStream({.handler = test::kStreamOne, .initial = AsBytes(big)}, &stream,
-                                now_)
-                    .status(),
-                absl::StatusCode::kInvalidArgument, Delivery::kNotSent, "max_message_bytes");
+  ExpectRefused(
+      session()
+          .OpenStream({.handler = test::kStreamOne, .initial = AsBytes(big)}, &stream, now_)
+          .status(),
+      absl::StatusCode::kInvalidArgument, Delivery::kNotSent, "max_message_bytes");
   EXPECT_EQ(end_->Dropped(Drop::kMessageTooBig), 2u);
   EXPECT_FALSE(session().CanStartWrite());
   EXPECT_TRUE(session().Idle());
@@ -133,11 +133,11 @@ TEST_F(SessionLimits, OutputQueue_RefusesCallsAndStreamsOverIt) {
   const std::string payload(100, 'x');
   ExpectRefused(end_->Call(&refused, payload).status(), absl::StatusCode::kResourceExhausted,
                 Delivery::kRejected, "max_output_bytes");
-  ExpectRefused(session()
-                    .OpenStream({.handler = test::kStreamOne, .initial = AsBytes(payload)},
-                                &no_stream, now_)
-                    .status(),
-                absl::StatusCode::kResourceExhausted, Delivery::kRejected, "max_output_bytes");
+  ExpectRefused(
+      session()
+          .OpenStream({.handler = test::kStreamOne, .initial = AsBytes(payload)}, &no_stream, now_)
+          .status(),
+      absl::StatusCode::kResourceExhausted, Delivery::kRejected, "max_output_bytes");
   EXPECT_EQ(session().Send(mux, AsBytes(payload)), Session::SendResult::kOutputFull);
   EXPECT_EQ(end_->Dropped(Drop::kOutputLimit), 3u);
   Sent();

@@ -1,4 +1,5 @@
-// Streams against a hand-made peer: numbers, credits, and what a peer may do wrong (section 5 of the protocol).
+// Streams against a hand-made peer: numbers, credits, and what a peer may do wrong (section 5 of
+// the protocol).
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -76,8 +77,7 @@ class SessionStreamHandler : public test::WireTest {
              .flags = flags,
              .payload = AsBytes("init")});
     const SentMessage ack = SentOne();
-    EXPECT_EQ(ack.bytes,
-              test::Encoded({.mux_id = kId, .op = Op::kAckMux, .flags = kFlagCrc}));
+    EXPECT_EQ(ack.bytes, test::Encoded({.mux_id = kId, .op = Op::kAckMux, .flags = kFlagCrc}));
   }
   void SetUpAgain() { Restart(test::TestConfig()); }
   void FromClient(Op op, uint32_t seq, uint8_t flags = 0, BytesView payload = {}) {
@@ -118,12 +118,12 @@ TEST_F(SessionStreamCaller, ConnectMux_IsNumberZero) {
 }
 
 TEST_F(SessionStreamCaller, ConnectMux_CarriesDeadlineEofAndZero) {
-  ASSERT_TRUE(session()
-                  .OpenStream({.handler = test::kStreamNoInput,
-                               .initial = EmptyBytes(),
-                               .deadline = now_ + 10s},
-                              probe_.get(), now_)
-                  .ok());
+  ASSERT_TRUE(
+      session()
+          .OpenStream(
+              {.handler = test::kStreamNoInput, .initial = EmptyBytes(), .deadline = now_ + 10s},
+              probe_.get(), now_)
+          .ok());
   const SentMessage sent = SentOne();
   EXPECT_EQ(sent.deadline_ms, 10'000u);
   EXPECT_EQ(sent.flags, kFlagCrc | kFlagEof | kFlagPayloadIsZero);
@@ -338,10 +338,8 @@ TEST_F(SessionStreamCaller, NilMessage_IsSkippedAndNotCounted) {
 }
 
 TEST_F(SessionStreamHandler, StatelessStream_IsRefused) {
-  Receive({.mux_id = kId,
-           .handler = test::kStreamOne,
-           .op = Op::kConnectMux,
-           .flags = kFlagStateless});
+  Receive(
+      {.mux_id = kId, .handler = test::kStreamOne, .op = Op::kConnectMux, .flags = kFlagStateless});
   const SentMessage sent = SentOne();
   EXPECT_EQ(sent.op, Op::kMuxConnectError);
   EXPECT_EQ(sent.mux_id, kId);
@@ -375,8 +373,8 @@ TEST_F(SessionStreamHandler, DisconnectServerMux_IsNotCheckedForItsNumber) {
 }
 
 TEST_F(SessionStreamHandler, MessagesOfUnknownStreams_AreCounted) {
-  for (const Op op : {Op::kMuxClientMsg, Op::kMuxServerMsg, Op::kUnblockClMux, Op::kUnblockSrvMux,
-                      Op::kAckMux}) {
+  for (const Op op :
+       {Op::kMuxClientMsg, Op::kMuxServerMsg, Op::kUnblockClMux, Op::kUnblockSrvMux, Op::kAckMux}) {
     Receive({.mux_id = 77, .op = op, .payload = AsBytes("x")});
   }
   EXPECT_EQ(end_->Dropped(Drop::kLateStreamMessage), 5u);

@@ -65,10 +65,10 @@ TEST_F(SessionStreams, InitialPayload_TellsNilFromEmpty) {
   Pump();
   EXPECT_TRUE(served().nil);
   EXPECT_TRUE(served().input_closed);
-  ASSERT_TRUE(a_.session
-                  .OpenStream({.handler = test::kStreamNoInput, .initial = EmptyBytes()}, &empty,
-                              now_)
-                  .ok());
+  ASSERT_TRUE(
+      a_.session
+          .OpenStream({.handler = test::kStreamNoInput, .initial = EmptyBytes()}, &empty, now_)
+          .ok());
   Pump();
   EXPECT_FALSE(served().nil);
 }
@@ -168,8 +168,8 @@ TEST_F(SessionStreams, TwoWayEcho_KeepsOrderAndContents) {
   int next = 0;
   StreamMux* mux = nullptr;
   const auto send = [&] {
-    while (next < kMessages && SendA(mux, std::string(next % 7, 'x') + std::to_string(next)) ==
-                                   Result::kSent) {
+    while (next < kMessages &&
+           SendA(mux, std::string(next % 7, 'x') + std::to_string(next)) == Result::kSent) {
       ++next;
     }
     if (next == kMessages) a_.session.CloseSend(mux);
@@ -281,7 +281,8 @@ TEST_F(SessionStreams, FinishWithAnError_CarriesTheText) {
   for (const std::string_view text : {"stream failed", ""}) {
     StreamProbe probe;
     Open(&probe, test::kStreamOne);
-    b_.session.Finish(served().mux, absl::UnknownError(absl::string_view(text.data(), text.size())));
+    b_.session.Finish(served().mux,
+                      absl::UnknownError(absl::string_view(text.data(), text.size())));
     Pump();
     EXPECT_EQ(probe.ends, 1);
     EXPECT_FALSE(probe.end.ok());
