@@ -26,6 +26,7 @@ class Dialer::Exchange final : public TransportHandler {
     request_ = EncodeConnect({core.instance(), core.options().local,
                               ToWireTime(core.clock()->WallNow()), core.options().token});
     timer_.Set(core.clock()->Now() + core.options().timeouts.dial);
+    transport_->SetMaxMessageBytes(kMaxHandshakeBytes);
     transport_->Start(this);
     transport_->Write(request_.mutable_view());
   }
@@ -36,7 +37,7 @@ class Dialer::Exchange final : public TransportHandler {
   }
 
   void OnMessage(BytesView message) override {
-    if (answer_.has_value()) return;
+    if (over_ || answer_.has_value()) return;
     answer_ = DecodeConnectResponse(message);
     Answered();
   }
@@ -49,16 +50,17 @@ class Dialer::Exchange final : public TransportHandler {
  private:
   // The link takes over when the request is off our hands too.
   void Answered() {
-    if (!answer_.has_value() || !written_) return;
+    if (over_ || !answer_.has_value() || !written_) return;
     if (!answer_->ok()) return Finish(answer_->status());
     if (!(*answer_)->accepted) {
-      return Finish(
-          absl::PermissionDeniedError(absl::StrCat("refused: ", (*answer_)->rejected_reason)));
+      return Finish(absl::PermissionDeniedError(
+          absl::StrCat("refused: ", Printable((*answer_)->rejected_reason))));
     }
     timer_.Clear();
     // The owner may be destroyed from inside Establish, and this with it.
     Peer& peer = dialer_.peer_;
     Established established;
+    established.activity = dialer_.core_.activity();
     established.transport = std::move(transport_);
     established.loop = &dialer_.loop_;
     established.instance = (*answer_)->id;
@@ -67,6 +69,8 @@ class Dialer::Exchange final : public TransportHandler {
   }
 
   void Finish(const absl::Status& why) {
+    // The transport may still call until the post below has run; the dialer may be gone by then.
+    if (std::exchange(over_, true)) return;
     timer_.Clear();
     // Not from inside the transport's or the timer's own callback.
     asio::post(dialer_.loop_.io(), [self = std::move(dialer_.exchange_)] {});
@@ -78,6 +82,7 @@ class Dialer::Exchange final : public TransportHandler {
   LoopTimer timer_;
   Buffer request_;
   bool written_ = false;
+  bool over_ = false;  // Finish was called
   std::optional<absl::StatusOr<ConnectResponse>> answer_;
 };
 

@@ -20,12 +20,14 @@ Incoming::Incoming(std::shared_ptr<ManagerCore> core, AcceptedTransport accepted
       activity_(std::move(activity)),
       timer_(loop.io(), *core_->clock(), [this] {
         core_->CountRefused("handshake-timeout");
-        if (!answered_) transport_->Close(CloseCode::kPolicyViolation, "no Connect in time");
+        transport_->Close(CloseCode::kPolicyViolation, "no Connect in time");
       }) {}
 
 void Incoming::Start() {
   self_ = shared_from_this();
   timer_.Set(deadline_);
+  // Until we know who it is, no more than a ConnectRequest needs.
+  transport_->SetMaxMessageBytes(kMaxHandshakeBytes);
   transport_->Start(this);
 }
 
@@ -46,8 +48,8 @@ void Incoming::OnMessage(BytesView message) {
   // In the order of version 1: host, clock, token, side.
   const std::shared_ptr<Peer> peer = core_->FindPeer(request->host);
   if (peer == nullptr) {
-    return Refuse("unknown-host",
-                  absl::NotFoundError(absl::StrCat("unknown incoming host: ", request->host)));
+    return Refuse("unknown-host", absl::NotFoundError(absl::StrCat("unknown incoming host: ",
+                                                                   Printable(request->host))));
   }
   const absl::Status clock =
       CheckClock(request->time, core_->clock()->WallNow(), options.timeouts.clock_skew);
@@ -56,14 +58,15 @@ void Incoming::OnMessage(BytesView message) {
     return Refuse("bad-token", absl::PermissionDeniedError("invalid token"));
   }
   if (!DialsByRule(request->host, options.local)) {
-    return Refuse("wrong-side",
-                  absl::FailedPreconditionError(absl::StrCat(
-                      options.local, " dials ", request->host, ", not the other way round")));
+    return Refuse("wrong-side", absl::FailedPreconditionError(
+                                    absl::StrCat(options.local, " dials ", Printable(request->host),
+                                                 ", not the other way round")));
   }
 
   answered_ = true;
   timer_.Clear();
   Established established;
+  established.activity = activity_;
   established.transport = std::move(transport_);
   established.loop = &loop_;
   established.instance = request->id;
@@ -75,6 +78,7 @@ void Incoming::OnMessage(BytesView message) {
 
 void Incoming::Refuse(std::string_view label, const absl::Status& why) {
   answered_ = true;
+  timer_.Clear();  // closing has a bound of its own
   core_->CountRefused(label);
   core_->Log(LogLevel::kWarning,
              absl::StrCat("refused a connection from ", transport_->remote_address(), ": ",

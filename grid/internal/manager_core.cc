@@ -1,6 +1,7 @@
 #include "grid/internal/manager_core.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -148,6 +149,9 @@ absl::Status ManagerCore::Start() {
           phase_ == Phase::kRunning ? "the manager has been started already"
                                     : "the manager has been stopped and can't start again");
     }
+    // With the lock held: a peer added, or a stop asked for, from now on finds the threads running.
+    workers_.Start();
+    loops_->Start();
     phase_ = Phase::kRunning;
     network_ = std::move(network);
     activity_ = MakeActivity([self = shared_from_this()] { self->OnIdle(); });
@@ -157,8 +161,6 @@ absl::Status ManagerCore::Start() {
   if (options_.token.empty()) {
     Log(LogLevel::kInfo, "no token is set: every host that is a peer may connect");
   }
-  workers_.Start();
-  loops_->Start();
   for (const auto& peer : peers) peer->Start();
   return absl::OkStatus();
 }
@@ -166,15 +168,17 @@ absl::Status ManagerCore::Start() {
 absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
   ListenRequest request;
   std::shared_ptr<Network> network;
+  Activity activity;  // until the listener is in place, or gone: its loops must run
   {
     std::lock_guard lock(mutex_);
     if (phase_ != Phase::kRunning) {
       return absl::FailedPreconditionError("Listen needs a manager that has been started");
     }
     network = network_;
-    gates_.push_back(std::make_shared<HandshakeGate>(options_.limits.max_pre_handshake));
-    request.gate = gates_.back();
+    activity = shares_.lock();
   }
+  const auto gate = std::make_shared<HandshakeGate>(options_.limits.max_pre_handshake);
+  request.gate = gate;
   request.address = address;
   request.tls = options_.local.rfind("https://", 0) == 0;
   request.route = options_.route;
@@ -203,6 +207,7 @@ absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
   std::lock_guard lock(mutex_);
   if (phase_ != Phase::kRunning) return absl::FailedPreconditionError("the manager stops");
   listeners_.push_back(*std::move(listener));
+  gates_.push_back(gate);
   return port;
 }
 
@@ -233,6 +238,9 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
   Activity activity;
   {
     std::lock_guard lock(mutex_);
+    if (phase_ == Phase::kNew || phase_ == Phase::kRunning) {
+      for (const auto& [host, peer] : peers_) peers.push_back(peer);
+    }
     if (phase_ == Phase::kNew) phase_ = Phase::kStopped;
     if (phase_ != Phase::kStopped) {
       on_stopped_.push_back(std::move(stopped));
@@ -246,7 +254,6 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
       // Each takes itself out, under this lock, before it goes away.
       for (Incoming* incoming : incoming_) incoming->Cancel();
     }
-    for (const auto& [host, peer] : peers_) peers.push_back(peer);
   }
   listeners.clear();
   const absl::Status why =
@@ -257,6 +264,19 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
 }
 
 void ManagerCore::OnIdle() {
+  // What the last events posted (completions, the listeners' end) runs before `stopped` is called:
+  // every loop is passed once more.
+  const Activity passing = MakeActivity([self = shared_from_this()] { self->OnPassed(); });
+  for (size_t i = 0; i < loops_->size(); ++i) {
+    loops_->PostTo(i, [&](asio::io_context* io) {
+      if (io != nullptr) asio::post(*io, [passing] {});
+    });
+  }
+}
+
+void ManagerCore::OnPassed() {
+  // The host program may destroy its io_contexts as soon as it is told, while handles remain.
+  if (!options_.io_contexts.empty()) loops_->Stop();
   std::vector<absl::AnyInvocable<void()>> stopped;
   {
     std::lock_guard lock(mutex_);
@@ -267,14 +287,18 @@ void ManagerCore::OnIdle() {
 }
 
 void ManagerCore::Join() {
+  std::lock_guard lock(join_mutex_);
   workers_.Stop();
   loops_->Stop();
 }
 
 void ManagerCore::Clear() {
   std::map<std::string, std::shared_ptr<Peer>> peers;
+  std::unique_ptr<HandlerTable> handlers;
   std::lock_guard lock(mutex_);
   peers.swap(peers_);
+  // Handlers may own Connections, and those share this.
+  if (phase_ == Phase::kStopped) handlers = std::move(handlers_);
 }
 
 bool ManagerCore::OnOwnThread() const { return loops_->RunningHere() || workers_.RunningHere(); }
@@ -344,7 +368,7 @@ std::shared_ptr<Peer> ManagerCore::FindOrMissing(const std::string& host) {
 // --- Services ---
 
 LinkServices ManagerCore::services() {
-  return {options_.clock, &handlers_, pool_, &workers_, loops_};
+  return {options_.clock, handlers_.get(), pool_, &workers_, loops_};
 }
 
 Activity ManagerCore::activity() const {

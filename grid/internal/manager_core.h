@@ -46,7 +46,7 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   void StopAsync(absl::AnyInvocable<void()> stopped);
   // After `stopped`: ends the threads. Not on one of them.
   void Join();
-  // The Manager is gone: lets go of the peers, which share this.
+  // The Manager is gone: lets go of the peers and handlers, which share this.
   void Clear();
   bool OnOwnThread() const;
 
@@ -60,7 +60,7 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   ManagerStats Stats() const;
 
   const ManagerOptions& options() const { return options_; }
-  HandlerTable& handlers() { return handlers_; }
+  HandlerTable& handlers() { return *handlers_; }
   const std::shared_ptr<Clock>& clock() const { return options_.clock; }
   const std::shared_ptr<Network>& network() const { return network_; }
   const std::shared_ptr<IoLoops>& loops() const { return loops_; }
@@ -84,15 +84,17 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   absl::Status CheckOptions() const;
   void OnAccept(AcceptedTransport accepted);
   void OnIdle();
+  void OnPassed();
 
   ManagerOptions options_;
-  HandlerTable handlers_;
+  std::unique_ptr<HandlerTable> handlers_ = std::make_unique<HandlerTable>();  // until Clear
   const std::shared_ptr<BufferPool> pool_;
   std::shared_ptr<IoLoops> loops_;
   WorkerPool workers_;
   InstanceId instance_{};
   std::shared_ptr<Network> network_;  // set by Start
 
+  std::mutex join_mutex_;  // of Join, which waits with it
   mutable std::mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kNew;
   Activity activity_ ABSL_GUARDED_BY(mutex_);  // our own share: given up by StopAsync

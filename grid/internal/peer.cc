@@ -21,6 +21,8 @@ namespace {
 constexpr std::chrono::milliseconds kLongestTimeout{UINT32_MAX};
 // A host that stays unreachable is logged at once, then this often.
 constexpr std::chrono::hours kLogEvery{1};
+// Reasons kept apart for that; a peer that makes up new ones can't grow the memory.
+constexpr size_t kMaxReasons = 16;
 
 // A request on its way to the link's thread.
 class CallTask final : public LinkTask {
@@ -97,11 +99,12 @@ Peer::Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home)
 Peer::~Peer() = default;
 
 void Peer::Start() {
-  if (!dials_) return;
   home_.loops->PostTo(home_.index, [&](asio::io_context* io) {
     if (io == nullptr) return;
     asio::post(*io, [self = shared_from_this()] {
       if (self->state() == ConnectionState::kShutdown) return;
+      self->ExpireWaiters();  // those who came before the loop ran
+      if (!self->dials_) return;
       self->dialer_ = std::make_unique<Dialer>(*self->core_, *self, self->home_.loop());
       self->dialer_->Redial();
     });
@@ -122,16 +125,26 @@ void Peer::OnAttemptFailed(const absl::Status& why) {
     if (state_ == ConnectionState::kShutdown) return;
     state_ = ConnectionState::kConnectionError;
     last_error_ = std::string(why.message());
-    if (failure_logged_.has_value() && now - *failure_logged_ < kLogEvery) return;
-    failure_logged_ = now;
+    // Each reason once, then at most hourly: a refusal must not hide behind an earlier "not
+    // reachable".
+    const auto logged = failures_logged_.find(last_error_);
+    if (logged != failures_logged_.end() && now - logged->second < kLogEvery) return;
+    if (failures_logged_.size() >= kMaxReasons) failures_logged_.clear();
+    failures_logged_[last_error_] = now;
   }
   core_->Log(LogLevel::kWarning, absl::StrCat("can't connect to ", host_, ": ",
                                               std::string(why.message()), "; trying again"));
 }
 
 void Peer::Establish(Established established) {
+  // At once: whoever did the handshake may be gone when the transport's next callback comes.
+  if (established.parked == nullptr) {
+    established.parked = std::make_unique<ParkedTransport>();
+    established.transport->SetHandler(established.parked.get());
+  }
   std::shared_ptr<Link> old;
-  {
+  // One that was lost meanwhile replaces nothing.
+  if (!established.parked->closed()) {
     std::lock_guard lock(mutex_);
     old = link_;
   }
@@ -139,10 +152,6 @@ void Peer::Establish(Established established) {
 
   // The old connection's calls end first, on its own thread; then this one starts, on ours.
   IoLoop* const here = established.loop;
-  if (established.parked == nullptr) {
-    established.parked = std::make_unique<ParkedTransport>();
-    established.transport->SetHandler(established.parked.get());
-  }
   auto shared = std::make_shared<Established>(std::move(established));
   auto close = [self = shared_from_this(), old, here, shared] {
     old->Close(DisconnectedError("replaced by a new connection", Delivery::kMaybeExecuted),
@@ -178,27 +187,30 @@ void Peer::Install(Established established) {
   std::string restarted;
   {
     std::lock_guard lock(mutex_);
-    Activity activity = core_->activity();
-    const bool lost = established.parked != nullptr && established.parked->closed();
-    if (state_ == ConnectionState::kShutdown || activity == nullptr || lost) {
+    if (state_ == ConnectionState::kShutdown || established.activity == nullptr ||
+        established.parked->closed()) {
       // Not from inside the transport's own callback.
       asio::post(loop.io(), [dropped = std::move(established)] {});
       return;
     }
-    link = std::make_shared<Link>(config, core_->services(), loop, std::move(caller),
-                                  std::move(established.transport), shared_from_this(),
-                                  std::move(activity));
-    link_ = link;
-    state_ = ConnectionState::kConnected;
-    last_error_.clear();
-    failure_logged_.reset();
-    if (totals_.connects++ > 0) ++totals_.reconnects;
-    if (last_instance_.has_value()) {
-      restarted = *last_instance_ == established.instance ? " again" : ", which has restarted";
+    if (link_ == nullptr) {
+      link = std::make_shared<Link>(config, core_->services(), loop, std::move(caller),
+                                    std::move(established.transport), shared_from_this(),
+                                    std::move(established.activity));
+      link_ = link;
+      state_ = ConnectionState::kConnected;
+      last_error_.clear();
+      failures_logged_.clear();
+      if (totals_.connects++ > 0) ++totals_.reconnects;
+      if (last_instance_.has_value()) {
+        restarted = *last_instance_ == established.instance ? " again" : ", which has restarted";
+      }
+      last_instance_ = established.instance;
+      waiting.swap(waiters_);
     }
-    last_instance_ = established.instance;
-    waiting.swap(waiters_);
   }
+  // Another connection was installed meanwhile, on another loop: this one replaces it.
+  if (link == nullptr) return Establish(std::move(established));
   local_[loop.index()] = link.get();
   link_loop_.store(&loop, std::memory_order_release);
   core_->Log(LogLevel::kInfo, absl::StrCat("connected to ", host_, restarted));
@@ -269,11 +281,27 @@ absl::Status Peer::NotConnected() const {
                            Delivery::kNotSent);
 }
 
+// From now on, without overflow.
+TimePoint Peer::Deadline(std::chrono::milliseconds timeout) const {
+  return core_->clock()->Now() +
+         std::clamp(timeout, std::chrono::milliseconds(-1), kLongestTimeout);
+}
+
+// Returns the waiter's number; 0 when `ready` is on its way already.
 absl::StatusOr<uint64_t> Peer::Wait(TimePoint deadline, Ready ready) {
   uint64_t number;
   {
     std::lock_guard lock(mutex_);
     if (state_ == ConnectionState::kShutdown) return NotConnected();
+    if (link_ != nullptr) {
+      // Connected since the caller looked. Posted with the lock held: as long as the link is ours,
+      // its loop runs what it is given.
+      asio::post(link_->loop().io(), [link = link_, ready = std::move(ready)]() mutable {
+        ready(link);
+        link->Changed();
+      });
+      return 0;
+    }
     if (waiters_.size() >= core_->options().limits.max_waiting) {
       ++totals_.drops["waiting-limit"];
       return WithDelivery(
@@ -342,12 +370,21 @@ void Peer::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler ha
       return CompleteLater(home_, std::move(handler), absl::OkStatus());
     }
   }
+  auto number = std::make_shared<std::atomic<uint64_t>>(0);
+  auto slot = asio::get_associated_cancellation_slot(handler);
+  if (slot.is_connected()) {
+    slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
+      if (auto self = weak.lock())
+        self->EndWaiter(number->load(), absl::CancelledError("cancelled"));
+    });
+  }
   auto shared = std::make_shared<WriteHandler>(std::move(handler));
-  const auto waiting = Wait(core_->clock()->Now() + timeout,
-                            [shared, home = home_](absl::StatusOr<std::shared_ptr<Link>> link) {
-                              CompleteLater(home, std::move(*shared), link.status());
-                            });
-  if (!waiting.ok()) CompleteLater(home_, std::move(*shared), waiting.status());
+  const auto waiting =
+      Wait(Deadline(timeout), [shared, home = home_](absl::StatusOr<std::shared_ptr<Link>> link) {
+        CompleteLater(home, std::move(*shared), link.status());
+      });
+  if (!waiting.ok()) return CompleteLater(home_, std::move(*shared), waiting.status());
+  number->store(*waiting);
 }
 
 // --- Calls ---
@@ -363,8 +400,8 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
     CompleteLater(home_, std::move(completion), absl::StatusOr<Buffer>(why));
   };
   if (!handler.valid()) return fail(InvalidHandler());
-  auto timeout = options.timeout.count() == 0 ? core_->options().timeouts.request : options.timeout;
-  const TimePoint deadline = core_->clock()->Now() + std::min(timeout, kLongestTimeout);
+  const TimePoint deadline =
+      Deadline(options.timeout.count() == 0 ? core_->options().timeouts.request : options.timeout);
 
   std::shared_ptr<CallCancellation> cancellation;
   auto slot = asio::get_associated_cancellation_slot(completion);
@@ -470,8 +507,7 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   out.has_input = options.has_input;
   out.in_capacity = options.in_capacity;
   out.out_capacity = options.out_capacity;
-  const TimePoint now = core_->clock()->Now();
-  if (options.timeout.count() > 0) out.deadline = now + std::min(options.timeout, kLongestTimeout);
+  if (options.timeout.count() > 0) out.deadline = Deadline(options.timeout);
 
   auto end = std::make_shared<StreamEnd>(core_->pool(), home_);
   if (Link* link = LinkHere(); link != nullptr) {
@@ -493,7 +529,7 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
     return Stream(std::move(end));
   }
   const TimePoint until =
-      options.timeout.count() > 0 ? now + options.timeout : now + core_->options().timeouts.request;
+      Deadline(options.timeout.count() > 0 ? options.timeout : core_->options().timeouts.request);
   auto shared = std::shared_ptr<OpenTask>(std::move(open));
   const auto number = Wait(until, [shared](absl::StatusOr<std::shared_ptr<Link>> ready) {
     if (!ready.ok()) return shared->Fail(ready.status());

@@ -58,6 +58,7 @@ class ParkedTransport final : public TransportHandler {
 
 // A connection whose handshake has succeeded, about to become a Link.
 struct Established {
+  Activity activity;                             // what Stop waits for, until the link has it
   std::unique_ptr<ParkedTransport> parked = {};  // outlives the transport
   std::unique_ptr<Transport> transport;
   IoLoop* loop = nullptr;
@@ -107,6 +108,7 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   void OnLinkDown(Link& link, const absl::Status& why, std::string_view cause) override;
   void Install(Established established);
   Link* LinkHere() const;
+  TimePoint Deadline(std::chrono::milliseconds timeout) const;
   absl::StatusOr<uint64_t> Wait(TimePoint deadline, Ready ready);
   void EndWaiter(uint64_t number, const absl::Status& why);
   void ExpireWaiters();
@@ -135,7 +137,7 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   std::string last_error_ ABSL_GUARDED_BY(mutex_);
   absl::Status shutdown_why_ ABSL_GUARDED_BY(mutex_);
   std::optional<InstanceId> last_instance_ ABSL_GUARDED_BY(mutex_);
-  std::optional<TimePoint> failure_logged_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, TimePoint> failures_logged_ ABSL_GUARDED_BY(mutex_);  // reason -> when
   ConnectionStats totals_ ABSL_GUARDED_BY(mutex_);  // of the links that have ended
 };
 

@@ -1,7 +1,7 @@
 // What a session needs from, and tells, the world around it: the callbacks of calls, streams and handlers.
 //
 // All are called on the session's thread, from inside a call to the session. They may call the session
-// again (start, answer, cancel), but must not destroy it.
+// again (start, answer, cancel), but must neither shut it down nor destroy it.
 #ifndef GRID_GRID_MUX_SESSION_HOST_H_
 #define GRID_GRID_MUX_SESSION_HOST_H_
 
@@ -80,7 +80,8 @@ class SessionHost {
   virtual StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) = 0;
 
   // The connection can't go on. The session ignores all further input; the host closes the transport and
-  // calls Session::Shutdown, not from inside this call.
+  // calls Session::Shutdown, later. Nothing of the session may be called from inside this one: it may come from the
+  // middle of any other.
   virtual void OnSessionEnd(SessionEnd why, std::string_view detail) = 0;
 
  protected:

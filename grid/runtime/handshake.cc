@@ -1,6 +1,6 @@
 #include "grid/runtime/handshake.h"
 
-#include "absl/strings/match.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "serialization/checksum.h"
 #include "serialization/message.h"
@@ -57,6 +57,14 @@ WireTime ToWireTime(WallTime time) {
   const auto since = time.time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
   return {seconds.count(), static_cast<int32_t>((since - seconds).count())};
+}
+
+std::string Printable(std::string_view text) {
+  constexpr size_t kMost = 200;
+  const std::string_view head = text.substr(0, kMost);
+  std::string printable = absl::CHexEscape(absl::string_view(head.data(), head.size()));
+  if (text.size() > kMost) printable += "...";
+  return printable;
 }
 
 Buffer EncodeConnect(const ConnectRequest& request) {

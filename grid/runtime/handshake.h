@@ -23,6 +23,13 @@ bool UsesChecksums(std::string_view local, std::string_view remote);
 
 WireTime ToWireTime(WallTime time);
 
+// Largest first message that either side accepts: names and tokens are short, and who sends it is
+// not known yet.
+inline constexpr size_t kMaxHandshakeBytes = size_t{64} << 10;
+
+// What a stranger sent, fit for a log line and for the wire's str: escaped, and cut to 200 bytes.
+std::string Printable(std::string_view text);
+
 // The messages, whole and ready to be written. Neither has a checksum.
 Buffer EncodeConnect(const ConnectRequest& request);
 Buffer EncodeConnectResponse(const ConnectResponse& response);

@@ -41,8 +41,9 @@ class IoLoops {
   ~IoLoops();  // Stop()
 
   void Start();
-  // Ends own threads, after which what is still queued runs on the caller's thread, once; nothing
-  // is queued any more. Not on one of them. Idempotent.
+  // Ends own threads, after which what is still queued runs on the caller's thread; nothing is
+  // queued any more, and the host program's io_contexts are not looked at again. Not on an own
+  // thread, and not on two threads at once. Idempotent.
   void Stop();
 
   // Calls `post` with the io_context while that is sure to run what it is given, or with null when
@@ -57,6 +58,7 @@ class IoLoops {
   IoLoop& at(size_t index) { return *loops_[index]; }
   // The next one in turn.
   IoLoop& Next() { return at(next_.fetch_add(1, std::memory_order_relaxed) % size()); }
+  // On one of them; false on the host program's once stopped.
   bool RunningHere() const;
   std::vector<asio::io_context*> contexts() const;
 
@@ -67,7 +69,7 @@ class IoLoops {
   std::vector<std::thread> threads_;
   std::atomic<size_t> next_{0};
 
-  std::shared_mutex mutex_;
+  mutable std::shared_mutex mutex_;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

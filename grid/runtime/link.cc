@@ -106,6 +106,7 @@ void Link::Start(Buffer first) {
   timer_.emplace(loop_.io(), *services_.clock, [this] { OnSessionTimer(); });
   stall_timer_.emplace(loop_.io(), *services_.clock, [this] { OnStallTimer(); });
   self_ = shared_from_this();
+  transport_->SetMaxMessageBytes(config_.session.max_message_bytes);
   transport_->SetHandler(this);
   Event event(*this);
   if (!first.is_nil()) {
@@ -223,7 +224,11 @@ bool Link::Post(std::unique_ptr<LinkTask>& task) {
     case TaskQueue::Pushed::kSealed:
       return false;
     case TaskQueue::Pushed::kFirst:
-      asio::post(loop_.io(), [self = shared_from_this()] { self->RunTasks(); });
+      // The link, and with it the manager, may have ended since: then Seal has run the task, and
+      // the io_context may be stopped or gone.
+      services_.loops->PostTo(loop_.index(), [this](asio::io_context* io) {
+        if (io != nullptr) asio::post(*io, [self = shared_from_this()] { self->RunTasks(); });
+      });
       return true;
     case TaskQueue::Pushed::kQueued:
       break;
@@ -350,7 +355,7 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
 }
 
 void Link::OnRequestCancelled(RunningRequest* running, const absl::Status& why) {
-  static_cast<RunningCall*>(running)->context().Cancel(why);
+  static_cast<RunningCall*>(running)->Cancel(why);
 }
 
 StreamSink* Link::OnStream(const HandlerEntry& entry, const InboundStream& stream) {

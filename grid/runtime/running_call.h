@@ -29,6 +29,12 @@ class RunningCall final : public RunningRequest, public LinkTask {
         context_(link_->caller(), entry.id, entry.subroute, request.deadline) {}
 
   RequestContext& context() { return context_; }
+  // Loop thread: nobody waits for the answer any more.
+  void Cancel(const absl::Status& why) {
+    in_cancel_ = true;
+    context_.Cancel(why);
+    in_cancel_ = false;
+  }
   BytesView payload() const { return payload_; }
   Buffer TakePayload() { return std::move(payload_); }
 
@@ -43,12 +49,15 @@ class RunningCall final : public RunningRequest, public LinkTask {
       *call->starting_ = std::move(call);
       return;
     }
-    std::unique_ptr<LinkTask> task = std::move(call);
-    if (link.loop().RunningHere() && !link.down()) {
-      task->Run(link);
+    // From inside Cancel, where a callback has ended the handler, the answer takes the queue:
+    // giving it destroys the call, and with it the context that runs the callbacks.
+    if (link.loop().RunningHere() && !call->in_cancel_ && !link.down()) {
+      call->Run(link);
+      call.reset();
       link.Changed();
       return;
     }
+    std::unique_ptr<LinkTask> task = std::move(call);
     link.Post(task);  // down: the answer is dropped with the task
   }
 
@@ -79,6 +88,7 @@ class RunningCall final : public RunningRequest, public LinkTask {
   RequestContext context_;
   std::unique_ptr<RunningCall>* starting_ = nullptr;
   absl::StatusOr<Buffer> result_ = Buffer();
+  bool in_cancel_ = false;  // loop thread only
 };
 
 // Runs `function`; an exception becomes an internal error with its text.

@@ -98,13 +98,14 @@ void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& ou
 }
 
 void StreamEnd::Fail(const absl::Status& status) {
+  End(status);
+  Release();
+  // After Release nothing is added to them.
   std::vector<Action> waiting;
   {
     std::lock_guard lock(mutex_);
     waiting.swap(before_open_);
   }
-  End(status);
-  Release();
   for (Action& action : waiting) action(*this, nullptr, nullptr);
 }
 
@@ -304,12 +305,23 @@ absl::Status StreamEnd::WriteError() const {
 
 void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
   absl::Status error;
+  uint64_t number = 0;
   {
     std::lock_guard lock(mutex_);
     error = WriteError();
-    if (error.ok()) write_pending_ = true;
+    if (error.ok()) {
+      write_pending_ = true;
+      number = ++write_number_;
+    }
   }
   if (!error.ok()) return CompleteLater(home_, std::move(handler), std::move(error));
+  // Here, on the caller's thread: the slot is not ours to touch on any other.
+  auto slot = asio::get_associated_cancellation_slot(handler);
+  if (slot.is_connected()) {
+    slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
+      if (auto self = weak.lock()) self->CancelWrite(number);
+    });
+  }
   Run([payload = pool_->Copy(NotNil(payload)), handler = std::move(handler)](
           StreamEnd& self, Session* session, StreamMux* mux) mutable {
     self.SendNow(session, mux, std::move(payload), std::move(handler));
@@ -322,25 +334,10 @@ void StreamEnd::SendNow(Session* session, StreamMux* mux, Buffer payload, WriteH
   switch (result) {
     case Session::SendResult::kSent:
       break;
-    case Session::SendResult::kNoCredit: {
-      auto slot = asio::get_associated_cancellation_slot(handler);
-      if (slot.is_connected()) {
-        slot.assign([weak = weak_from_this()](asio::cancellation_type) {
-          auto self = weak.lock();
-          if (self == nullptr) return;
-          self->Run([](StreamEnd& end, Session*, StreamMux* mux) {
-            // Without a mux the end of the stream completes it.
-            if (mux == nullptr || !end.blocked_write_.has_value()) return;
-            end.blocked_write_.reset();
-            end.FinishWrite(std::move(end.blocked_handler_),
-                            absl::CancelledError("Write was cancelled"));
-          });
-        });
-      }
+    case Session::SendResult::kNoCredit:
       blocked_write_ = std::move(payload);
       StoreHandler(blocked_handler_, std::move(handler));
       return;
-    }
     case Session::SendResult::kTooBig:
       status =
           WithDelivery(absl::InvalidArgumentError(absl::StrCat("a message of ", payload.size(),
@@ -371,6 +368,34 @@ void StreamEnd::FinishWrite(WriteHandler handler, absl::Status status) {
   CompleteLater(home_, std::move(handler), std::move(status));
 }
 
+// It comes behind its write: that has been sent by then, or waits for credit.
+void StreamEnd::CancelWrite(uint64_t number) {
+  Run([number](StreamEnd& self, Session* session, StreamMux* mux) {
+    // Without a mux the end of the stream completes it.
+    if (mux == nullptr || !self.blocked_write_.has_value()) return;
+    {
+      std::lock_guard lock(self.mutex_);
+      if (self.write_number_ != number) return;
+    }
+    self.blocked_write_.reset();
+    self.FinishWrite(std::move(self.blocked_handler_), absl::CancelledError("Write was cancelled"));
+    self.AfterWrite(session, mux);
+  });
+}
+
+// The stream has ended, which `end_` says already.
+void StreamEnd::FailBlockedWrite() {
+  if (!blocked_write_.has_value()) return;
+  blocked_write_.reset();
+  absl::Status error;
+  {
+    std::lock_guard lock(mutex_);
+    write_pending_ = false;
+    error = WriteError();
+  }
+  FinishWrite(std::move(blocked_handler_), std::move(error));
+}
+
 void StreamEnd::OnSendable() {
   if (!blocked_write_.has_value()) return;
   std::shared_ptr<Link> link;
@@ -388,8 +413,15 @@ void StreamEnd::AfterWrite(Session* session, StreamMux* mux) {
   if (mux == nullptr) return;
   if (std::exchange(close_after_write_, false)) session->CloseSend(mux);
   if (!finish_after_write_.has_value()) return;
-  session->Finish(mux, *finish_after_write_);
-  mux_ = nullptr;
+  FinishNow(session, mux, *finish_after_write_);
+}
+
+void StreamEnd::FinishNow(Session* session, StreamMux* mux, const absl::Status& status) {
+  if (mux != nullptr) {
+    mux_ = nullptr;
+    session->Finish(mux, status);
+  }
+  End(absl::FailedPreconditionError("the handler has ended the stream"));
   Release();
 }
 
@@ -424,21 +456,24 @@ void StreamEnd::CloseSend() {
 
 void StreamEnd::Cancel() {
   if (is_handler_) return Finish(absl::CancelledError("the handler gave the stream up"));
+  const absl::Status unsent =
+      WithDelivery(absl::CancelledError("the stream was cancelled"), Delivery::kNotSent);
   bool unopened;
   {
     std::lock_guard lock(mutex_);
     if (end_.has_value()) return;
     unopened = link_ == nullptr;
+    // With the same lock: from here on Open, which may be under way on its own thread, gives up.
+    if (unopened) end_ = unsent;
   }
-  if (unopened) {
-    return Fail(WithDelivery(absl::CancelledError("the stream was cancelled"), Delivery::kNotSent));
-  }
+  if (unopened) return Fail(unsent);
   Run([](StreamEnd& self, Session* session, StreamMux* mux) {
     if (mux == nullptr) return;
     self.mux_ = nullptr;
     session->CancelStream(mux);
     self.End(
         WithDelivery(absl::CancelledError("the stream was cancelled"), Delivery::kMaybeExecuted));
+    self.FailBlockedWrite();
     self.Release();
   });
 }
@@ -457,12 +492,7 @@ void StreamEnd::Finish(absl::Status status) {
       self.finish_after_write_ = status;
       return;
     }
-    if (mux != nullptr) {
-      self.mux_ = nullptr;
-      session->Finish(mux, status);
-    }
-    self.End(absl::FailedPreconditionError("the handler has ended the stream"));
-    self.Release();
+    self.FinishNow(session, mux, status);
   });
 }
 
@@ -480,16 +510,7 @@ void StreamEnd::OnEnd(const absl::Status& status) {
   StreamMux* const mux = mux_;
   if (!is_handler_) mux_ = nullptr;
   End(status);
-  if (blocked_write_.has_value()) {
-    blocked_write_.reset();
-    absl::Status error;
-    {
-      std::lock_guard lock(mutex_);
-      write_pending_ = false;
-      error = WriteError();
-    }
-    FinishWrite(std::move(blocked_handler_), std::move(error));
-  }
+  FailBlockedWrite();
   if (!is_handler_) return Release();
   context_->Cancel(status);
   if (!finish_after_write_.has_value()) return;

@@ -79,9 +79,12 @@ class StreamEnd final : public StreamBackend,
   void Run(Action action);
   void SendNow(Session* session, StreamMux* mux, Buffer payload, WriteHandler handler);
   void FinishWrite(WriteHandler handler, absl::Status status);
+  void FailBlockedWrite();
+  void FinishNow(Session* session, StreamMux* mux, const absl::Status& status);
   void AfterWrite(Session* session, StreamMux* mux);
   void GiveCredits(int messages);
   void CancelRead(uint64_t number);
+  void CancelWrite(uint64_t number);
   void End(const absl::Status& status);
   void Release();
   bool StartHandler(const HandlerEntry& entry, Link& link);
@@ -110,8 +113,9 @@ class StreamEnd final : public StreamBackend,
   std::vector<Action> before_open_ ABSL_GUARDED_BY(mutex_);
   std::deque<Buffer> inbox_ ABSL_GUARDED_BY(mutex_);
   ReadHandler reader_ ABSL_GUARDED_BY(mutex_);
-  uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;  // tells reads apart, for cancellation
-  int unsettled_ ABSL_GUARDED_BY(mutex_) = 0;         // messages read, not yet told the session
+  uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;   // tells reads apart, for cancellation
+  int unsettled_ ABSL_GUARDED_BY(mutex_) = 0;          // messages read, not yet told the session
+  uint64_t write_number_ ABSL_GUARDED_BY(mutex_) = 0;  // the same for writes
   bool write_pending_ ABSL_GUARDED_BY(mutex_) = false;
   bool send_closed_ ABSL_GUARDED_BY(mutex_) = false;  // CloseSend or Finish was called, or no input
   bool input_over_ ABSL_GUARDED_BY(mutex_) = false;  // handler's end: the caller sends nothing more

@@ -6,6 +6,21 @@
 #include <utility>
 
 namespace grid {
+namespace {
+
+// The pool whose task this thread runs.
+thread_local const WorkerPool* current_pool = nullptr;
+
+class Current {
+ public:
+  explicit Current(const WorkerPool* pool) : outer_(std::exchange(current_pool, pool)) {}
+  ~Current() { current_pool = outer_; }
+
+ private:
+  const WorkerPool* const outer_;
+};
+
+}  // namespace
 
 WorkerPool::WorkerPool(int threads, size_t max_queue, boost::asio::any_io_executor executor)
     : thread_count_(threads), max_queue_(max_queue), executor_(std::move(executor)) {}
@@ -32,12 +47,14 @@ bool WorkerPool::Submit(Task&& task) {
   auto shared = std::make_shared<Task>(std::move(task));
   boost::asio::post(executor_, [this, shared] {
     waiting_.fetch_sub(1, std::memory_order_relaxed);
+    const Current current(this);
     (*shared)();
   });
   return true;
 }
 
 void WorkerPool::Run() {
+  const Current current(this);
   for (;;) {
     Task task;
     {
@@ -65,11 +82,6 @@ void WorkerPool::Stop() {
   threads_.clear();
 }
 
-bool WorkerPool::RunningHere() const {
-  for (const std::thread& thread : threads_) {
-    if (thread.get_id() == std::this_thread::get_id()) return true;
-  }
-  return false;
-}
+bool WorkerPool::RunningHere() const { return current_pool == this; }
 
 }  // namespace grid

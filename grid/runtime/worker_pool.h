@@ -30,11 +30,12 @@ class WorkerPool {
   // Runs `task` on a worker. False when the queue is full or the pool has stopped; `task` is
   // untouched then.
   bool Submit(Task&& task);
-  // Waits for running tasks, drops waiting ones. Not on a worker. Idempotent.
+  // Waits for running tasks, drops waiting ones. Not on a worker, and not on two threads at once.
+  // Idempotent.
   void Stop();
 
   size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
-  // True on one of the pool's own threads.
+  // True inside a task, also on the host program's executor.
   bool RunningHere() const;
 
  private:

@@ -25,6 +25,7 @@ class MemoryLink::EndTransport final : public Transport {
 
   void Start(TransportHandler* handler) override { link_->Start(side_, handler); }
   void SetHandler(TransportHandler* handler) override { link_->ends_[side_].handler = handler; }
+  void SetMaxMessageBytes(size_t bytes) override { link_->ends_[side_].max_message_bytes = bytes; }
   void Write(MutableBytes message) override { link_->Write(side_, message); }
   void Close(CloseCode code, std::string_view reason) override {
     link_->Close(side_, code, reason);
@@ -209,6 +210,10 @@ void MemoryLink::Deliver(int from) {
   if (chunk.ends_connection) return DeliverEnd(from, chunk.detail);
   if (!chunk.ends_message || receiver.closed || receiver.closing || !receiver.attached) return;
 
+  if (chunk.message.size() > receiver.max_message_bytes) {
+    SendEnd(1 - from, "message too big");
+    return Finish(1 - from, CloseCause::kMessageTooBig, "message too big");
+  }
   const uint32_t sever = context_->options.sever_per_million;
   if (sever != 0 && context_->random.Below(1'000'000) < sever) return Sever();
   ++context_->stats.messages;

@@ -73,6 +73,7 @@ class MemoryLink : public std::enable_shared_from_this<MemoryLink> {
   struct End {
     Place place;
     TransportHandler* handler = nullptr;
+    size_t max_message_bytes = SIZE_MAX;
     bool attached = true;  // the Transport exists
     bool started = false;
     bool closing = false;  // Close was called

@@ -108,6 +108,7 @@ class TransportCore final : public std::enable_shared_from_this<TransportCore>,
   }
 
   void SetHandler(TransportHandler* handler) { handler_ = handler; }
+  void SetMaxMessageBytes(size_t bytes) { ws_.read_message_max(bytes); }
 
   void Write(MutableBytes message) {
     assert(!writing_);
@@ -285,10 +286,11 @@ void ConfigureWebSocket(WebSocket& ws, const TransportLimits& limits) {
   ws.auto_fragment(false);
   ws.write_buffer_bytes(kMaskingBytes);
   ws.read_message_max(limits.max_message_bytes);
-  // Unpredictable masking keys, as RFC 6455 demands: payloads may come from a node's own users, and
-  // plain http may pass proxies, which is the case the masking was invented for. With many messages
-  // in a frame the stronger generator costs nothing that can be measured.
-  ws.secure_prng(true);
+  // Beast's strong generator for masking keys repeats each block of 16 keys 16 times (Boost 1.81),
+  // so that whoever saw one cycle knows the next keys; the plain one, seeded from the system, does
+  // not repeat. Masking protects proxies from what browsers are made to send; our dialers are no
+  // browsers.
+  ws.secure_prng(false);
 }
 
 BeastTransport::BeastTransport(WebSocket ws, asio::io_context& io, std::shared_ptr<Clock> clock,
@@ -310,6 +312,7 @@ BeastTransport::~BeastTransport() { core_->Abandon(); }
 
 void BeastTransport::Start(TransportHandler* handler) { core_->Start(handler); }
 void BeastTransport::SetHandler(TransportHandler* handler) { core_->SetHandler(handler); }
+void BeastTransport::SetMaxMessageBytes(size_t bytes) { core_->SetMaxMessageBytes(bytes); }
 void BeastTransport::Write(MutableBytes message) { core_->Write(message); }
 void BeastTransport::Close(CloseCode code, std::string_view reason) { core_->Close(code, reason); }
 uint64_t BeastTransport::write_progress() const {

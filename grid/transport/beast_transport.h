@@ -30,6 +30,7 @@ class BeastTransport final : public Transport {
 
   void Start(TransportHandler* handler) override;
   void SetHandler(TransportHandler* handler) override;
+  void SetMaxMessageBytes(size_t bytes) override;
   void Write(MutableBytes message) override;
   void Close(CloseCode code, std::string_view reason) override;
   uint64_t write_progress() const override;

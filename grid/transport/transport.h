@@ -55,6 +55,9 @@ class Transport {
   virtual void Start(TransportHandler* handler) = 0;
   // Replaces the handler; from inside a callback too.
   virtual void SetHandler(TransportHandler* handler) = 0;
+  // Largest message to accept from here on; a larger one ends the connection (kMessageTooBig). What
+  // the network was made with, until this is called.
+  virtual void SetMaxMessageBytes(size_t bytes) = 0;
 
   // Sends one binary message. One at a time: the next only after OnWritten. The bytes must stay
   // valid and untouched until OnWritten, OnClosed or destruction; the transport may change them

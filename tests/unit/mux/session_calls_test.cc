@@ -314,6 +314,14 @@ TEST_F(SessionCallWire, CancelCall_LeavesStreamsAlone) {
   EXPECT_FALSE(session().Idle());
 }
 
+TEST_F(SessionCallWire, SecondCancel_IsNotToldAgain) {
+  host().mode = Mode::kHold;
+  Receive({.mux_id = 1, .handler = kSingle, .op = Op::kRequest, .flags = kFlagEof});
+  Receive({.mux_id = 1, .op = Op::kDisconnectServerMux});
+  Receive({.mux_id = 1, .op = Op::kDisconnectServerMux});
+  EXPECT_EQ(host().requests.back().cancelled, 1);
+}
+
 TEST_F(SessionCallWire, CancelOfAnAnsweredRequest_IsIgnored) {
   Receive({.mux_id = 1, .handler = kSingle, .op = Op::kRequest, .flags = kFlagEof});
   Receive({.mux_id = 1, .op = Op::kDisconnectServerMux});

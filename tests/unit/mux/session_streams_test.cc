@@ -152,6 +152,20 @@ TEST_F(SessionStreams, Credit_ToTheCallerIsThereFromTheStart) {
   ExpectNoProtocolErrors();
 }
 
+TEST_F(SessionStreams, Sendable_IsToldOncePerWait) {
+  StreamProbe probe;
+  const absl::StatusOr<StreamMux*> mux = a_.Open(&probe, test::kStreamSixteen);
+  EXPECT_EQ(SendA(*mux, "x"), Result::kNoCredit);
+  Pump();
+  EXPECT_EQ(probe.sendables, 1);
+  // It waits no longer, so further credits are no news.
+  EXPECT_EQ(SendA(*mux, "x"), Result::kSent);
+  Pump();
+  b_.session.Consumed(served().mux);
+  Pump();
+  EXPECT_EQ(probe.sendables, 1);
+}
+
 TEST_F(SessionStreams, SendableWithoutWaiting_IsNotTold) {
   StreamProbe probe;
   StreamMux* mux = Open(&probe, test::kStreamOne);
