@@ -433,7 +433,8 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
   }
   if (link == nullptr && !options.wait_for_ready) return fail(none);
   if (payload.size() > core_->options().limits.max_message_bytes) {
-    // Refused before it is copied; the session says the same.
+    // Refused before it is copied; the session says and counts the same.
+    CountTooBig();
     return fail(WithDelivery(
         absl::InvalidArgumentError(absl::StrCat("a payload of ", payload.size(),
                                                 " bytes exceeds max_message_bytes (",
@@ -494,6 +495,7 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
                         Delivery::kNotSent);
   }
   if (initial.size() > core_->options().limits.max_message_bytes) {
+    CountTooBig();
     return WithDelivery(
         absl::InvalidArgumentError(absl::StrCat("an initial payload of ", initial.size(),
                                                 " bytes exceeds max_message_bytes (",
@@ -537,6 +539,11 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   });
   if (!number.ok()) return number.status();
   return Stream(std::move(end));
+}
+
+void Peer::CountTooBig() {
+  std::lock_guard lock(mutex_);
+  ++totals_.drops[std::string(DropName(Drop::kMessageTooBig))];
 }
 
 // --- Looking ---

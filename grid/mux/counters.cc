@@ -6,11 +6,11 @@ namespace grid {
 
 std::string_view DropName(Drop drop) {
   static constexpr std::string_view kNames[] = {
-      "late-response",      "late-stream-message",  "expired-reply",      "unknown-op",
-      "unknown-flags",      "unexpected-op",        "bad-control-payload", "duplicate-mux",
-      "unknown-handler",    "stateless-stream",     "nil-stream-message", "out-of-sequence",
-      "credit-exceeded",    "stream-ping-timeout",  "inflight-limit-in",  "inflight-limit-out",
-      "output-limit",       "message-too-big",      "handler-refused",
+      "late-response",   "late-stream-message", "expired-reply",       "unknown-op",
+      "unknown-flags",   "unexpected-op",       "bad-control-payload", "duplicate-mux",
+      "unknown-handler", "stateless-stream",    "nil-stream-message",  "out-of-sequence",
+      "credit-exceeded", "stream-ping-timeout", "inflight-limit-in",   "inflight-limit-out",
+      "output-limit",    "message-too-big",     "handler-refused",     "buffered-limit",
   };
   static_assert(std::size(kNames) == static_cast<size_t>(Drop::kCount));
   return kNames[static_cast<size_t>(drop)];

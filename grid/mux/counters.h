@@ -25,25 +25,26 @@ class Counter {
 
 // Why something that arrived, or was to be sent, was dropped, refused or ignored.
 enum class Drop : uint8_t {
-  kLateResponse,        // an answer to a call that has ended (deadline, cancellation) or never was
-  kLateStreamMessage,   // a message of a stream that has ended or never was
-  kExpiredReply,        // a handler's answer after the deadline, or after the caller cancelled
-  kUnknownOp,           // ignored, as version 1 does
-  kUnknownFlags,        // bits ignored, as version 1 does
-  kUnexpectedOp,        // an op that has no place here: Connect on an established connection
-  kBadControlPayload,   // a payload of Ping, Pong or MuxConnectError that can't be decoded
-  kDuplicateMux,        // a mux id that is in use already
-  kUnknownHandler,      // answered with MuxConnectError
-  kStatelessStream,     // answered with MuxConnectError
-  kNilStreamMessage,    // stream message without payload and without EOF: skipped, not counted
-  kOutOfSequence,       // ended its stream
-  kCreditExceeded,      // ended its stream
-  kStreamPingTimeout,   // ended its stream
-  kInflightLimitIn,     // refused: max_inflight, by the peer
-  kInflightLimitOut,    // refused: max_inflight, by us
-  kOutputLimit,         // refused: max_output_bytes
-  kMessageTooBig,       // refused: max_message_bytes, on sending
-  kHandlerRefused,      // refused by the host: no room for another handler to run
+  kLateResponse,       // an answer to a call that has ended (deadline, cancellation) or never was
+  kLateStreamMessage,  // a message of a stream that has ended or never was
+  kExpiredReply,       // a handler's answer after the deadline, or after the caller cancelled
+  kUnknownOp,          // ignored, as version 1 does
+  kUnknownFlags,       // bits ignored, as version 1 does
+  kUnexpectedOp,       // an op that has no place here: Connect on an established connection
+  kBadControlPayload,  // a payload of Ping, Pong or MuxConnectError that can't be decoded
+  kDuplicateMux,       // a mux id that is in use already
+  kUnknownHandler,     // answered with MuxConnectError
+  kStatelessStream,    // answered with MuxConnectError
+  kNilStreamMessage,   // stream message without payload and without EOF: skipped, not counted
+  kOutOfSequence,      // ended its stream
+  kCreditExceeded,     // ended its stream
+  kStreamPingTimeout,  // ended its stream
+  kInflightLimitIn,    // refused: max_inflight, by the peer
+  kInflightLimitOut,   // refused: max_inflight, by us
+  kOutputLimit,        // refused: max_output_bytes
+  kMessageTooBig,      // refused: max_message_bytes, on sending
+  kHandlerRefused,     // refused by the host: no room for another handler to run
+  kBufferedLimit,      // ended: max_buffered_bytes were held when a stream message came
   kCount,
 };
 // "late-response", …

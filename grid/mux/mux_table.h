@@ -1,9 +1,10 @@
 // MuxTable: the calls and streams that this side opened, found by mux id without hashing.
 //
-// A mux id is (generation << kIndexBits | index): the index finds the slot, the generation tells whether it is
-// still the same mux. Generations begin at a random point per connection, because a version 1 peer may deliver
-// an answer to a request of the previous connection on this one (PROTOCOL.md, "Version 1 peers"). Slots keep
-// their address and are reused; nothing is allocated once warm.
+// A mux id is (generation << kIndexBits | index): the index finds the slot, the generation tells
+// whether it is still the same mux. Generations begin at a random point per connection, because a
+// version 1 peer may deliver an answer to a request of the previous connection on this one
+// (PROTOCOL.md, "Version 1 peers"). Slots keep their address and are reused; nothing is allocated
+// once warm.
 #ifndef GRID_GRID_MUX_MUX_TABLE_H_
 #define GRID_GRID_MUX_MUX_TABLE_H_
 
@@ -20,10 +21,10 @@ namespace grid {
 
 // One outgoing call or stream.
 struct ClientMux {
-  TimerNode deadline_timer;     // of a call
-  uint64_t id = 0;              // 0: free
-  uint64_t position = 0;        // of the message that opened it, in the output queue
-  CallSink* call = nullptr;     // of a call
+  TimerNode deadline_timer;           // of a call
+  uint64_t id = 0;                    // 0: free
+  uint64_t position = 0;              // of the message that opened it, in the output queue
+  CallSink* call = nullptr;           // of a call
   std::unique_ptr<StreamMux> stream;  // of a stream
 };
 

@@ -1,9 +1,9 @@
 // OutputQueue: what waits to be written on one connection, merged by group commit.
 //
-// Each message is encoded once, straight into the batch being filled. While a batch is being written the
-// next one fills; when the write ends the whole batch goes out as one WebSocket message: a Merged if it
-// holds several, the plain message if it holds one. So merging never waits. A message of more than half a
-// batch gets one of its own. Order is kept. Belongs to one session.
+// Each message is encoded once, straight into the batch being filled. While a batch is being
+// written the next one fills; when the write ends the whole batch goes out as one WebSocket
+// message: a Merged if it holds several, the plain message if it holds one. So merging never waits.
+// A message of more than half a batch gets one of its own. Order is kept. Belongs to one session.
 //
 // A batch, in its block:
 //
@@ -27,9 +27,11 @@ namespace grid {
 
 class OutputQueue {
  public:
-  // Largest batch of merged messages, in bytes. 64 KiB is where a loopback socket's cost per call stops
-  // mattering (one copy into the kernel), and what a receiver must buffer before it sees the first message.
-  static constexpr size_t kBatchBytes = size_t{64} << 10;
+  // Largest batch of merged messages, in bytes. 64 KiB is where a loopback socket's cost per call
+  // stops mattering (one copy into the kernel), and what a receiver must buffer before it sees the
+  // first message. A little less, so that batch and WebSocket header fit into one call: Asio hands
+  // the kernel 64 KiB at most.
+  static constexpr size_t kBatchBytes = (size_t{64} << 10) - 64;
 
   // `pool` and `counters` must outlive the queue.
   OutputQueue(BufferPool& pool, SessionCounters& counters) : pool_(pool), counters_(counters) {}
@@ -39,15 +41,15 @@ class OutputQueue {
 
   // Something waits and nothing is being written.
   bool CanStartWrite() const { return !writing_ && count_ > 0; }
-  // Takes the next WebSocket message to write; its bytes stay valid, and may be changed by the writer, until
-  // FinishWrite.
+  // Takes the next WebSocket message to write; its bytes stay valid, and may be changed by the
+  // writer, until FinishWrite.
   MutableBytes StartWrite();
   void FinishWrite();
 
   // Encoded and not yet written, the batch being written included.
   size_t bytes() const { return bytes_; }
-  // Position behind the last message pushed, and the position up to which writing has begun: a message with a
-  // position above `started()` has not left.
+  // Position behind the last message pushed, and the position up to which writing has begun: a
+  // message with a position above `started()` has not left.
   uint64_t position() const { return pushed_; }
   uint64_t started() const { return started_; }
 

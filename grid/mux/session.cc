@@ -11,8 +11,8 @@
 namespace grid {
 namespace {
 
-constexpr uint8_t kKnownFlags = kFlagCrc | kFlagEof | kFlagStateless | kFlagPayloadIsErr |
-                                kFlagPayloadIsZero | kFlagSubroute;
+constexpr uint8_t kKnownFlags =
+    kFlagCrc | kFlagEof | kFlagStateless | kFlagPayloadIsErr | kFlagPayloadIsZero | kFlagSubroute;
 
 }  // namespace
 
@@ -115,15 +115,17 @@ void Session::Fail(SessionEnd why, std::string_view detail) {
 }
 
 void Session::Push(Message message) {
-  // After the end nothing can leave; while it approaches (failed_), what is pushed is dropped with the queue.
+  // After the end nothing can leave; while it approaches (failed_), what is pushed is dropped with
+  // the queue.
   if (ended_) return;
   message.flags |= base_flags_;
   output_.Push(message);
   CheckOutput();
 }
 
-// Requests and stream messages stop at max_output_bytes. What is left, answers and control messages, is bounded
-// by what the peer sends; a peer that goes on sending without reading is cut off here.
+// Requests and stream messages stop at max_output_bytes. What is left, answers and control
+// messages, is bounded by what the peer sends; a peer that goes on sending without reading is cut
+// off here.
 void Session::CheckOutput() {
   if (output_.bytes() > 2 * config_.max_output_bytes + config_.max_message_bytes) {
     Fail(SessionEnd::kOutputOverflow,
@@ -176,7 +178,8 @@ void Session::OnPingTimer() {
 void Session::SendPing() {
   scratch_.Resize(0);
   Encode(PingMessage{WallAt(now_)}, &scratch_);
-  // The one message besides Connect and Merged that never has a checksum; its deadline field holds the interval.
+  // The one message besides Connect and Merged that never has a checksum; its deadline field holds
+  // the interval.
   output_.Push({.deadline_ms = static_cast<uint32_t>(config_.ping_interval.count()),
                 .op = Op::kPing,
                 .payload = scratch_});

@@ -1,9 +1,10 @@
 // Session: one end of one established connection, as a state machine without I/O.
 //
-// Messages in (OnMessage), batches of messages out (StartWrite / FinishWrite), the time as an argument.
-// It keeps calls, streams, credits, keep-alive and merging by the rules of PROTOCOL.md, knows no thread, no socket
-// and no clock, and allocates nothing per message once warm. What it completes, it completes through the plain
-// callbacks of session_host.h, after its own state is final, so they may call it again.
+// Messages in (OnMessage), batches of messages out (StartWrite / FinishWrite), the time as an
+// argument. It keeps calls, streams, credits, keep-alive and merging by the rules of PROTOCOL.md,
+// knows no thread, no socket and no clock, and allocates nothing per message once warm. What it
+// completes, it completes through the plain callbacks of session_host.h, after its own state is
+// final, so they may call it again.
 //
 // Owned by a Link (grid/runtime), which moves the bytes; every call comes from one thread.
 //
@@ -96,12 +97,15 @@ class Session {
 
   // --- Calls ---
 
-  // Sends a request; returns its mux id. On an error (which carries its delivery class) `sink` is not called.
+  // Sends a request; returns its mux id. On an error (which carries its delivery class) `sink` is
+  // not called.
   absl::StatusOr<uint64_t> StartCall(const CallArgs& args, CallSink* sink, TimePoint now);
-  // Forgets a call and tells the peer; `sink` is not called any more. False when it has ended already.
+  // Forgets a call and tells the peer; `sink` is not called any more. False when it has ended
+  // already.
   bool CancelCall(uint64_t mux_id);
 
-  // Answers a request. `running`: what OnRequest gave, or nullptr inside OnRequest. A late answer is dropped.
+  // Answers a request. `running`: what OnRequest gave, or nullptr inside OnRequest. A late answer
+  // is dropped.
   void Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
               TimePoint now);
   void AnswerError(const InboundRequest& request, RunningRequest* running, std::string_view text,
@@ -112,8 +116,9 @@ class Session {
   absl::StatusOr<StreamMux*> OpenStream(const StreamArgs& args, StreamSink* sink, TimePoint now);
 
   enum class SendResult { kSent, kNoCredit, kTooBig, kOutputFull, kClosed };
-  // Sends one message, if there is credit. kNoCredit: OnSendable will follow. kTooBig, kOutputFull: a limit
-  // (max_message_bytes, max_output_bytes); nothing was sent. kClosed: after CloseSend, Finish or the end.
+  // Sends one message, if there is credit. kNoCredit: OnSendable will follow. kTooBig, kOutputFull:
+  // a limit (max_message_bytes, max_output_bytes); nothing was sent. kClosed: after CloseSend,
+  // Finish or the end.
   SendResult Send(StreamMux* mux, BytesView payload);
   // One message has been read: gives the peer a credit.
   void Consumed(StreamMux* mux);
@@ -121,16 +126,17 @@ class Session {
   void CloseSend(StreamMux* mux);
   // Caller's end: gives up, tells the peer. The sink is not called; `mux` is gone.
   void CancelStream(StreamMux* mux);
-  // Handler's end: it has returned. The end is sent as soon as there is a credit for it. `mux` is not to be used
-  // afterwards, and the sink is not called any more.
+  // Handler's end: it has returned. The end is sent as soon as there is a credit for it. `mux` is
+  // not to be used afterwards, and the sink is not called any more.
   void Finish(StreamMux* mux, const absl::Status& status);
-  // Either end: ends the stream with `status`, which must not be OK, and tells the peer. The sink gets OnEnd.
+  // Either end: ends the stream with `status`, which must not be OK, and tells the peer. The sink
+  // gets OnEnd, unless the stream is over already (handler's end).
   void Abort(StreamMux* mux, const absl::Status& status);
 
   // --- The end ---
 
-  // Ends every call and stream with `status` (made not-sent for calls that never left), tells handlers, and
-  // refuses everything afterwards. Idempotent.
+  // Ends every call and stream with `status` (made not-sent for calls that never left), tells
+  // handlers, and refuses everything afterwards. Idempotent.
   void Shutdown(const absl::Status& status);
 
   bool ended() const { return ended_; }
@@ -212,7 +218,7 @@ class Session {
   const uint8_t base_flags_;
   const TimePoint start_;
 
-  TimePoint now_;  // of the call being processed
+  TimePoint now_;        // of the call being processed
   bool failed_ = false;  // OnSessionEnd was called: input is ignored
   bool ended_ = false;   // Shutdown was called
 
@@ -220,7 +226,7 @@ class Session {
   TimerWheel wheel_;
   MuxTable calls_;
   absl::flat_hash_map<uint64_t, ServerMux*> serving_;
-  uint32_t serving_streams_ = 0;  // of these, how many are streams
+  uint32_t serving_streams_ = 0;                         // of these, how many are streams
   std::vector<std::unique_ptr<ServerMux>> server_pool_;  // all of them
   std::vector<ServerMux*> server_free_;
   std::vector<std::unique_ptr<StreamMux>> stream_free_;

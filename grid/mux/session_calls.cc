@@ -11,15 +11,16 @@
 namespace grid {
 namespace {
 
-// Rounded up, so that the handler is not told an earlier end than the caller waits for; cut to what the field
-// can hold (49 days).
+// Rounded up, so that the handler is not told an earlier end than the caller waits for; cut to what
+// the field can hold (49 days).
 uint32_t RemainingMs(TimePoint deadline, TimePoint now) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
   return static_cast<uint32_t>(std::clamp<int64_t>(left, 1, UINT32_MAX));
 }
 
 absl::Status RemoteError(BytesView text) {
-  return WithDelivery(absl::UnknownError(std::string(AsText(text))), Delivery::kExecuted, /*remote=*/true);
+  return WithDelivery(absl::UnknownError(std::string(AsText(text))), Delivery::kExecuted,
+                      /*remote=*/true);
 }
 
 }  // namespace
@@ -132,11 +133,12 @@ void Session::OnMuxConnectError(const Message& message) {
     counters_.Count(Drop::kBadControlPayload);
     error.error = "refused by the peer, which gave no reason that can be read";
   }
-  // The only text of version 1 that is stable enough to be told apart (PROTOCOL.md, "Version 1 peers").
+  // The only text of version 1 that is stable enough to be told apart (PROTOCOL.md, "Version 1
+  // peers").
   const bool unknown = absl::StartsWith(error.error, "Invalid Handler");
-  const absl::Status status = WithDelivery(unknown ? absl::UnimplementedError(error.error)
-                                                   : absl::UnavailableError(error.error),
-                                           Delivery::kRejected, /*remote=*/true);
+  const absl::Status status = WithDelivery(
+      unknown ? absl::UnimplementedError(error.error) : absl::UnavailableError(error.error),
+      Delivery::kRejected, /*remote=*/true);
   if (mux->stream != nullptr) return EndCallerStream(mux->stream.get(), status);
   EndCall(mux, status);
 }
@@ -202,7 +204,8 @@ void Session::OnRequest(const Message& message) {
       return;
     case SessionHost::Admit::kRefused:
       counters_.Count(Drop::kHandlerRefused);
-      return SendMuxConnectError(message, "no room to run the handler: too many are waiting");
+      return SendMuxConnectError(
+          message, "no room to run the handler: max_worker_queue or max_buffered_bytes is reached");
     case SessionHost::Admit::kPending:
       break;
   }
@@ -220,9 +223,9 @@ void Session::Answer(const InboundRequest& request, RunningRequest* running, Byt
   now_ = now;
   if (payload.size() + kMaxMessageOverhead > config_.max_message_bytes) {
     counters_.Count(Drop::kMessageTooBig);
-    const std::string text = absl::StrCat("a reply of ", payload.size(),
-                                          " bytes exceeds max_message_bytes (",
-                                          config_.max_message_bytes, ")");
+    const std::string text =
+        absl::StrCat("a reply of ", payload.size(), " bytes exceeds max_message_bytes (",
+                     config_.max_message_bytes, ")");
     return Reply(request, running, AsBytes(text), true);
   }
   Reply(request, running, payload, false);
@@ -240,7 +243,8 @@ void Session::Reply(const InboundRequest& request, RunningRequest* running, Byte
                     bool is_error) {
   if (running != nullptr) {
     ServerMux* mux = FindServer(request.mux_id);
-    // Its own entry stays until it answers, so this is only a safeguard against a host that answers twice.
+    // Its own entry stays until it answers, so this is only a safeguard against a host that answers
+    // twice.
     if (mux == nullptr || mux->running != running) return counters_.Count(Drop::kExpiredReply);
     const bool cancelled = mux->cancelled;
     RemoveServer(mux);

@@ -1,7 +1,8 @@
-// What a session needs from, and tells, the world around it: the callbacks of calls, streams and handlers.
+// What a session needs from, and tells, the world around it: the callbacks of calls, streams and
+// handlers.
 //
-// All are called on the session's thread, from inside a call to the session. They may call the session
-// again (start, answer, cancel), but must neither shut it down nor destroy it.
+// All are called on the session's thread, from inside a call to the session. They may call the
+// session again (start, answer, cancel), but must neither shut it down nor destroy it.
 #ifndef GRID_GRID_MUX_SESSION_HOST_H_
 #define GRID_GRID_MUX_SESSION_HOST_H_
 
@@ -19,8 +20,8 @@ namespace grid {
 struct ClientMux;
 struct StreamMux;
 
-// Receives the outcome of one outgoing call: exactly one of the two, once, unless the call was cancelled
-// with Session::CancelCall. Must live until then.
+// Receives the outcome of one outgoing call: exactly one of the two, once, unless the call was
+// cancelled with Session::CancelCall. Must live until then.
 class CallSink {
  public:
   virtual void OnReply(BytesView payload) = 0;  // nil and empty differ
@@ -39,8 +40,9 @@ class StreamSink {
   virtual void OnEof() = 0;
   // Send may succeed again after it returned kNoCredit.
   virtual void OnSendable() = 0;
-  // The stream is over; nothing else follows. Caller's end: OK when the peer ended it without error; the
-  // StreamMux is gone. Handler's end: never OK; the StreamMux stays valid until Session::Finish.
+  // The stream is over; nothing else follows. Caller's end: OK when the peer ended it without
+  // error; the StreamMux is gone. Handler's end: never OK; the StreamMux stays valid until
+  // Session::Finish.
   virtual void OnEnd(const absl::Status& status) = 0;
 
  protected:
@@ -55,10 +57,10 @@ struct InboundRequest {
 };
 
 struct InboundStream {
-  StreamMux* mux = nullptr;  // valid until Session::Finish
-  TimePoint deadline;        // TimePoint::max() for none
-  BytesView initial;         // valid during the call
-  bool input_closed = false; // the caller sends nothing
+  StreamMux* mux = nullptr;   // valid until Session::Finish
+  TimePoint deadline;         // TimePoint::max() for none
+  BytesView initial;          // valid during the call
+  bool input_closed = false;  // the caller sends nothing
 };
 
 // A request that is being served; made by the host, opaque to the session.
@@ -68,9 +70,9 @@ class SessionHost {
  public:
   enum class Admit { kAnswered, kPending, kRefused };
 
-  // Runs the handler of a request. kAnswered: Session::Answer was called already. kPending: it will be, later;
-  // *running then identifies the request in OnRequestCancelled. kRefused: no room to run it; the session
-  // tells the caller.
+  // Runs the handler of a request. kAnswered: Session::Answer was called already. kPending: it will
+  // be, later; *running then identifies the request in OnRequestCancelled. kRefused: no room to run
+  // it; the session tells the caller.
   virtual Admit OnRequest(const HandlerEntry& entry, const InboundRequest& request,
                           RunningRequest** running) = 0;
   // Nobody waits for the answer any more. It is to be given all the same (and dropped).
@@ -79,9 +81,9 @@ class SessionHost {
   // Runs the handler of a stream, which must end in Session::Finish. Null: no room to run it.
   virtual StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) = 0;
 
-  // The connection can't go on. The session ignores all further input; the host closes the transport and
-  // calls Session::Shutdown, later. Nothing of the session may be called from inside this one: it may come from the
-  // middle of any other.
+  // The connection can't go on. The session ignores all further input; the host closes the
+  // transport and calls Session::Shutdown, later. Nothing of the session may be called from inside
+  // this one: it may come from the middle of any other.
   virtual void OnSessionEnd(SessionEnd why, std::string_view detail) = 0;
 
  protected:

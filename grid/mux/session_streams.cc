@@ -11,11 +11,13 @@
 namespace grid {
 namespace {
 
-// The server gives up after this many of the caller's ping intervals; the caller after kCallerPatience.
+// The server gives up after this many of the caller's ping intervals; the caller after
+// kCallerPatience.
 constexpr int kHandlerPatience = 4;
 constexpr int kCallerPatience = 2;
 
-// Streams with a deadline up to one ping interval need no pings: the deadline ends them soon enough.
+// Streams with a deadline up to one ping interval need no pings: the deadline ends them soon
+// enough.
 bool NeedsPings(const StreamMux& mux, TimePoint now, std::chrono::milliseconds interval) {
   return mux.deadline == TimePoint::max() || mux.deadline - now > interval;
 }
@@ -140,7 +142,8 @@ void Session::OnConnectMux(const Message& message) {
   if (sink == nullptr) {
     counters_.Count(Drop::kHandlerRefused);
     RemoveServer(server);
-    SendMuxConnectError(message, "no room to run the handler: too many are waiting");
+    SendMuxConnectError(
+        message, "no room to run the handler: max_worker_queue or max_buffered_bytes is reached");
     return;
   }
   if (!mux->finishing) mux->sink = sink;
@@ -184,10 +187,10 @@ bool Session::CheckSequence(const Message& message, StreamMux* mux) {
     return true;
   }
   counters_.Count(Drop::kOutOfSequence);
-  Abort(mux, WithDelivery(absl::DataLossError(absl::StrCat(
-                              "out of sequence: got message ", message.seq, " of the stream, expected ",
-                              mux->next_receive)),
-                          Delivery::kMaybeExecuted));
+  Abort(mux, WithDelivery(
+                 absl::DataLossError(absl::StrCat("out of sequence: got message ", message.seq,
+                                                  " of the stream, expected ", mux->next_receive)),
+                 Delivery::kMaybeExecuted));
   return false;
 }
 
@@ -209,8 +212,9 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
   if (mux->finishing) return counters_.Count(Drop::kLateStreamMessage);
 
   if (error) {
-    return EndCallerStream(mux, WithDelivery(absl::UnknownError(std::string(AsText(message.payload))),
-                                             Delivery::kExecuted, /*remote=*/true));
+    return EndCallerStream(mux,
+                           WithDelivery(absl::UnknownError(std::string(AsText(message.payload))),
+                                        Delivery::kExecuted, /*remote=*/true));
   }
   if (has_payload) {
     if (mux->received_eof || mux->unread >= mux->window) {
@@ -272,9 +276,8 @@ void Session::Consumed(StreamMux* mux) {
   if (mux->unread == 0) return;
   --mux->unread;
   if (ended_ || mux->over || mux->received_eof || mux->finishing) return;
-  SendStreamOp(mux,
-               mux->side == StreamMux::Side::kCaller ? Op::kUnblockSrvMux : Op::kUnblockClMux, 0,
-               {});
+  SendStreamOp(mux, mux->side == StreamMux::Side::kCaller ? Op::kUnblockSrvMux : Op::kUnblockClMux,
+               0, {});
 }
 
 void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
@@ -351,6 +354,8 @@ void Session::SendEnd(StreamMux* mux) {
 }
 
 void Session::Abort(StreamMux* mux, const absl::Status& status) {
+  // Handler's end: what is dead on the wire must not speak again.
+  if (mux->over) return;
   if (mux->side == StreamMux::Side::kCaller) {
     SendStreamOp(mux, Op::kDisconnectServerMux, 0, {});
     return EndCallerStream(mux, status);

@@ -6,7 +6,8 @@
 //   ConnectMux 0          ----------------------------->  next expected: 1
 //   next expected: 1      <-----------------------------  AckMux 0          (+ in_capacity credits)
 //   MuxClientMsg 1 (-1 credit)  ----------------------->
-//                         <-----------------------------  UnblockClMux 1    (+1 credit: one was read)
+//                         <-----------------------------  UnblockClMux 1    (+1 credit: one was
+//                         read)
 //                         <-----------------------------  MuxServerMsg 2    (-1 of out_capacity)
 //   UnblockSrvMux 2 (+1: one was read)  --------------->
 #ifndef GRID_GRID_MUX_STREAM_MUX_H_
@@ -34,7 +35,7 @@ struct StreamMux {
   TimePoint last_heard;
   TimePoint next_ping;  // caller's end
 
-  uint32_t next_send = 0;   // number of the next message that we send
+  uint32_t next_send = 0;     // number of the next message that we send
   uint32_t next_receive = 0;  // number that the peer's next message must have
   uint32_t send_credit = 0;   // messages that we may send
   uint32_t in_capacity = 0;   // caller's end: credits that AckMux brings
@@ -42,13 +43,13 @@ struct StreamMux {
   uint32_t unread = 0;        // messages received, and not yet consumed
 
   Side side = Side::kCaller;
-  bool acked = false;           // caller's end: AckMux has come
-  bool sent_eof = false;        // caller's end: nothing more to send
-  bool received_eof = false;    // handler's end: the caller sends nothing more
-  bool wants_credit = false;    // Send returned kNoCredit: OnSendable is due
-  bool over = false;            // handler's end: dead on the wire, waiting for Finish
-  bool finishing = false;       // handler's end: Finish was called, the end waits for a credit
-  absl::Status finish_status;   // handler's end: with which status
+  bool acked = false;          // caller's end: AckMux has come
+  bool sent_eof = false;       // caller's end: nothing more to send
+  bool received_eof = false;   // handler's end: the caller sends nothing more
+  bool wants_credit = false;   // Send returned kNoCredit: OnSendable is due
+  bool over = false;           // handler's end: dead on the wire, waiting for Finish
+  bool finishing = false;      // handler's end: Finish was called, the end waits for a credit
+  absl::Status finish_status;  // handler's end: with which status
 };
 
 }  // namespace grid

@@ -1,8 +1,8 @@
 // TimerWheel: many timers of one session, set and cleared in constant time, without allocation.
 //
-// A hierarchical wheel with a resolution of 1 ms: level k has 64 slots of 64^k ms each. A timer sits in the
-// lowest level whose current turn contains it and moves down as time passes. Timers never fire early.
-// Belongs to one session; not thread-safe; reads no clock.
+// A hierarchical wheel with a resolution of 1 ms: level k has 64 slots of 64^k ms each. A timer
+// sits in the lowest level whose current turn contains it and moves down as time passes. Timers
+// never fire early. Belongs to one session; not thread-safe; reads no clock.
 //
 //   TimerNode timer{.owner = call};
 //   wheel.Set(&timer, now + 2s);
@@ -29,7 +29,7 @@ struct TimerNode : TimerLink {
   uint64_t due = 0;   // in ticks since the wheel's epoch
   uint8_t level = 0;  // where it is linked, while set() is true
   uint8_t slot = 0;
-  uint8_t kind = 0;  // for the session: what to do when it fires,
+  uint8_t kind = 0;       // for the session: what to do when it fires,
   void* owner = nullptr;  // and with what
 
   bool set() const { return next != nullptr; }
@@ -61,16 +61,16 @@ class TimerWheel {
     if (head.next == &head) occupied_[node->level] &= ~(uint64_t{1} << node->slot);
   }
 
-  // When Advance has something to do next; TimePoint::max() for never. May be earlier than the next timer
-  // (a slot that has to be spread over lower levels), never later.
+  // When Advance has something to do next; TimePoint::max() for never. May be earlier than the next
+  // timer (a slot that has to be spread over lower levels), never later.
   TimePoint Next() const {
     const uint64_t tick = NextTick(nullptr);
     if (tick == kNever) return TimePoint::max();
     return epoch_ + std::chrono::milliseconds(tick);
   }
 
-  // Moves the time on and calls `fire(node)` for each due timer; it is no longer set then. `fire` may set and
-  // clear any timer.
+  // Moves the time on and calls `fire(node)` for each due timer; it is no longer set then. `fire`
+  // may set and clear any timer.
   template <typename Fire>
   void Advance(TimePoint now, Fire&& fire) {
     const uint64_t target = now <= epoch_ ? 0 : FloorTicks(now);
@@ -129,8 +129,8 @@ class TimerWheel {
     occupied_[node->level] |= uint64_t{1} << node->slot;
   }
 
-  // The earliest occupied slot's start. Lower levels come first: whatever is linked on a level lies within
-  // the present turn of it, so before everything on the levels above.
+  // The earliest occupied slot's start. Lower levels come first: whatever is linked on a level lies
+  // within the present turn of it, so before everything on the levels above.
   uint64_t NextTick(int* level_out) const {
     for (int level = 0; level < kLevels; ++level) {
       if (occupied_[level] == 0) continue;

@@ -124,6 +124,7 @@ class Link final : public std::enable_shared_from_this<Link>,
   const Activity& activity() const { return activity_; }
   TimePoint Now() const { return services_.clock->Now(); }
   bool down() const { return down_; }
+  void CountBufferedLimit() { counters_.Count(Drop::kBufferedLimit); }
   // Any thread.
   const SessionCounters& counters() const { return counters_; }
 

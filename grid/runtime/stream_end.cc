@@ -259,6 +259,7 @@ void StreamEnd::OnData(BytesView payload) {
     if (!fits) link = link_;
   }
   if (!fits) {
+    link->CountBufferedLimit();
     return link->session().Abort(
         mux_, WithDelivery(absl::ResourceExhaustedError(
                                "max_buffered_bytes are held by messages that are not read"),

@@ -180,6 +180,7 @@ class ScriptedTransport final : public Transport {
   ~ScriptedTransport() override { *self_ = nullptr; }
   void Start(TransportHandler* handler) override { handler_ = handler; }
   void SetHandler(TransportHandler* handler) override { handler_ = handler; }
+  void SetMaxMessageBytes(size_t) override {}
   void Write(MutableBytes) override {}
   void Close(CloseCode, std::string_view) override {}
   uint64_t write_progress() const override { return 0; }

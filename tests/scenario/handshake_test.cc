@@ -37,6 +37,18 @@ TEST_F(HandshakeTest, WrongClock_IsRefusedWithTheReason) {
   EXPECT_EQ(cluster().log(0).Count("clock", LogLevel::kWarning), 1u);
 }
 
+TEST_F(HandshakeTest, RefusalAfterThePeerWasUnreachable_IsLoggedToo) {
+  Make({.names = testing::NamesForDialDirection(true),
+        .adjust = [](int node, ManagerOptions& options) {
+          options.token = node == 0 ? "guess" : "secret";
+        }});
+  ASSERT_TRUE(cluster().Start(0).ok());
+  cluster().RunFor(seconds(5));
+  ASSERT_TRUE(cluster().Start(1).ok());
+  cluster().RunFor(seconds(10));
+  EXPECT_EQ(cluster().log(0).Count("403", LogLevel::kWarning), 1u);
+}
+
 TEST_F(HandshakeTest, AlmostWrongClock_IsAccepted) {
   Make({.names = testing::NamesForDialDirection(true),
         .adjust = [this](int node, ManagerOptions& options) {

@@ -73,6 +73,35 @@ TEST_F(LimitsTest, MaxMessageBytes_RefusesToSendMore) {
   EXPECT_EQ(Stats(0, 1).connects, 1u);
 }
 
+TEST_F(LimitsTest, MaxBufferedBytes_RejectsRequestsThatNeedACopy) {
+  StartWith([](Limits& limits) { limits.max_buffered_bytes = 32'000; });
+  const std::string large(100'000, 'x');
+  const absl::Status status = cluster().Call(1, 0, kWorkerEcho, AsBytes(large)).status();
+  EXPECT_EQ(DeliveryOf(status), Delivery::kRejected) << status;
+  EXPECT_NE(std::string(status.message()).find("max_buffered_bytes"), std::string::npos) << status;
+  EXPECT_EQ(Drops(0, 1, "handler-refused"), 1u);
+  EXPECT_EQ(Text(cluster().Call(1, 0, kWorkerEcho, AsBytes("small"))), "small");
+}
+
+TEST_F(LimitsTest, MaxBufferedBytes_EndsAStreamWhoseMessageIsNotRead) {
+  StartWith([](Limits& limits) { limits.max_buffered_bytes = 32'000; });
+  std::optional<ReadResult> last;
+  ASSERT_TRUE(cluster().Run(
+      [](Connection peer, std::optional<ReadResult>& result) -> asio::awaitable<void> {
+        absl::StatusOr<Stream> stream = peer.OpenStream(kStreamBlock, {}, {.has_input = true});
+        ReadResult ready = co_await stream->Read();
+        const std::string large(100'000, 'x');
+        absl::Status written = co_await stream->Write(AsBytes(large));
+        result = co_await stream->Read();
+      }(cluster().Peer(1, 0), last)));
+  ASSERT_TRUE(last.has_value());
+  EXPECT_NE(std::string(last->status().message()).find("max_buffered_bytes"), std::string::npos)
+      << last->status();
+  EXPECT_EQ(Drops(0, 1, "buffered-limit"), 1u);
+  cluster().RunFor(seconds(1));
+  ExpectIdle();
+}
+
 TEST_F(LimitsTest, MaxOutputBytes_RejectsWhileThePeerDoesNotRead) {
   StartWith([](Limits& limits) { limits.max_output_bytes = 1'000'000; });
   cluster().Stall(0, 1);

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/mux/session_fixture.h"
+#include "tests/unit/mux/stream_fixture.h"
 
 namespace grid {
 namespace {
@@ -14,31 +14,7 @@ using test::StreamProbe;
 using test::TestHost;
 using Result = Session::SendResult;
 
-class SessionStreams : public test::PairTest {
- protected:
-  // Opens a stream from a to b; its other end is served().
-  StreamMux* Open(StreamProbe* probe, uint8_t handler, TimePoint deadline = TimePoint::max()) {
-    const absl::StatusOr<StreamMux*> mux = a_.Open(probe, handler, deadline);
-    EXPECT_TRUE(mux.ok()) << mux.status();
-    Pump();
-    return *mux;
-  }
-  TestHost::Served& served() { return b_.host.streams.back(); }
-
-  Result SendA(StreamMux* mux, std::string_view text) {
-    return a_.session.Send(mux, AsBytes(text));
-  }
-  Result SendB(std::string_view text) { return b_.session.Send(served().mux, AsBytes(text)); }
-
-  void ExpectAllOver() {
-    Pump();
-    EXPECT_TRUE(a_.session.Idle());
-    EXPECT_TRUE(b_.session.Idle());
-    EXPECT_EQ(a_.counters.outgoing_streams.Get(), 0u);
-    EXPECT_EQ(b_.counters.incoming_streams.Get(), 0u);
-    ExpectNoProtocolErrors();
-  }
-};
+class SessionStreams : public test::StreamPairTest {};
 
 // --- Opening ---
 
@@ -386,145 +362,6 @@ TEST_F(SessionStreams, ErrorTextTooBig_IsCutToFit) {
   b_.session.Finish(served().mux, absl::UnknownError(std::string(33 << 20, 'x')));
   Pump();
   EXPECT_EQ(probe.end.message().size() + kMaxMessageOverhead, size_t{32} << 20);
-}
-
-// --- Cancel and deadline ---
-
-TEST_F(SessionStreams, Cancel_ReachesTheHandler) {
-  StreamProbe probe;
-  StreamMux* mux = Open(&probe, test::kStreamOne);
-  a_.session.CancelStream(mux);
-  EXPECT_TRUE(a_.session.Idle());
-  Pump();
-  EXPECT_EQ(probe.ends, 0);
-  EXPECT_EQ(served().probe.ends, 1);
-  EXPECT_EQ(served().probe.end.code(), absl::StatusCode::kCancelled);
-  // The handler still has its mux, and can do nothing with it but finish.
-  EXPECT_EQ(SendB("x"), Result::kClosed);
-  b_.session.Consumed(served().mux);
-  EXPECT_FALSE(b_.session.CanStartWrite());
-  EXPECT_FALSE(b_.session.Idle());
-  b_.session.Finish(served().mux, absl::OkStatus());
-  EXPECT_FALSE(b_.session.CanStartWrite());
-  ExpectAllOver();
-}
-
-TEST_F(SessionStreams, CancelWithMessagesOnTheirWay_DropsThem) {
-  StreamProbe probe;
-  StreamMux* mux = Open(&probe, test::kStreamSixteen);
-  for (int i = 0; i < 16; ++i) EXPECT_EQ(SendB("x"), Result::kSent);
-  a_.session.CancelStream(mux);
-  Pump();
-  EXPECT_TRUE(probe.data.empty());
-  EXPECT_EQ(a_.Dropped(Drop::kLateStreamMessage), 16u);
-  b_.session.Finish(served().mux, absl::OkStatus());
-  ExpectAllOver();
-}
-
-TEST_F(SessionStreams, CancelAndFinishAtOnce_Cross) {
-  StreamProbe probe;
-  StreamMux* mux = Open(&probe, test::kStreamOne);
-  b_.session.Finish(served().mux, absl::OkStatus());
-  a_.session.CancelStream(mux);
-  ExpectAllOver();
-  EXPECT_EQ(probe.ends, 0);
-  EXPECT_EQ(served().probe.ends, 0);
-}
-
-TEST_F(SessionStreams, Deadline_EndsBothEnds) {
-  StreamProbe probe;
-  Open(&probe, test::kStreamOne, now_ + 1234ms);
-  Advance(1234ms - 1ns);
-  EXPECT_EQ(probe.ends + served().probe.ends, 0);
-  Advance(1ns);
-  EXPECT_EQ(probe.end.code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(DeliveryOf(probe.end), Delivery::kMaybeExecuted);
-  EXPECT_EQ(served().probe.ends, 1);
-  b_.session.Finish(served().mux, absl::OkStatus());
-  ExpectAllOver();
-}
-
-// --- Liveness ---
-
-TEST_F(SessionStreams, IdleStream_StaysAliveByItsPings) {
-  StreamProbe probe;
-  StreamMux* mux = Open(&probe, test::kStreamOne);
-  Advance(10min);
-  EXPECT_EQ(probe.ends + served().probe.ends, 0);
-  EXPECT_EQ(SendA(mux, "still in sequence"), Result::kSent);
-  Pump();
-  EXPECT_EQ(served().probe.data.size(), 1u);
-  ExpectNoProtocolErrors();
-}
-
-TEST_F(SessionStreams, StreamBlockedOnCredit_StaysAlive) {
-  StreamProbe probe;
-  StreamMux* mux = Open(&probe, test::kStreamOne);
-  EXPECT_EQ(SendA(mux, "x"), Result::kSent);
-  EXPECT_EQ(SendA(mux, "x"), Result::kNoCredit);
-  EXPECT_EQ(SendB("y"), Result::kSent);
-  EXPECT_EQ(SendB("y"), Result::kNoCredit);
-  b_.session.Finish(served().mux, absl::OkStatus());
-  Advance(10min);
-  EXPECT_EQ(probe.ends, 0);
-  a_.session.Consumed(mux);
-  Pump();
-  EXPECT_TRUE(probe.end.ok());
-  ExpectAllOver();
-}
-
-// --- Re-entrancy ---
-
-TEST_F(SessionStreams, CancelInsideOnData_Works) {
-  StreamProbe probe;
-  StreamMux* mux = Open(&probe, test::kStreamSixteen);
-  probe.on_data = [&] { a_.session.CancelStream(mux); };
-  for (int i = 0; i < 16; ++i) EXPECT_EQ(SendB("x"), Result::kSent);
-  Pump();
-  EXPECT_EQ(probe.data.size(), 1u);
-  EXPECT_EQ(served().probe.ends, 1);
-  b_.session.Finish(served().mux, absl::OkStatus());
-  ExpectAllOver();
-}
-
-TEST_F(SessionStreams, FinishInsideOnDataOnEofAndOnEnd_Works) {
-  for (int hook = 0; hook < 3; ++hook) {
-    StreamProbe probe;
-    StreamMux* mux = Open(&probe, test::kStreamOne);
-    TestHost::Served& s = served();
-    const auto finish = [&] { b_.session.Finish(s.mux, absl::OkStatus()); };
-    if (hook == 0) s.probe.on_data = finish;
-    if (hook == 1) s.probe.on_eof = finish;
-    if (hook == 2) s.probe.on_end = finish;
-    if (hook == 2) {
-      a_.session.CancelStream(mux);
-    } else {
-      EXPECT_EQ(SendA(mux, "x"), Result::kSent);
-      a_.session.CloseSend(mux);
-    }
-    Pump();
-    EXPECT_EQ(probe.ends, hook == 2 ? 0 : 1);
-    EXPECT_EQ(s.probe.eofs, hook == 1 ? 1 : 0);
-    ExpectAllOver();
-  }
-}
-
-TEST_F(SessionStreams, OpenInsideOnEnd_GetsAFreshStream) {
-  StreamProbe first, second;
-  Open(&first, test::kStreamOne);
-  absl::StatusOr<StreamMux*> next = nullptr;
-  first.on_end = [&] { next = a_.Open(&second, test::kStreamOne); };
-  b_.session.Finish(served().mux, absl::OkStatus());
-  Pump();
-  ASSERT_TRUE(next.ok());
-  ASSERT_EQ(b_.host.streams.size(), 2u);
-  EXPECT_EQ(SendA(*next, "x"), Result::kSent);
-  Pump();
-  EXPECT_EQ(served().probe.data.size(), 1u);
-  b_.session.Finish(served().mux, absl::OkStatus());
-  Pump();
-  EXPECT_TRUE(second.end.ok());
-  ExpectAllOver();
 }
 
 }  // namespace
