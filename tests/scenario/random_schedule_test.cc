@@ -17,7 +17,19 @@ namespace {
 
 using testing::Random;
 
+// A sanitizer makes a seed some twenty times as long.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GRID_SLOWED_DOWN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define GRID_SLOWED_DOWN 1
+#endif
+#endif
+#ifdef GRID_SLOWED_DOWN
+constexpr uint64_t kSeeds = 2'000;
+#else
 constexpr uint64_t kSeeds = 10'000;
+#endif
 constexpr uint64_t kSeedsPerTest = 100;
 
 struct RandomCall {

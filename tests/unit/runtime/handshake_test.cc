@@ -15,7 +15,8 @@ WallTime At(int64_t seconds, int64_t nanoseconds = 0) {
 
 TEST(DialsByRule, AgreesWithEveryRecordedPair) {
   int pairs = 0;
-  for (const auto& value : test::ReadVectorFile("v1.json").at("should_connect").as_array()) {
+  const boost::json::value file = test::ReadVectorFile("v1.json");
+  for (const auto& value : file.at("should_connect").as_array()) {
     const auto& pair = value.as_object();
     const std::string local = test::Text(pair.at("local"));
     const std::string remote = test::Text(pair.at("remote"));
