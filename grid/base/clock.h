@@ -1,4 +1,5 @@
-// Clock: the time, injected. One per manager; every timer, deadline, ping and back-off goes through it.
+// Clock: the time, injected. One per manager; every timer, deadline, ping and back-off goes through
+// it.
 //
 // RealClock() is the default. Tests use testing::VirtualClock, on which nothing takes real time.
 #ifndef GRID_GRID_BASE_CLOCK_H_
@@ -18,7 +19,7 @@ using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono:
 // A one-shot alarm of a clock that drives itself. Not thread-safe; belongs to one I/O thread.
 class Alarm {
  public:
-  virtual ~Alarm() = default;  // never fires afterwards
+  virtual ~Alarm() = default;          // never fires afterwards
   virtual void Set(TimePoint at) = 0;  // replaces an earlier setting
   virtual void Clear() = 0;
 };
@@ -28,8 +29,8 @@ class Clock {
   virtual ~Clock() = default;
   virtual TimePoint Now() const = 0;  // monotonic
   virtual WallTime WallNow() const = 0;
-  // An alarm that calls `fire` from the clock's own driver; nullptr from clocks that run in real time,
-  // where the I/O loop's timers do it.
+  // An alarm that calls `fire` from the clock's own driver; nullptr from clocks that run in real
+  // time, where the I/O loop's timers do it.
   virtual std::unique_ptr<Alarm> NewAlarm(absl::AnyInvocable<void()> fire) {
     (void)fire;
     return nullptr;

@@ -12,8 +12,8 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 class LogSink {
  public:
   virtual ~LogSink() = default;
-  // `message` is one line without a newline, valid during the call. Must not block for long, and must
-  // not call back into the library.
+  // `message` is one line without a newline, valid during the call. Must not block for long, and
+  // must not call back into the library.
   virtual void Log(LogLevel level, std::string_view message) = 0;
 };
 

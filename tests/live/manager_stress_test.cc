@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <random>
 #include <string>
@@ -331,26 +332,28 @@ TEST(ManagerStress, ManyConnectionsFromOneHostAtOnce_OneRemains) {
   ASSERT_TRUE(acceptor.AddPeer(names[0]).ok());
   ASSERT_TRUE(acceptor.Start().ok());
   ASSERT_TRUE(acceptor.Listen(names[1].substr(7)).ok());
-  {
-    std::vector<std::unique_ptr<Manager>> dialers;
-    for (int i = 0; i < 6; ++i) {
-      options = FastOptions(names[0]);
-      options.io_threads = 1;
-      options.timeouts.redial_max = milliseconds(2);
-      dialers.push_back(std::make_unique<Manager>(options));
-      ASSERT_TRUE(dialers.back()->AddPeer(names[1]).ok());
-      ASSERT_TRUE(dialers.back()->Start().ok());
+  std::vector<std::unique_ptr<Manager>> dialers;
+  for (int i = 0; i < 6; ++i) {
+    options = FastOptions(names[0]);
+    options.io_threads = 1;
+    options.timeouts.redial_max = milliseconds(1);
+    dialers.push_back(std::make_unique<Manager>(options));
+    ASSERT_TRUE(dialers.back()->AddPeer(names[1]).ok());
+    ASSERT_TRUE(dialers.back()->Start().ok());
+  }
+  const auto end = SteadyClock::now() + seconds(2);
+  while (SteadyClock::now() < end) {
+    for (const auto& dialer : dialers) {
+      dialer->Connection(names[1]).Request(kIoEcho, AsBytes("x"), {}, [](auto) {});
     }
-    const auto end = SteadyClock::now() + seconds(2);
-    while (SteadyClock::now() < end) {
-      for (const auto& dialer : dialers) {
-        dialer->Connection(names[1]).Request(kIoEcho, AsBytes("x"), {}, [](auto) {});
-      }
-      std::this_thread::sleep_for(milliseconds(1));
-    }
+    std::this_thread::sleep_for(milliseconds(1));
   }
   EXPECT_GT(acceptor.Stats().total.reconnects, 10u);
-  acceptor.Stop();  // waits for every link there ever was
+  // Waits for every link there ever was; one that was forgotten would live as long as its dialer.
+  std::future<void> stopped = std::async(std::launch::async, [&] { acceptor.Stop(); });
+  EXPECT_EQ(stopped.wait_for(seconds(10)), std::future_status::ready);
+  dialers.clear();
+  stopped.get();
   EXPECT_EQ(acceptor.Stats().total.incoming_requests, 0u);
 }
 

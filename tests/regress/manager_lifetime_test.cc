@@ -84,8 +84,13 @@ TEST(ManagerLifetimeTest, StreamThatOutlivesTheHostsIoContext_FailsWithAStatus) 
   }
   network.reset();
   io.reset();
-  EXPECT_FALSE(stream->ReadBlocking().ok());
-  EXPECT_FALSE(stream->WriteBlocking(AsBytes("x")).ok());
+  // On a loop, so that the question whether it is the manager's has to be answered.
+  asio::io_context other;
+  asio::post(other, [&] {
+    EXPECT_FALSE(stream->ReadBlocking().ok());
+    EXPECT_FALSE(stream->WriteBlocking(AsBytes("x")).ok());
+  });
+  other.run();
 }
 
 TEST(ManagerLifetimeTest, RequestThatWaitsSinceBeforeStart_EndsAtItsDeadline) {
