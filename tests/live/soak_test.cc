@@ -23,6 +23,7 @@
 
 #include "grid/manager.h"
 #include "handlers/delivery.h"
+#include "tests/sanitized.h"
 
 namespace grid {
 namespace {
@@ -79,10 +80,12 @@ struct Pair {
 
 // The first rounds fill pools and caches; what counts is that later ones add nothing.
 constexpr size_t kAllowedGrowth = size_t{4} << 20;
+// A sanitizer looks for leaks in its own way, at the end, and needs no such numbers for it.
+constexpr int kShare = kSanitized ? 50 : 1;
 
 TEST(Soak, ConnectDisconnect20000Times_LeavesMemoryWhereItWas) {
-  constexpr int kCycles = 20'000;
-  constexpr int kWarm = 1'000;
+  constexpr int kCycles = 20'000 / kShare;
+  constexpr int kWarm = 1'000 / kShare;
   Pair pair;
   const std::string host = pair.acceptor->local();
   size_t before = 0;
@@ -100,7 +103,9 @@ TEST(Soak, ConnectDisconnect20000Times_LeavesMemoryWhereItWas) {
   const size_t after = ResidentBytes();
   std::printf("%d connects and disconnects: RSS %zu KiB before, %zu KiB after\n", kCycles,
               before >> 10, after >> 10);
-  EXPECT_LT(after, before + kAllowedGrowth);
+  if (!kSanitized) {
+    EXPECT_LT(after, before + kAllowedGrowth);
+  }
 }
 
 // Keeps `window` requests going on the I/O thread; cancels each with the given probability, before
@@ -173,13 +178,15 @@ TEST(Soak, MillionRequestsWithRandomCancels_LeaveMemoryWhereItWas) {
       EXPECT_GT(loop.cancelled, requests / 20);
       return loop.cancelled;
     };
-    run(100'000);
+    run(100'000 / kShare);
     const size_t before = ResidentBytes();
-    const int cancelled = run(1'000'000);
+    const int cancelled = run(1'000'000 / kShare);
     const size_t after = ResidentBytes();
-    std::printf("1000000 requests, %d of them cancelled: RSS %zu KiB before, %zu KiB after\n",
-                cancelled, before >> 10, after >> 10);
-    EXPECT_LT(after, before + kAllowedGrowth);
+    std::printf("%d requests, %d of them cancelled: RSS %zu KiB before, %zu KiB after\n",
+                1'000'000 / kShare, cancelled, before >> 10, after >> 10);
+    if (!kSanitized) {
+      EXPECT_LT(after, before + kAllowedGrowth);
+    }
     EXPECT_EQ(peer.Stats().outgoing_requests, 0u);
     EXPECT_EQ(pair.acceptor->Stats().total.incoming_requests, 0u);
   }

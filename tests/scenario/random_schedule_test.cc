@@ -10,6 +10,7 @@
 #include <exception>
 
 #include "grid/testing/random.h"
+#include "tests/sanitized.h"
 #include "tests/scenario/scenario.h"
 
 namespace grid {
@@ -18,18 +19,7 @@ namespace {
 using testing::Random;
 
 // A sanitizer makes a seed some twenty times as long.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GRID_SLOWED_DOWN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define GRID_SLOWED_DOWN 1
-#endif
-#endif
-#ifdef GRID_SLOWED_DOWN
-constexpr uint64_t kSeeds = 2'000;
-#else
-constexpr uint64_t kSeeds = 10'000;
-#endif
+constexpr uint64_t kSeeds = kSanitized ? 2'000 : 10'000;
 constexpr uint64_t kSeedsPerTest = 100;
 
 struct RandomCall {
