@@ -81,7 +81,8 @@ void ServerHandshake::Start() {
 }
 
 void ServerHandshake::Abort() {
-  over_ = true;
+  // Once it is over the stream may have gone to its transport.
+  if (std::exchange(over_, true)) return;
   timer_.Clear();
   ws_.next_layer().Close();
 }
