@@ -20,12 +20,6 @@
 
 #include "grid/manager.h"
 
-#ifdef __SANITIZE_THREAD__
-// Debian's libabsl is not instrumented, so the sanitizer does not see the reference counts of a
-// Status go down.
-extern "C" const char* __tsan_default_suppressions() { return "race:absl::*Status::Unref\n"; }
-#endif
-
 namespace grid {
 namespace {
 
