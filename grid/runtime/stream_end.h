@@ -82,7 +82,7 @@ class StreamEnd final : public StreamBackend,
   void FailBlockedWrite();
   void FinishNow(Session* session, StreamMux* mux, const absl::Status& status);
   void AfterWrite(Session* session, StreamMux* mux);
-  void GiveCredits(int messages);
+  void GiveCredits(int unsettled);
   void CancelRead(uint64_t number);
   void CancelWrite(uint64_t number);
   void End(const absl::Status& status);

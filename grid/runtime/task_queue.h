@@ -40,7 +40,7 @@ class TaskQueue {
       if (head == &sealed_) return Pushed::kSealed;
       task->next_ = head;
     } while (!head_.compare_exchange_weak(head, task.get(), std::memory_order_acq_rel));
-    task.release();
+    static_cast<void>(task.release());
     return head == nullptr ? Pushed::kFirst : Pushed::kQueued;
   }
 
