@@ -202,7 +202,6 @@ class Session {
   StreamMux* FindStream(uint64_t id, StreamMux::Side side);
   StreamMux* FindAlive(uint64_t id, StreamMux::Side side);
   bool CheckSequence(const Message& message, StreamMux* mux);
-  void Deliver(StreamMux* mux, BytesView payload);
   void StartStreamTimers(StreamMux* mux);
   void EndCallerStream(StreamMux* mux, const absl::Status& status);
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
