@@ -41,6 +41,7 @@ function(grid_gtest name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE grid_testing grid_tools GTest::gmock_main)
+  grid_precompile(${name} test)
   target_compile_definitions(
     ${name}
     PRIVATE
