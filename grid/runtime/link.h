@@ -108,7 +108,7 @@ class Link final : public std::enable_shared_from_this<Link>,
   bool Post(std::unique_ptr<LinkTask>& task);
 
   // Sends a request; completes through the loop.
-  void StartCall(const OutgoingCall& call, ReplyHandler handler,
+  void StartCall(const OutgoingCall& out, ReplyHandler handler,
                  const std::shared_ptr<CallCancellation>& cancellation);
   void CancelCall(CallCancellation& cancellation);
   // For StreamEnd: the session to work on; changes are written after the present event.

@@ -52,7 +52,7 @@ struct MemoryNetworkStats {
 
 class MemoryNetwork {
  public:
-  MemoryNetwork(std::shared_ptr<Clock> clock, MemoryNetworkOptions options = {});
+  explicit MemoryNetwork(std::shared_ptr<Clock> clock, MemoryNetworkOptions options = {});
   ~MemoryNetwork();
   MemoryNetwork(const MemoryNetwork&) = delete;
   MemoryNetwork& operator=(const MemoryNetwork&) = delete;

@@ -36,7 +36,7 @@ std::optional<uint16_t> ParsePort(std::string_view digits) {
 absl::StatusOr<HostUrl> ParseHostUrl(std::string_view text) {
   const auto parsed = urls::parse_uri(urls::string_view(text.data(), text.size()));
   if (!parsed) return Bad(text, "not a URL; expected http://host:port or https://host:port");
-  const urls::url_view url = *parsed;
+  const urls::url_view& url = *parsed;
   HostUrl result;
   if (url.scheme_id() == urls::scheme::https) {
     result.tls = true;

@@ -12,7 +12,7 @@ namespace grid::tools {
 
 // A decimal number with an optional fraction and a unit: ns, us, ms, s, m or h. kInvalidArgument
 // names what is wrong; negative and larger than 1000 hours are refused.
-absl::StatusOr<std::chrono::nanoseconds> ParseDuration(std::string_view text);
+absl::StatusOr<std::chrono::nanoseconds> ParseDuration(std::string_view whole);
 
 // The shortest of these forms that is exact: "1500ms", "2s", "1m".
 std::string FormatDuration(std::chrono::nanoseconds duration);

@@ -35,7 +35,7 @@ void AddNodeFlags(CLI::App& app, NodeFlags* flags);
 absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags);
 
 // "host:port" of a node's name: where it listens unless told otherwise.
-absl::StatusOr<std::string> ListenAddressOf(const std::string& url);
+absl::StatusOr<std::string> ListenAddressOf(const std::string& name);
 
 // A whole file; kNotFound and the like name it. At most `limit` bytes.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit);
