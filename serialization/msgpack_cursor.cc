@@ -15,7 +15,15 @@ std::string_view DescribeMsgpackError(MsgpackError error) {
     case MsgpackError::kWrongLength:
       return "has the wrong length";
     case MsgpackError::kTooDeep:
-      return "is nested more than 64 levels deep";
+      return "is nested too deep";
+    case MsgpackError::kTooLong:
+      return "is longer than the limit";
+    case MsgpackError::kTooMany:
+      return "has more elements than the limit";
+    case MsgpackError::kTooLarge:
+      return "takes more memory than the limit";
+    case MsgpackError::kRefused:
+      return "was refused";
   }
   return "is invalid";
 }
@@ -58,6 +66,31 @@ MsgpackError MsgpackReader::ReadStr(std::string_view* value) {
   const MsgpackError error = TakeBytes(size, &bytes);
   *value = AsText(bytes);
   return error;
+}
+
+MsgpackError MsgpackReader::ReadInt(int64_t min, int64_t max, int64_t* value) {
+  if (pos_ == end_) return MsgpackError::kTruncated;
+  const uint8_t tag = *pos_;
+  const bool is_signed = tag >= 0xd0 && tag <= 0xd3;
+  if (tag < 0xe0 && !is_signed) {
+    uint64_t wide = 0;
+    const MsgpackError error = ReadUint(static_cast<uint64_t>(max), &wide);
+    *value = static_cast<int64_t>(wide);
+    return error;
+  }
+  int64_t v = static_cast<int8_t>(tag);
+  size_t width = 0;
+  if (is_signed) {
+    width = size_t{1} << (tag & 3);
+    if (remaining() < 1 + width) return MsgpackError::kTruncated;
+    const uint64_t bits = LoadBig(pos_ + 1, static_cast<unsigned>(width));
+    const unsigned unused = 64 - 8 * static_cast<unsigned>(width);
+    v = static_cast<int64_t>(bits << unused) >> unused;
+  }
+  if (v < min || v > max) return MsgpackError::kOutOfRange;
+  pos_ += 1 + width;
+  *value = v;
+  return MsgpackError::kOk;
 }
 
 MsgpackError MsgpackReader::ReadBool(bool* value) {
@@ -108,7 +141,7 @@ constexpr Shape kShapes[32] = {
 
 }  // namespace
 
-MsgpackError MsgpackReader::Skip() {
+MsgpackError MsgpackReader::Skip(int max_depth) {
   // Objects still to pass at each level; level 0 is the one object asked for.
   uint64_t left[kMaxSkipDepth + 1] = {1};
   int depth = 0;
@@ -129,7 +162,7 @@ MsgpackError MsgpackReader::Skip() {
       const uint64_t objects = uint64_t{count} * (is_map ? 2 : 1);
       // Each object takes at least a byte, so a larger count is refused without walking.
       if (objects > remaining()) return MsgpackError::kTruncated;
-      if (depth == kMaxSkipDepth) return MsgpackError::kTooDeep;
+      if (depth >= max_depth) return MsgpackError::kTooDeep;
       left[++depth] = objects;
       continue;
     }

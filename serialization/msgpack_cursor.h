@@ -62,7 +62,11 @@ enum class MsgpackError : uint8_t {
   kWrongType,    // another type than asked for
   kOutOfRange,   // a negative integer, or one above the given limit
   kWrongLength,  // a bin or ext of another length than asked for
-  kTooDeep,      // Skip met more than kMaxSkipDepth nested containers
+  kTooDeep,      // more nested containers than allowed
+  kTooLong,      // a str or bin above DecodeLimits::max_length
+  kTooMany,      // a container above DecodeLimits::max_elements
+  kTooLarge,     // the value above DecodeLimits::max_total
+  kRefused,      // by a type's own conversion
 };
 
 // "is truncated", "has the wrong type" and so on: the end of a sentence that names the field.
@@ -103,6 +107,8 @@ class MsgpackReader {
     return ReadWideBin(value);
   }
 
+  // An integer of any width and sign, within [min, max]; min is at most -1, max at least 127.
+  MsgpackError ReadInt(int64_t min, int64_t max, int64_t* value);
   MsgpackError ReadArrayHeader(uint32_t* count) { return ReadContainer(0x90, 0xdc, count); }
   MsgpackError ReadMapHeader(uint32_t* count) { return ReadContainer(0x80, 0xde, count); }
   MsgpackError ReadStr(std::string_view* value);
@@ -116,8 +122,9 @@ class MsgpackReader {
     return true;
   }
 
-  // Passes one object of any type with everything inside. Bounded stack, no recursion.
-  MsgpackError Skip();
+  // Passes one object of any type with everything inside. Bounded stack, no recursion. `max_depth`
+  // is at most kMaxSkipDepth.
+  MsgpackError Skip(int max_depth = kMaxSkipDepth);
 
  private:
   static bool IsBin(uint8_t tag) { return tag >= 0xc4 && tag <= 0xc6; }

@@ -163,7 +163,7 @@ TEST(ControlPayloads, DeepNestingInAnUnknownKeyIsRefused) {
   EXPECT_TRUE(DecodeText(shallow, &ping).ok());
   const std::string deep = "\x81\xa1x" + std::string(1'000'000, '\x91') + "\xc0";
   EXPECT_EQ(std::string(DecodeText(deep, &ping).message()),
-            "PingMessage.x is nested more than 64 levels deep");
+            "PingMessage.x is nested too deep");
 }
 
 TEST(ControlPayloads, HugeDeclaredLengthsAreTruncated) {

@@ -1,0 +1,425 @@
+// Reads C++ values from MessagePack. Internal to serialization/messagepack.h.
+//
+// One function, ReadValue, by type: what the wire knows is read straight from the bytes; classes
+// with MSGPACK_DEFINE* field by field; everything else by msgpack-c's own conversion. Nothing is
+// allocated before the limits were checked.
+#ifndef GRID_SERIALIZATION_MESSAGEPACK_DECODER_H_
+#define GRID_SERIALIZATION_MESSAGEPACK_DECODER_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <msgpack.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "serialization/bytes.h"
+#include "serialization/codec.h"
+#include "serialization/msgpack_cursor.h"
+
+namespace grid::internal {
+
+// The bytes that are left, and what may still be allocated for them.
+class MessagePackDecoder {
+ public:
+  MessagePackDecoder(BytesView bytes, const DecodeLimits& limits)
+      : in_(bytes), limits_(limits), budget_(limits.max_total) {}
+
+  MsgpackReader& in() { return in_; }
+
+  // A str or bin of `size` bytes follows, to be copied.
+  MsgpackError TakeLength(size_t size) {
+    if (size > limits_.max_length) return MsgpackError::kTooLong;
+    return Charge(size);
+  }
+  // An array or map of `count` entries follows, of at least `least` objects on the wire and
+  // `bytes` in memory each. Leave() it afterwards.
+  MsgpackError Enter(uint32_t count, size_t least, size_t bytes) {
+    if (count > in_.remaining() / least) return MsgpackError::kTruncated;
+    if (count > limits_.max_elements) return MsgpackError::kTooMany;
+    if (depth_ == limits_.max_depth) return MsgpackError::kTooDeep;
+    const MsgpackError error = Charge(count * bytes);
+    if (error == MsgpackError::kOk) ++depth_;
+    return error;
+  }
+  void Leave() { --depth_; }
+
+  // After an error, from the inside out: where it is.
+  void InField(std::string_view name);
+  void InElement(size_t index);
+
+  absl::Status Describe(MsgpackError error) const;
+
+  // The next object as msgpack-c's tree, for types with a conversion of their own; checked against
+  // the limits before. `convert` may throw what msgpack-c throws.
+  template <typename Convert>
+  MsgpackError ReadTree(Convert&& convert) {
+    const uint8_t* begin = in_.position();
+    MsgpackError error = SkipForTree();
+    if (error != MsgpackError::kOk) return error;
+    try {
+      const msgpack::object_handle tree =
+          msgpack::unpack(reinterpret_cast<const char*>(begin),
+                          static_cast<size_t>(in_.position() - begin), &Reference, nullptr);
+      convert(tree.get());
+    } catch (const msgpack::type_error&) {
+      return MsgpackError::kWrongType;
+    } catch (const std::exception& thrown) {
+      detail_ = thrown.what();
+      return MsgpackError::kRefused;
+    }
+    return MsgpackError::kOk;
+  }
+
+ private:
+  // Strings of the tree stay where they are.
+  static bool Reference(msgpack::type::object_type, std::size_t, void*) { return true; }
+  MsgpackError SkipForTree();
+  MsgpackError Charge(size_t bytes) {
+    if (bytes > budget_) return MsgpackError::kTooLarge;
+    budget_ -= bytes;
+    return MsgpackError::kOk;
+  }
+
+  MsgpackReader in_;
+  const DecodeLimits& limits_;
+  size_t budget_;
+  int depth_ = 0;
+  std::string path_;
+  std::string detail_;
+};
+
+// Takes what msgpack_pack writes, and drops it.
+struct NullSink {
+  void write(const char*, size_t) {}
+};
+
+// True for a file of msgpack-c that MSGPACK_DEFINE* expand to calls into.
+bool IsDefineMacro(std::string_view file);
+
+// Finds out whether a class was defined by MSGPACK_DEFINE_MAP or MSGPACK_DEFINE_ARRAY: whether its
+// msgpack_pack is theirs, by the file that calls us. One written by hand may pack anything: its
+// fields can't be told from it.
+class DefineProbe : public msgpack::packer<NullSink> {
+ public:
+  DefineProbe() : packer(sink_) {}
+  bool map() const { return map_; }
+  bool array() const { return array_; }
+
+  DefineProbe& pack_map(uint32_t, const char* file = __builtin_FILE()) {
+    map_ = IsDefineMacro(file);
+    return *this;
+  }
+  DefineProbe& pack_array(uint32_t, const char* file = __builtin_FILE()) {
+    array_ = IsDefineMacro(file);
+    return *this;
+  }
+  template <typename T>
+  DefineProbe& pack(const T&) {
+    return *this;
+  }
+
+ private:
+  NullSink sink_;
+  bool map_ = false;
+  bool array_ = false;
+};
+
+// Types that carry msgpack_pack, by macro or by hand.
+template <typename T>
+inline constexpr bool kPacksItself = requires(const T& value, DefineProbe& probe) {
+  value.msgpack_pack(probe);
+}
+|| requires(const T& value, msgpack::packer<NullSink>& packer) { value.msgpack_pack(packer); };
+
+template <typename T>
+inline constexpr bool kIsStdArray = false;
+template <typename T, size_t kSize>
+inline constexpr bool kIsStdArray<std::array<T, kSize>> = true;
+
+template <typename T>
+MsgpackError ReadValue(MessagePackDecoder& decoder, T& value);
+
+// Reads a map into the fields of a class: passed to msgpack_pack, it sees each name and each field,
+// in the order of their definition, which is the order that peers send. So one pass reads all;
+// other orders take more passes, unknown names are skipped.
+class MapFields : public msgpack::packer<NullSink> {
+ public:
+  MapFields(MessagePackDecoder& decoder, uint32_t entries)
+      : packer(sink_), decoder_(decoder), left_(entries) {}
+
+  template <typename T>
+  MsgpackError ReadInto(T& value) {
+    NextKey();
+    while (left_ > 0 && error_ == MsgpackError::kOk) {
+      const uint32_t before = left_;
+      std::as_const(value).msgpack_pack(*this);
+      if (left_ == before && error_ == MsgpackError::kOk) {
+        error_ = decoder_.in().Skip();
+        if (error_ != MsgpackError::kOk) decoder_.InField(key_);
+        NextEntry();
+      }
+    }
+    return error_;
+  }
+
+  MapFields& pack_map(uint32_t) { return *this; }
+  MapFields& pack_array(uint32_t) { return *this; }
+  template <typename T>
+  MapFields& pack(const T& item) {
+    is_field_ = !is_field_;
+    if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+      if (!is_field_) {
+        match_ = left_ > 0 && error_ == MsgpackError::kOk && key_ == std::string_view(item);
+        return *this;
+      }
+    }
+    if (match_) {
+      match_ = false;
+      error_ = ReadValue(decoder_, const_cast<T&>(item));  // a field of a value that is not const
+      if (error_ != MsgpackError::kOk) {
+        decoder_.InField(key_);
+      } else {
+        NextEntry();
+      }
+    }
+    return *this;
+  }
+
+ private:
+  void NextEntry() {
+    --left_;
+    NextKey();
+  }
+  void NextKey() {
+    if (left_ == 0 || error_ != MsgpackError::kOk) return;
+    error_ = decoder_.in().ReadStr(&key_);
+  }
+
+  NullSink sink_;
+  MessagePackDecoder& decoder_;
+  uint32_t left_;
+  std::string_view key_;
+  MsgpackError error_ = MsgpackError::kOk;
+  bool is_field_ = true;  // what comes next is a name
+  bool match_ = false;
+};
+
+// The same for an array: fields by position. What is missing keeps its value, what is more is
+// skipped.
+class ArrayFields : public msgpack::packer<NullSink> {
+ public:
+  ArrayFields(MessagePackDecoder& decoder, uint32_t elements)
+      : packer(sink_), decoder_(decoder), left_(elements) {}
+
+  template <typename T>
+  MsgpackError ReadInto(T& value) {
+    std::as_const(value).msgpack_pack(*this);
+    for (; left_ > 0 && error_ == MsgpackError::kOk; --left_, ++index_) {
+      error_ = decoder_.in().Skip();
+      if (error_ != MsgpackError::kOk) decoder_.InElement(index_);
+    }
+    return error_;
+  }
+
+  ArrayFields& pack_map(uint32_t) { return *this; }
+  ArrayFields& pack_array(uint32_t) { return *this; }
+  template <typename T>
+  ArrayFields& pack(const T& field) {
+    if (left_ > 0 && error_ == MsgpackError::kOk) {
+      error_ = ReadValue(decoder_, const_cast<T&>(field));
+      if (error_ != MsgpackError::kOk) decoder_.InElement(index_);
+      --left_;
+      ++index_;
+    }
+    return *this;
+  }
+
+ private:
+  NullSink sink_;
+  MessagePackDecoder& decoder_;
+  uint32_t left_;
+  size_t index_ = 0;
+  MsgpackError error_ = MsgpackError::kOk;
+};
+
+enum class Fields { kMap, kArray, kOther };
+
+// How T was defined; found out once.
+template <typename T>
+Fields FieldsOf() {
+  static const Fields fields = [] {
+    DefineProbe probe;
+    T().msgpack_pack(probe);
+    if (probe.map()) return Fields::kMap;
+    return probe.array() ? Fields::kArray : Fields::kOther;
+  }();
+  return fields;
+}
+
+MsgpackError ReadText(MessagePackDecoder& decoder, BytesView* bytes);
+MsgpackError ReadFloat(MessagePackDecoder& decoder, double* value);
+
+template <typename T>
+inline constexpr bool kIsByte = std::is_same_v<T, char> || std::is_same_v<T, unsigned char>;
+
+template <typename T>
+struct ValueReader {
+  static MsgpackError Read(MessagePackDecoder& decoder, T& value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return decoder.in().ReadBool(&value);
+    } else if constexpr (std::is_integral_v<T> && std::is_signed_v<T>) {
+      int64_t wide = 0;
+      const MsgpackError error =
+          decoder.in().ReadInt(std::numeric_limits<T>::min(), std::numeric_limits<T>::max(), &wide);
+      value = static_cast<T>(wide);
+      return error;
+    } else if constexpr (std::is_integral_v<T>) {
+      uint64_t wide = 0;
+      const MsgpackError error = decoder.in().ReadUint(std::numeric_limits<T>::max(), &wide);
+      value = static_cast<T>(wide);
+      return error;
+    } else if constexpr (std::is_floating_point_v<T>) {
+      double wide = 0;
+      const MsgpackError error = ReadFloat(decoder, &wide);
+      value = static_cast<T>(wide);
+      return error;
+    } else if constexpr (requires(const T& v, DefineProbe& probe) { v.msgpack_pack(probe); }) {
+      switch (FieldsOf<T>()) {
+        case Fields::kMap:
+          return ReadMap(decoder, value);
+        case Fields::kArray:
+          return ReadArray(decoder, value);
+        case Fields::kOther:
+          break;
+      }
+      return ReadConverted(decoder, value);
+    } else {
+      return ReadConverted(decoder, value);
+    }
+  }
+
+ private:
+  static MsgpackError ReadMap(MessagePackDecoder& decoder, T& value) {
+    uint32_t entries = 0;
+    MsgpackError error = decoder.in().ReadMapHeader(&entries);
+    if (error == MsgpackError::kOk) error = decoder.Enter(entries, 2, 0);
+    if (error != MsgpackError::kOk) return error;
+    error = MapFields(decoder, entries).ReadInto(value);
+    decoder.Leave();
+    return error;
+  }
+  static MsgpackError ReadArray(MessagePackDecoder& decoder, T& value) {
+    uint32_t elements = 0;
+    MsgpackError error = decoder.in().ReadArrayHeader(&elements);
+    if (error == MsgpackError::kOk) error = decoder.Enter(elements, 1, 0);
+    if (error != MsgpackError::kOk) return error;
+    error = ArrayFields(decoder, elements).ReadInto(value);
+    decoder.Leave();
+    return error;
+  }
+  static MsgpackError ReadConverted(MessagePackDecoder& decoder, T& value) {
+    return decoder.ReadTree([&](const msgpack::object& tree) { tree.convert(value); });
+  }
+};
+
+template <>
+struct ValueReader<std::string> {
+  static MsgpackError Read(MessagePackDecoder& decoder, std::string& value) {
+    BytesView bytes;
+    const MsgpackError error = ReadText(decoder, &bytes);
+    if (error == MsgpackError::kOk) value.assign(AsText(bytes));
+    return error;
+  }
+};
+
+template <typename T>
+struct ValueReader<std::optional<T>> {
+  static MsgpackError Read(MessagePackDecoder& decoder, std::optional<T>& value) {
+    if (decoder.in().ReadNil()) {
+      value.reset();
+      return MsgpackError::kOk;
+    }
+    return ReadValue(decoder, value.emplace());
+  }
+};
+
+template <typename T>
+struct ValueReader<std::vector<T>> {
+  static MsgpackError Read(MessagePackDecoder& decoder, std::vector<T>& value) {
+    if constexpr (kIsByte<T>) {
+      BytesView bytes;
+      const MsgpackError error = ReadText(decoder, &bytes);
+      if (error == MsgpackError::kOk) value.assign(bytes.begin(), bytes.end());
+      return error;
+    } else {
+      uint32_t count = 0;
+      MsgpackError error = decoder.in().ReadArrayHeader(&count);
+      if (error == MsgpackError::kOk) error = decoder.Enter(count, 1, sizeof(T));
+      if (error != MsgpackError::kOk) return error;
+      value.clear();
+      value.reserve(count);
+      for (uint32_t i = 0; i < count && error == MsgpackError::kOk; ++i) {
+        if constexpr (std::is_same_v<T, bool>) {
+          bool bit = false;
+          error = ReadValue(decoder, bit);
+          value.push_back(bit);
+        } else {
+          error = ReadValue(decoder, value.emplace_back());
+        }
+        if (error != MsgpackError::kOk) decoder.InElement(i);
+      }
+      decoder.Leave();
+      return error;
+    }
+  }
+};
+
+template <typename T>
+struct ValueReader<std::map<std::string, T>> {
+  using Map = std::map<std::string, T>;
+  static constexpr size_t kNode = sizeof(typename Map::value_type) + 4 * sizeof(void*);
+
+  static MsgpackError Read(MessagePackDecoder& decoder, Map& value) {
+    uint32_t count = 0;
+    MsgpackError error = decoder.in().ReadMapHeader(&count);
+    if (error == MsgpackError::kOk) error = decoder.Enter(count, 2, kNode);
+    if (error != MsgpackError::kOk) return error;
+    value.clear();
+    for (uint32_t i = 0; i < count && error == MsgpackError::kOk; ++i) {
+      std::string key;
+      error = ReadValue(decoder, key);
+      if (error != MsgpackError::kOk) {
+        decoder.InElement(i);
+        break;
+      }
+      T item{};  // of a key that comes twice, the last value
+      error = ReadValue(decoder, item);
+      if (error != MsgpackError::kOk) {
+        decoder.InField(key);
+      } else if (value.empty() || value.rbegin()->first < key) {
+        value.emplace_hint(value.end(), std::move(key), std::move(item));
+      } else {
+        value.insert_or_assign(std::move(key), std::move(item));
+      }
+    }
+    decoder.Leave();
+    return error;
+  }
+};
+
+template <typename T>
+MsgpackError ReadValue(MessagePackDecoder& decoder, T& value) {
+  return ValueReader<T>::Read(decoder, value);
+}
+
+}  // namespace grid::internal
+
+#endif  // GRID_SERIALIZATION_MESSAGEPACK_DECODER_H_
