@@ -26,7 +26,7 @@ Subroute Subroute::At(std::string_view part) const {
 }
 
 void Subroute::StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
-                            ReplyHandler completion) {
+                            ReplyHandler completion) const {
   if (peer_ == nullptr)
     return asio::post(asio::system_executor(), asio::append(std::move(completion), EmptyHandle()));
   const SubrouteId id = id_.ForHandler(handler.value());
@@ -34,7 +34,7 @@ void Subroute::StartRequest(HandlerId handler, BytesView payload, RequestOptions
 }
 
 absl::StatusOr<Stream> Subroute::OpenStream(HandlerId handler, BytesView initial,
-                                            StreamOptions options) {
+                                            StreamOptions options) const {
   if (peer_ == nullptr) return EmptyHandle();
   const SubrouteId id = id_.ForHandler(handler.value());
   return peer_->OpenStream(handler, &id, initial, options);
@@ -58,19 +58,19 @@ ConnectionStats Connection::Stats() const {
 }
 
 void Connection::StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
-                              ReplyHandler completion) {
+                              ReplyHandler completion) const {
   if (peer_ == nullptr)
     return asio::post(asio::system_executor(), asio::append(std::move(completion), EmptyHandle()));
   peer_->StartRequest(handler, nullptr, payload, options, std::move(completion));
 }
 
 absl::StatusOr<Stream> Connection::OpenStream(HandlerId handler, BytesView initial,
-                                              StreamOptions options) {
+                                              StreamOptions options) const {
   if (peer_ == nullptr) return EmptyHandle();
   return peer_->OpenStream(handler, nullptr, initial, options);
 }
 
-void Connection::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) {
+void Connection::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) const {
   if (peer_ == nullptr)
     return asio::post(asio::system_executor(), asio::append(std::move(handler), EmptyHandle()));
   peer_->StartWaitConnected(timeout, std::move(handler));

@@ -35,9 +35,9 @@ class Subroute final : public Requester, public Streamer {
   const std::string& path() const { return path_; }
 
   void StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
-                    ReplyHandler completion) override;
+                    ReplyHandler completion) const override;
   absl::StatusOr<Stream> OpenStream(HandlerId handler, BytesView initial,
-                                    StreamOptions options) override;
+                                    StreamOptions options) const override;
 
  private:
   friend class Connection;
@@ -63,7 +63,7 @@ class Connection final : public Requester, public Streamer {
   // Completes with OK once the connection is established (at once if it is), with kDeadlineExceeded
   // after `timeout`, naming the last reason why it could not be, or when it is shut down.
   template <typename Token = asio::use_awaitable_t<>>
-  auto WaitConnected(std::chrono::milliseconds timeout, Token&& token = Token()) {
+  auto WaitConnected(std::chrono::milliseconds timeout, Token&& token = Token()) const {
     return asio::async_initiate<Token, void(absl::Status)>(
         [](auto handler, Connection self, std::chrono::milliseconds limit) {
           self.StartWaitConnected(limit, WriteHandler(std::move(handler)));
@@ -72,12 +72,12 @@ class Connection final : public Requester, public Streamer {
   }
 
   void StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
-                    ReplyHandler completion) override;
+                    ReplyHandler completion) const override;
   absl::StatusOr<Stream> OpenStream(HandlerId handler, BytesView initial,
-                                    StreamOptions options) override;
+                                    StreamOptions options) const override;
 
  private:
-  void StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler);
+  void StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) const;
 
   std::shared_ptr<internal::Peer> peer_;
 };

@@ -9,6 +9,17 @@ absl::Status RequestContext::cancellation() const {
   return why_;
 }
 
+Buffer RequestContext::NewBuffer(size_t capacity) const {
+  if (pool_ == nullptr) {
+    Buffer buffer = Buffer::Unpooled(capacity);
+    buffer.Resize(0);
+    return buffer;
+  }
+  Buffer buffer = pool_->Take(capacity);
+  buffer.Resize(0);
+  return buffer;
+}
+
 void RequestContext::OnCancel(absl::AnyInvocable<void()> callback) {
   {
     std::lock_guard lock(mutex_);

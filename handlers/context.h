@@ -18,6 +18,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "handlers/handler_id.h"
+#include "serialization/buffer_pool.h"
 #include "serialization/control_payloads.h"
 
 namespace grid {
@@ -35,10 +36,10 @@ class RequestContext {
   using TimePoint = std::chrono::steady_clock::time_point;
   static constexpr TimePoint kNoDeadline = TimePoint::max();
 
-  // `caller` and `subroute` must outlive the context.
+  // `caller` and `subroute` must outlive the context, and so must `pool`, which may be null.
   RequestContext(const Caller& caller, HandlerId handler, std::string_view subroute,
-                 TimePoint deadline)
-      : caller_(caller), handler_(handler), subroute_(subroute), deadline_(deadline) {}
+                 TimePoint deadline, BufferPool* pool = nullptr)
+      : caller_(caller), handler_(handler), subroute_(subroute), deadline_(deadline), pool_(pool) {}
   RequestContext(const RequestContext&) = delete;
   RequestContext& operator=(const RequestContext&) = delete;
   ~RequestContext() { Finish(); }
@@ -49,6 +50,12 @@ class RequestContext {
   std::string_view subroute() const { return subroute_; }
   // On the manager's clock. kNoDeadline for a stream without one.
   TimePoint deadline() const { return deadline_; }
+  // How long the call waited for a worker, on the manager's clock; 0 for what runs on the I/O
+  // thread.
+  std::chrono::nanoseconds queue_time() const { return queue_time_; }
+
+  // An empty Buffer of at least `capacity` bytes for the answer, from the manager's pool.
+  Buffer NewBuffer(size_t capacity) const;
 
   // True once nobody waits for the answer any more: the caller cancelled, the deadline passed, or
   // the connection is gone. Work done after that is wasted.
@@ -59,6 +66,8 @@ class RequestContext {
   // not block); at once when it already is. Never runs after the handler has finished.
   void OnCancel(absl::AnyInvocable<void()> callback);
 
+  // For the runtime: the handler starts only now.
+  void set_queue_time(std::chrono::nanoseconds waited) { queue_time_ = waited; }
   // For the runtime: marks the call as cancelled (`why` must not be OK) and runs the callbacks. The
   // first reason stays. The context must outlive the call, whatever the callbacks do.
   void Cancel(absl::Status why);
@@ -72,6 +81,8 @@ class RequestContext {
   HandlerId handler_;
   std::string_view subroute_;
   TimePoint deadline_;
+  BufferPool* pool_;
+  std::chrono::nanoseconds queue_time_{0};
   std::atomic<bool> cancelled_{false};
 
   mutable std::mutex mutex_;

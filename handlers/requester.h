@@ -58,16 +58,17 @@ class Requester {
   // cancellation slot completes with kCancelled and tells the peer.
   template <typename Token = asio::use_awaitable_t<>>
   auto Request(HandlerId handler, BytesView payload, RequestOptions options = {},
-               Token&& token = Token()) {
+               Token&& token = Token()) const {
     return asio::async_initiate<Token, void(absl::StatusOr<Buffer>)>(
-        [](auto completion, Requester* self, HandlerId id, BytesView bytes, RequestOptions opts) {
+        [](auto completion, const Requester* self, HandlerId id, BytesView bytes,
+           RequestOptions opts) {
           self->StartRequest(id, bytes, opts, ReplyHandler(std::move(completion)));
         },
         token, this, handler, payload, options);
   }
 
   virtual void StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
-                            ReplyHandler completion) = 0;
+                            ReplyHandler completion) const = 0;
 };
 
 class Streamer {
@@ -79,7 +80,7 @@ class Streamer {
   // Write. Fails at once with kInvalidArgument for what can't be sent, and with "disconnected",
   // kNotSent, while there is no connection (unless wait_for_ready). Any thread.
   virtual absl::StatusOr<Stream> OpenStream(HandlerId handler, BytesView initial,
-                                            StreamOptions options) = 0;
+                                            StreamOptions options) const = 0;
 };
 
 }  // namespace grid

@@ -74,15 +74,30 @@ struct Codec<NoPayload> {
   }
 };
 
-// Appends `value` to `out`, which is grown once where the codec knows the size.
+namespace internal {
+// What a value of this type took the last time, on this thread.
+template <typename T>
+inline thread_local size_t last_encoded_size = 0;
+}  // namespace internal
+
+// How many bytes to have ready for `value`: what its codec says, or a guess.
+template <Encodable T>
+size_t SizeHint(const T& value) {
+  if constexpr (HasSizeBound<T>) {
+    return Codec<T>::SizeBound(value);
+  } else {
+    return internal::last_encoded_size<T>;
+  }
+}
+
+// Appends `value` to `out`, which is grown once where the size is known.
 template <Encodable T>
 absl::Status Encode(const T& value, Buffer& out) {
-  if constexpr (HasSizeBound<T>) {
-    if (const size_t bound = Codec<T>::SizeBound(value); bound > 0) {
-      out.Reserve(out.size() + bound);
-    }
-  }
-  return Codec<T>::Encode(value, out);
+  const size_t before = out.size();
+  if (const size_t hint = SizeHint(value); hint > 0) out.Reserve(before + hint);
+  absl::Status status = Codec<T>::Encode(value, out);
+  if constexpr (!HasSizeBound<T>) internal::last_encoded_size<T> = out.size() - before;
+  return status;
 }
 
 // Sets `value`, which must be as default-constructed.

@@ -77,10 +77,6 @@ class BufferSink {
 template <typename T>
 struct MessagePackCodec {
   static absl::Status Encode(const T& value, Buffer& out) {
-    // What a value of this type took the last time is the best guess for the next.
-    static thread_local size_t guess = 0;
-    const size_t before = out.size();
-    if (guess > 0) out.Reserve(before + guess);
     internal::BufferSink sink(out);
     msgpack::packer<internal::BufferSink> packer(sink);
     try {
@@ -89,7 +85,6 @@ struct MessagePackCodec {
       return absl::InvalidArgumentError(std::string("can't be packed: ") + error.what());
     }
     sink.Finish();
-    guess = out.size() - before;
     return absl::OkStatus();
   }
 

@@ -310,7 +310,8 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
                                    RunningRequest** running) {
   const auto* function = std::get_if<SingleFunction>(&entry.function);
   if (function != nullptr && entry.run_on == RunOn::kIoThread) {
-    RequestContext context(caller_, entry.id, entry.subroute, request.deadline);
+    RequestContext context(caller_, entry.id, entry.subroute, request.deadline,
+                           services_.pool.get());
     const absl::StatusOr<Buffer> result = RunGuarded(
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
     context.Finish();
@@ -329,6 +330,7 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
         std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
     RunningCall* const raw = call.get();
     const bool accepted = services_.workers->Submit([function, call = std::move(call)]() mutable {
+      call->Start();
       absl::StatusOr<Buffer> result = RunGuarded([&]() -> absl::StatusOr<Buffer> {
         return (*function)(call->payload(), call->context());
       });

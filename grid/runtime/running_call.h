@@ -26,9 +26,12 @@ class RunningCall final : public RunningRequest, public LinkTask {
         activity_(link_->activity()),
         request_(request),
         payload_(std::move(payload)),
-        context_(link_->caller(), entry.id, entry.subroute, request.deadline) {}
+        received_(link_->Now()),
+        context_(link_->caller(), entry.id, entry.subroute, request.deadline, &link_->pool()) {}
 
   RequestContext& context() { return context_; }
+  // A worker has the request now.
+  void Start() { context_.set_queue_time(link_->Now() - received_); }
   // Loop thread: nobody waits for the answer any more.
   void Cancel(const absl::Status& why) {
     in_cancel_ = true;
@@ -85,6 +88,7 @@ class RunningCall final : public RunningRequest, public LinkTask {
   const Activity activity_;
   const InboundRequest request_;  // its payload view is not used
   Buffer payload_;
+  const TimePoint received_;
   RequestContext context_;
   std::unique_ptr<RunningCall>* starting_ = nullptr;
   absl::StatusOr<Buffer> result_ = Buffer();

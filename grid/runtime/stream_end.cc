@@ -114,7 +114,7 @@ StreamSink* StreamEnd::Serve(std::shared_ptr<Link> link, const HandlerEntry& ent
   auto end = std::make_shared<StreamEnd>(link->services().pool, link->home());
   end->is_handler_ = true;
   if (!link->pool().TryCopy(stream.initial, &end->initial_)) return nullptr;
-  end->context_.emplace(link->caller(), entry.id, entry.subroute, stream.deadline);
+  end->context_.emplace(link->caller(), entry.id, entry.subroute, stream.deadline, &link->pool());
   end->mux_ = stream.mux;
   {
     std::lock_guard lock(end->mutex_);
@@ -133,7 +133,9 @@ StreamSink* StreamEnd::Serve(std::shared_ptr<Link> link, const HandlerEntry& ent
 bool StreamEnd::StartHandler(const HandlerEntry& entry, Link& link) {
   const std::shared_ptr<StreamEnd> self = shared_from_this();
   if (const auto* function = std::get_if<StreamFunction>(&entry.function)) {
-    return link.services().workers->Submit([self, function] {
+    const TimePoint received = link.Now();
+    return link.services().workers->Submit([self, function, received, clock = link.services().clock] {
+      self->context_->set_queue_time(clock->Now() - received);
       Stream stream(self);
       self->Finish(
           RunGuarded([&]() -> absl::Status { return (*function)(stream, *self->context_); }));

@@ -52,6 +52,7 @@ json::object ErrorToJson(const absl::Status& status) {
 }
 
 bool Print(BytesView bytes) {
+  if (bytes.empty()) return true;  // of nil, which fwrite may not be given
   return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() &&
          std::fflush(stdout) == 0;
 }
