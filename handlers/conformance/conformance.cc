@@ -1,5 +1,7 @@
 #include "handlers/conformance/conformance.h"
 
+#include "handlers/conformance/echo_map.h"
+
 #include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -18,7 +20,6 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "serialization/string_map.h"
 
 namespace grid {
 namespace {
@@ -196,7 +197,7 @@ absl::Status RegisterSingles(Registrar& registrar, const Sleep& sleep,
       SingleFunction([](BytesView request, RequestContext&) -> absl::StatusOr<Buffer> {
         return Buffer::CopyOf(request);
       }));
-  add({.id = HandlerId{79}}, SingleFunction(EchoMap));
+  if (status.ok()) status = kEchoMap.Register(registrar, EchoMap);
   add(OnIoThread(1),
       SingleFunction([](BytesView request, RequestContext&) -> absl::StatusOr<Buffer> {
         return absl::UnknownError(Prefixed("remote error: ", request));

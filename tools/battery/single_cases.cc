@@ -1,7 +1,7 @@
 // Single requests: sizes, nil and empty, errors, subroutes, deadlines.
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "serialization/string_map.h"
+#include "handlers/conformance/echo_map.h"
 #include "tools/battery/battery_case.h"
 
 namespace grid::tools::battery {
@@ -37,13 +37,12 @@ asio::awaitable<absl::Status> EchoNil(EnvPtr env) {
 }
 
 asio::awaitable<absl::Status> EchoMap(EnvPtr env, StringMap map) {
-  const Buffer request = EncodeStringMap(map);
-  const Reply reply = co_await Call(env->peer(), 79, request);
+  const std::optional<StringMap> request = map;
+  const absl::StatusOr<StringMap> reply =
+      co_await kEchoMap.Call(env->peer(), request, {.timeout = kCallTimeout});
   if (!reply.ok()) co_return reply.status();
-  const absl::StatusOr<std::optional<StringMap>> got = DecodeStringMap(*reply);
-  if (!got.ok()) co_return got.status();
   map["added"] = "yes";
-  co_return Expect(got->has_value() && **got == map, "the reply is another map");
+  co_return Expect(*reply == map, "the reply is another map");
 }
 
 asio::awaitable<absl::Status> NilReply(EnvPtr env) {
