@@ -72,8 +72,9 @@ class SingleHandler {
   template <typename Function>
   absl::Status Register(Registrar& registrar, Function function,
                         RegisterOptions options = {}) const {
-    using Result = decltype(Invoke(std::as_const(function), std::declval<Req&>(),
-                                   std::declval<Resp&>(), std::declval<RequestContext&>()));
+    using Result =
+        decltype(Invoke(std::as_const(function), std::declval<Req&>(),
+                        std::declval<Filled<Function>&>(), std::declval<RequestContext&>()));
     SingleSpec spec{.id = id_, .subroute = std::move(options.subroute), .run_on = options.run_on};
     if constexpr (internal::kIsAwaitable<Result>) {
       return registrar.RegisterSingle(
@@ -82,14 +83,14 @@ class SingleHandler {
                               Buffer payload,
                               RequestContext& context) -> asio::awaitable<absl::StatusOr<Buffer>> {
             Recycled<Req> request;
-            Recycled<Resp> response;
+            Recycled<Filled<Function>> response;
             request.Saw(payload.size());
             const absl::Status decoded = Decode(payload.view(), *request, limits);
             if (!decoded.ok()) co_return internal::PayloadError("request", decoded);
             payload = Buffer();
             Result running = Invoke(function, *request, *response, context);
             const internal::Awaited<Result> result = co_await std::move(running);
-            co_return Answer<kFills<Function>>(result, response, context);
+            co_return Answer(result, response, context);
           }));
     } else {
       return registrar.RegisterSingle(
@@ -97,12 +98,12 @@ class SingleHandler {
           SingleFunction([function = std::move(function), limits = limits_](
                              BytesView payload, RequestContext& context) -> absl::StatusOr<Buffer> {
             Recycled<Req> request;
-            Recycled<Resp> response;
+            Recycled<Filled<Function>> response;
             request.Saw(payload.size());
             const absl::Status decoded = Decode(payload, *request, limits);
             if (!decoded.ok()) return internal::PayloadError("request", decoded);
             const Result result = Invoke(function, *request, *response, context);
-            return Answer<kFills<Function>>(result, response, context);
+            return Answer(result, response, context);
           }));
     }
   }
@@ -132,9 +133,13 @@ class SingleHandler {
   template <typename Function>
   static constexpr bool kFills = std::is_invocable_v<const Function&, Req&, Resp&, RequestContext&>;
 
+  // What is made for `function` to fill; nothing where it makes its response itself.
+  template <typename Function>
+  using Filled = std::conditional_t<kFills<Function>, Resp, NoPayload>;
+
   // Calls `function` in whichever of its forms it has.
   template <typename Function>
-  static auto Invoke(const Function& function, Req& request, Resp& response,
+  static auto Invoke(const Function& function, Req& request, Filled<Function>& response,
                      RequestContext& context) {
     if constexpr (kFills<Function>) {
       return function(request, response, context);
@@ -149,11 +154,11 @@ class SingleHandler {
   }
 
   // The payload of what a handler returned, or filled.
-  template <bool kFilled, typename Result>
-  static absl::StatusOr<Buffer> Answer(const Result& result, Recycled<Resp>& response,
+  template <typename Result, typename Response>
+  static absl::StatusOr<Buffer> Answer(const Result& result, Recycled<Response>& response,
                                        RequestContext& context) {
     if constexpr (std::is_same_v<Result, absl::Status>) {
-      static_assert(kFilled || std::is_same_v<Resp, NoPayload>,
+      static_assert(std::is_same_v<Response, Resp>,
                     "a handler that returns absl::Status fills a Resp&, or there is NoPayload");
       if (!result.ok()) return result;
       absl::StatusOr<Buffer> payload = EncodeReply(*response, context);
@@ -204,11 +209,11 @@ class SingleHandler {
 
   static absl::StatusOr<Resp> DecodeReply(absl::StatusOr<Buffer> reply,
                                           const DecodeLimits& limits) {
-    if (!reply.ok()) return reply.status();
+    if (!reply.ok()) return std::move(reply).status();
     absl::StatusOr<Resp> value{absl::in_place};
-    absl::Status decoded = Decode(reply->view(), *value, limits);
+    const absl::Status decoded = Decode(reply->view(), *value, limits);
     if (!decoded.ok()) {
-      return WithDelivery(internal::PayloadError("reply", decoded), Delivery::kExecuted);
+      value = WithDelivery(internal::PayloadError("reply", decoded), Delivery::kExecuted);
     }
     return value;
   }

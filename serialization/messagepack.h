@@ -21,8 +21,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <msgpack.hpp>
-#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -32,6 +30,8 @@
 #include "serialization/bytes.h"
 #include "serialization/codec.h"
 #include "serialization/messagepack_decoder.h"
+#include "serialization/messagepack_encoder.h"
+#include "serialization/messagepack_fields.h"
 
 namespace grid {
 
@@ -42,35 +42,6 @@ using UrlValues = std::map<std::string, std::vector<std::string>>;  // map of st
 template <typename T>
 using Array = std::vector<T>;
 
-namespace internal {
-
-// What msgpack::packer writes to: the end of a Buffer.
-class BufferSink {
- public:
-  explicit BufferSink(Buffer& out) : out_(out), pos_(out.data() + out.size()), end_(End(out)) {}
-
-  void write(const char* bytes, size_t size) {
-    if (static_cast<size_t>(end_ - pos_) < size) [[unlikely]] {
-      Grow(size);
-    }
-    std::memcpy(pos_, bytes, size);
-    pos_ += size;
-  }
-
-  // The Buffer has what was written from here on.
-  void Finish() { out_.Resize(static_cast<size_t>(pos_ - out_.data())); }
-
- private:
-  static uint8_t* End(Buffer& out) { return out.data() + out.capacity(); }
-  void Grow(size_t size);
-
-  Buffer& out_;
-  uint8_t* pos_;
-  uint8_t* end_;
-};
-
-}  // namespace internal
-
 // MessagePack for T. To be named where the default does not see that msgpack-c knows the type, for
 // a structure with a msgpack::adaptor of its own: template <> struct grid::Codec<T> :
 // grid::MessagePackCodec<T> {};
@@ -78,9 +49,8 @@ template <typename T>
 struct MessagePackCodec {
   static absl::Status Encode(const T& value, Buffer& out) {
     internal::BufferSink sink(out);
-    msgpack::packer<internal::BufferSink> packer(sink);
     try {
-      packer.pack(value);
+      internal::WriteValue(sink, value);
     } catch (const std::exception& error) {  // a length beyond 32 bits
       return absl::InvalidArgumentError(std::string("can't be packed: ") + error.what());
     }

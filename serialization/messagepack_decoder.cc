@@ -6,11 +6,6 @@
 
 namespace grid::internal {
 
-bool IsDefineMacro(std::string_view file) {
-  return file.ends_with("/adaptor/detail/cpp11_define_map.hpp") ||
-         file.ends_with("/adaptor/detail/cpp11_define_array.hpp");
-}
-
 // Names come from the peer: they are cut, and what would forge a log line is dropped.
 void MessagePackDecoder::InField(std::string_view name) {
   constexpr size_t kMaxName = 64;

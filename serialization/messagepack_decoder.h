@@ -6,9 +6,9 @@
 #ifndef GRID_SERIALIZATION_MESSAGEPACK_DECODER_H_
 #define GRID_SERIALIZATION_MESSAGEPACK_DECODER_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <msgpack.hpp>
@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "serialization/bytes.h"
 #include "serialization/codec.h"
+#include "serialization/messagepack_fields.h"
 #include "serialization/msgpack_cursor.h"
 
 namespace grid::internal {
@@ -96,54 +97,6 @@ class MessagePackDecoder {
   std::string detail_;
 };
 
-// Takes what msgpack_pack writes, and drops it.
-struct NullSink {
-  void write(const char*, size_t) {}
-};
-
-// True for a file of msgpack-c that MSGPACK_DEFINE* expand to calls into.
-bool IsDefineMacro(std::string_view file);
-
-// Finds out whether a class was defined by MSGPACK_DEFINE_MAP or MSGPACK_DEFINE_ARRAY: whether its
-// msgpack_pack is theirs, by the file that calls us. One written by hand may pack anything: its
-// fields can't be told from it.
-class DefineProbe : public msgpack::packer<NullSink> {
- public:
-  DefineProbe() : packer(sink_) {}
-  bool map() const { return map_; }
-  bool array() const { return array_; }
-
-  DefineProbe& pack_map(uint32_t, const char* file = __builtin_FILE()) {
-    map_ = IsDefineMacro(file);
-    return *this;
-  }
-  DefineProbe& pack_array(uint32_t, const char* file = __builtin_FILE()) {
-    array_ = IsDefineMacro(file);
-    return *this;
-  }
-  template <typename T>
-  DefineProbe& pack(const T&) {
-    return *this;
-  }
-
- private:
-  NullSink sink_;
-  bool map_ = false;
-  bool array_ = false;
-};
-
-// Types that carry msgpack_pack, by macro or by hand.
-template <typename T>
-inline constexpr bool kPacksItself = requires(const T& value, DefineProbe& probe) {
-  value.msgpack_pack(probe);
-}
-|| requires(const T& value, msgpack::packer<NullSink>& packer) { value.msgpack_pack(packer); };
-
-template <typename T>
-inline constexpr bool kIsStdArray = false;
-template <typename T, size_t kSize>
-inline constexpr bool kIsStdArray<std::array<T, kSize>> = true;
-
 template <typename T>
 MsgpackError ReadValue(MessagePackDecoder& decoder, T& value);
 
@@ -177,7 +130,7 @@ class MapFields : public msgpack::packer<NullSink> {
     is_field_ = !is_field_;
     if constexpr (std::is_convertible_v<const T&, std::string_view>) {
       if (!is_field_) {
-        match_ = left_ > 0 && error_ == MsgpackError::kOk && key_ == std::string_view(item);
+        match_ = left_ > 0 && error_ == MsgpackError::kOk && KeyIs(item);
         return *this;
       }
     }
@@ -194,6 +147,12 @@ class MapFields : public msgpack::packer<NullSink> {
   }
 
  private:
+  // For the name of a field, whose length the type of a literal tells.
+  template <size_t kSize>
+  bool KeyIs(const char (&name)[kSize]) const {
+    return key_.size() == kSize - 1 && std::memcmp(key_.data(), name, kSize - 1) == 0;
+  }
+  bool KeyIs(std::string_view name) const { return key_ == name; }
   void NextEntry() {
     --left_;
     NextKey();
@@ -250,25 +209,8 @@ class ArrayFields : public msgpack::packer<NullSink> {
   MsgpackError error_ = MsgpackError::kOk;
 };
 
-enum class Fields { kMap, kArray, kOther };
-
-// How T was defined; found out once.
-template <typename T>
-Fields FieldsOf() {
-  static const Fields fields = [] {
-    DefineProbe probe;
-    T().msgpack_pack(probe);
-    if (probe.map()) return Fields::kMap;
-    return probe.array() ? Fields::kArray : Fields::kOther;
-  }();
-  return fields;
-}
-
 MsgpackError ReadText(MessagePackDecoder& decoder, BytesView* bytes);
 MsgpackError ReadFloat(MessagePackDecoder& decoder, double* value);
-
-template <typename T>
-inline constexpr bool kIsByte = std::is_same_v<T, char> || std::is_same_v<T, unsigned char>;
 
 template <typename T>
 struct ValueReader {
@@ -291,7 +233,7 @@ struct ValueReader {
       const MsgpackError error = ReadFloat(decoder, &wide);
       value = static_cast<T>(wide);
       return error;
-    } else if constexpr (requires(const T& v, DefineProbe& probe) { v.msgpack_pack(probe); }) {
+    } else if constexpr (kShowsFields<T>) {
       switch (FieldsOf<T>()) {
         case Fields::kMap:
           return ReadMap(decoder, value);

@@ -229,9 +229,9 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
     const uint64_t id = mux->id;
     mux->sink->OnData(message.payload);
     if (!eof) return;
-    // The sink may have ended the stream.
+    // The sink may have ended the stream; a handler's end may wait for credit, without a sink.
     mux = FindAlive(id, caller ? StreamMux::Side::kCaller : StreamMux::Side::kHandler);
-    if (mux == nullptr) return;
+    if (mux == nullptr || mux->finishing) return;
   }
   if (caller) return EndCallerStream(mux, absl::OkStatus());
   if (mux->received_eof) return;

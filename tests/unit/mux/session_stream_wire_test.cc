@@ -421,6 +421,21 @@ TEST_F(SessionStreamHandler, InputAfterItsEnd_EndsTheStream) {
   ExpectAborted("handler blocked", 1);
 }
 
+// Found by fuzzing: there was nobody left to tell of the end of the input.
+TEST_F(SessionStreamHandler, FinishWithoutCreditInsideTheLastMessage_WaitsForCredit) {
+  Open();
+  EXPECT_EQ(session().Send(served().mux, AsBytes("x")), Result::kSent);
+  (void)SentOne();
+  probe().on_data = [this] { session().Finish(served().mux, absl::OkStatus()); };
+  FromClient(Op::kMuxClientMsg, 1, kFlagEof, AsBytes("last"));
+  EXPECT_EQ(probe().data.size(), 1u);
+  EXPECT_EQ(probe().eofs, 0);
+  EXPECT_FALSE(session().CanStartWrite()) << "no credit, no end";
+  FromClient(Op::kUnblockSrvMux, 2);
+  EXPECT_EQ(Ops(Sent()), (std::vector<Op>{Op::kMuxServerMsg, Op::kDisconnectClientMux}));
+  EXPECT_TRUE(session().Idle());
+}
+
 TEST_F(SessionStreamHandler, AbortWithoutCredit_TravelsInTheDisconnect) {
   Open();
   EXPECT_EQ(session().Send(served().mux, AsBytes("r")), Result::kSent);

@@ -1,4 +1,4 @@
-#include "serialization/messagepack.h"
+#include "serialization/messagepack_encoder.h"
 
 #include <algorithm>
 
