@@ -61,17 +61,6 @@ MsgpackError MessagePackDecoder::SkipForTree() {
   return Charge(size * sizeof(msgpack::object));
 }
 
-MsgpackError ReadText(MessagePackDecoder& decoder, BytesView* bytes) {
-  std::string_view text;
-  MsgpackError error = decoder.in().ReadStr(&text);
-  if (error == MsgpackError::kOk) {
-    *bytes = AsBytes(text);
-  } else if (error == MsgpackError::kWrongType) {
-    error = decoder.in().ReadBin(bytes);
-  }
-  return error != MsgpackError::kOk ? error : decoder.TakeLength(bytes->size());
-}
-
 MsgpackError ReadFloat(MessagePackDecoder& decoder, double* value) {
   MsgpackReader& in = decoder.in();
   if (in.remaining() == 0) return MsgpackError::kTruncated;

@@ -101,8 +101,9 @@ template <typename T>
 MsgpackError ReadValue(MessagePackDecoder& decoder, T& value);
 
 // Reads a map into the fields of a class: passed to msgpack_pack, it sees each name and each field,
-// in the order of their definition, which is the order that peers send. So one pass reads all;
-// other orders take more passes, unknown names are skipped.
+// in the order of their definition, which is the order that peers send. So one pass reads all, and
+// compares each name with the bytes that are next. Where none is next (another order, an unknown
+// name, a name in a longer form than needed) the name is read, and one more pass looks for it.
 class MapFields : public msgpack::packer<NullSink> {
  public:
   MapFields(MessagePackDecoder& decoder, uint32_t entries)
@@ -110,65 +111,89 @@ class MapFields : public msgpack::packer<NullSink> {
 
   template <typename T>
   MsgpackError ReadInto(T& value) {
-    NextKey();
-    while (left_ > 0 && error_ == MsgpackError::kOk) {
+    while (left_ > 0) {
       const uint32_t before = left_;
       std::as_const(value).msgpack_pack(*this);
-      if (left_ == before && error_ == MsgpackError::kOk) {
-        error_ = decoder_.in().Skip();
-        if (error_ != MsgpackError::kOk) decoder_.InField(key_);
-        NextEntry();
-      }
+      if (left_ == before) FindField(value);
     }
     return error_;
   }
 
   MapFields& pack_map(uint32_t) { return *this; }
   MapFields& pack_array(uint32_t) { return *this; }
+
+  // Names are literals, whose length their type tells.
+  template <size_t kSize>
+  MapFields& pack(const char (&item)[kSize]) {
+    is_field_ = !is_field_;
+    if (is_field_) {
+      Read(item);
+    } else if (has_key_) {
+      Match(std::string_view(item, kSize - 1));
+    } else if (left_ > 0 && decoder_.in().TakeStr(item)) {
+      match_ = true;
+      key_ = std::string_view(item, kSize - 1);
+    }
+    return *this;
+  }
   template <typename T>
   MapFields& pack(const T& item) {
     is_field_ = !is_field_;
-    if constexpr (std::is_convertible_v<const T&, std::string_view>) {
-      if (!is_field_) {
-        match_ = left_ > 0 && error_ == MsgpackError::kOk && KeyIs(item);
-        return *this;
-      }
-    }
-    if (match_) {
-      match_ = false;
-      error_ = ReadValue(decoder_, const_cast<T&>(item));  // a field of a value that is not const
-      if (error_ != MsgpackError::kOk) {
-        decoder_.InField(key_);
-      } else {
-        NextEntry();
-      }
+    if (is_field_) {
+      Read(item);
+    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+      if (has_key_) Match(std::string_view(item));
     }
     return *this;
   }
 
  private:
-  // For the name of a field, whose length the type of a literal tells.
-  template <size_t kSize>
-  bool KeyIs(const char (&name)[kSize]) const {
-    return key_.size() == kSize - 1 && std::memcmp(key_.data(), name, kSize - 1) == 0;
-  }
-  bool KeyIs(std::string_view name) const { return key_ == name; }
-  void NextEntry() {
+  void Match(std::string_view name) { match_ = key_ == name; }
+
+  // The field whose name was next; of a value that is not const.
+  template <typename T>
+  void Read(const T& field) {
+    if (!match_) return;
+    match_ = false;
+    has_key_ = false;
+    const MsgpackError error = ReadValue(decoder_, const_cast<T&>(field));
+    if (error != MsgpackError::kOk) [[unlikely]] {
+      return Fail(error);
+    }
     --left_;
-    NextKey();
   }
-  void NextKey() {
-    if (left_ == 0 || error_ != MsgpackError::kOk) return;
-    error_ = decoder_.in().ReadStr(&key_);
+
+  // The next entry's name was none that a pass came by.
+  template <typename T>
+  void FindField(T& value) {
+    MsgpackError error = decoder_.in().ReadStr(&key_);
+    if (error != MsgpackError::kOk) {
+      key_ = "?";
+      return Fail(error);
+    }
+    has_key_ = true;
+    std::as_const(value).msgpack_pack(*this);
+    if (!has_key_) return;  // found
+    has_key_ = false;
+    error = decoder_.in().Skip();
+    if (error != MsgpackError::kOk) return Fail(error);
+    --left_;
+  }
+
+  void Fail(MsgpackError error) {
+    decoder_.InField(key_);
+    error_ = error;
+    left_ = 0;
   }
 
   NullSink sink_;
   MessagePackDecoder& decoder_;
-  uint32_t left_;
-  std::string_view key_;
+  uint32_t left_;  // entries; none after an error
   MsgpackError error_ = MsgpackError::kOk;
   bool is_field_ = true;  // what comes next is a name
-  bool match_ = false;
+  bool match_ = false;    // what comes next is the field to read
+  bool has_key_ = false;  // key_ was read, and its field is looked for
+  std::string_view key_;  // of the entry that was reached last
 };
 
 // The same for an array: fields by position. What is missing keeps its value, what is more is
@@ -209,7 +234,17 @@ class ArrayFields : public msgpack::packer<NullSink> {
   MsgpackError error_ = MsgpackError::kOk;
 };
 
-MsgpackError ReadText(MessagePackDecoder& decoder, BytesView* bytes);
+// A str, or a bin.
+inline MsgpackError ReadText(MessagePackDecoder& decoder, BytesView* bytes) {
+  std::string_view text;
+  MsgpackError error = decoder.in().ReadStr(&text);
+  if (error == MsgpackError::kOk) {
+    *bytes = AsBytes(text);
+  } else if (error == MsgpackError::kWrongType) {
+    error = decoder.in().ReadBin(bytes);
+  }
+  return error != MsgpackError::kOk ? error : decoder.TakeLength(bytes->size());
+}
 MsgpackError ReadFloat(MessagePackDecoder& decoder, double* value);
 
 template <typename T>
@@ -277,7 +312,12 @@ struct ValueReader<std::string> {
   static MsgpackError Read(MessagePackDecoder& decoder, std::string& value) {
     BytesView bytes;
     const MsgpackError error = ReadText(decoder, &bytes);
-    if (error == MsgpackError::kOk) value.assign(AsText(bytes));
+    if (error != MsgpackError::kOk) return error;
+    if (value.capacity() >= bytes.size()) {
+      value.assign(AsText(bytes));
+    } else {
+      value = std::string(AsText(bytes));  // cheaper than to let assign grow it
+    }
     return error;
   }
 };

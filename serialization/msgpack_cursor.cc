@@ -50,7 +50,7 @@ MsgpackError MsgpackReader::ReadWideBin(BytesView* value) {
   return error != MsgpackError::kOk ? error : TakeBytes(size, value);
 }
 
-MsgpackError MsgpackReader::ReadStr(std::string_view* value) {
+MsgpackError MsgpackReader::ReadWideStr(std::string_view* value) {
   if (pos_ == end_) return MsgpackError::kTruncated;
   const uint8_t tag = *pos_;
   size_t size = tag & 0x1f;

@@ -111,7 +111,27 @@ class MsgpackReader {
   MsgpackError ReadInt(int64_t min, int64_t max, int64_t* value);
   MsgpackError ReadArrayHeader(uint32_t* count) { return ReadContainer(0x90, 0xdc, count); }
   MsgpackError ReadMapHeader(uint32_t* count) { return ReadContainer(0x80, 0xde, count); }
-  MsgpackError ReadStr(std::string_view* value);
+  MsgpackError ReadStr(std::string_view* value) {
+    const size_t size = pos_ == end_ ? 0 : *pos_ & 0x1f;
+    if (size < remaining() && (*pos_ & 0xe0) == 0xa0) [[likely]] {
+      *value = AsText(BytesView(pos_ + 1, size));
+      pos_ += 1 + size;
+      return MsgpackError::kOk;
+    }
+    return ReadWideStr(value);
+  }
+  // True when the next object is this literal as a str of the shortest form, which is then
+  // consumed.
+  template <size_t kSize>
+  bool TakeStr(const char (&text)[kSize]) {
+    if constexpr (kSize > 32) return false;
+    if (remaining() < kSize || *pos_ != (0xa0 | (kSize - 1)) ||
+        std::memcmp(pos_ + 1, text, kSize - 1) != 0) {
+      return false;
+    }
+    pos_ += kSize;
+    return true;
+  }
   MsgpackError ReadBool(bool* value);
   // The type is the application's (0 to 127) or predefined (negative).
   MsgpackError ReadExt(int8_t* type, BytesView* value);
@@ -174,6 +194,7 @@ class MsgpackReader {
   }
 
   MsgpackError ReadWideBin(BytesView* value);
+  MsgpackError ReadWideStr(std::string_view* value);
   MsgpackError ReadContainer(uint8_t fix_tag, uint8_t wide_tag, uint32_t* count);
 
   const uint8_t* pos_;
