@@ -34,8 +34,9 @@
 namespace grid {
 
 namespace internal {
+struct CoreAccess;
 class ManagerCore;
-}
+}  // namespace internal
 
 // True when, by the rule of the protocol (PROTOCOL.md, "Who dials"), `local` dials `remote`.
 bool ShouldDial(std::string_view local, std::string_view remote);
@@ -89,6 +90,8 @@ class Manager final : public Registrar {
   absl::Status RegisterStream(StreamSpec spec, StreamStarter function) override;
 
  private:
+  friend struct internal::CoreAccess;
+
   std::shared_ptr<internal::ManagerCore> core_;
 };
 
