@@ -93,7 +93,7 @@ struct ManagerOptions {
   Timeouts timeouts;
   TlsFiles tls;
 
-  // Replaced by tests and by programs that have their own. Null: the real clock, standard error,
+  // Replaced by tests and by programs that have their own. Null: the real clock, DefaultLog,
   // sockets.
   std::shared_ptr<Clock> clock;
   std::shared_ptr<LogSink> log;

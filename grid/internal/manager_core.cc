@@ -22,7 +22,7 @@ namespace {
 
 ManagerOptions WithDefaults(ManagerOptions options) {
   if (options.clock == nullptr) options.clock = RealClock();
-  if (options.log == nullptr) options.log = StderrLog();
+  if (options.log == nullptr) options.log = DefaultLog();
   return options;
 }
 

@@ -8,8 +8,6 @@
 #ifndef GRID_GRID_INTERNAL_SECRET_FILE_H_
 #define GRID_GRID_INTERNAL_SECRET_FILE_H_
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <mutex>

@@ -8,7 +8,6 @@
 #include "grid/base/log.h"
 #include "grid/transport/url.h"
 #include "tools/common/duration.h"
-#include "tools/common/spdlog_sink.h"
 
 namespace grid::tools {
 
@@ -44,7 +43,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
   if (const auto url = ParseHostUrl(flags.remote); !url.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("--remote: ", url.status().message()));
   }
-  options->log = flags.verbose ? MakeSpdlogSink("gridctl", LogLevel::kDebug) : NullLog();
+  options->log = flags.verbose ? SpdlogLog("gridctl", LogLevel::kDebug) : NullLog();
 
   options->io_contexts = std::move(io_contexts);
 

@@ -19,7 +19,6 @@
 #include "tools/common/command_line.h"
 #include "tools/common/node_flags.h"
 #include "tools/common/real_sleep.h"
-#include "tools/common/spdlog_sink.h"
 #include "tools/gridnode/admin_pages.h"
 #include "tools/gridnode/admin_server.h"
 #include "tools/gridnode/yaml_config.h"
@@ -128,7 +127,7 @@ int Run(int argc, char** argv) {
   if (!options.ok()) return Fail(options.status(), kExitBadArguments);
   options->io_threads = flags.io_threads;
   options->worker_threads = flags.workers;
-  options->log = MakeSpdlogSink(kProgram, flags.log_level);
+  options->log = SpdlogLog(kProgram, flags.log_level);
   if (flags.listen.empty()) {
     const absl::StatusOr<std::string> own = ListenAddressOf(flags.node.local);
     if (!own.ok()) return Fail(own.status(), kExitBadArguments);
