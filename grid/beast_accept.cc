@@ -36,8 +36,8 @@ absl::StatusOr<std::shared_ptr<AcceptTicket>> ReserveAccept(
   if (refusal.has_value() && refusal->kind == HttpRefusal::kBadPath) {
     return absl::NotFoundError(refusal->text);
   }
-  if (refusal.has_value() && (refusal->kind == HttpRefusal::kBadMethod ||
-                              refusal->kind == HttpRefusal::kNotUpgrade)) {
+  if (refusal.has_value() &&
+      (refusal->kind == HttpRefusal::kBadMethod || refusal->kind == HttpRefusal::kNotUpgrade)) {
     return absl::InvalidArgumentError(refusal->text);
   }
   absl::StatusOr<AcceptPlace> place = core->ReserveAccept();

@@ -132,9 +132,9 @@ template <typename Stream>
 absl::Status Accept(Manager& manager, Stream&& stream,
                     const boost::beast::http::request_header<>& request,
                     const boost::beast::flat_buffer& leftover) {
-  return Accept(manager, std::forward<Stream>(stream), request,
-                std::string_view(static_cast<const char*>(leftover.data().data()),
-                                 leftover.data().size()));
+  return Accept(
+      manager, std::forward<Stream>(stream), request,
+      std::string_view(static_cast<const char*>(leftover.data().data()), leftover.data().size()));
 }
 
 }  // namespace grid

@@ -89,7 +89,8 @@ class JwtAuthenticator final : public Authenticator {
     absl::StatusOr<std::string> token = Make(subject, secrets->front(), now);
     if (!token.ok()) return token;
     if (made_.size() >= kMaxCached) made_.clear();
-    made_[subject] = {*token, secrets->front(), now, now + std::chrono::nanoseconds(options_.lifetime) / 2};
+    made_[subject] = {*token, secrets->front(), now,
+                      now + std::chrono::nanoseconds(options_.lifetime) / 2};
     return token;
   }
 
@@ -100,9 +101,9 @@ class JwtAuthenticator final : public Authenticator {
     if (!SignedByUs(token)) return Refused("not signed with a secret of ours");
     try {
       std::error_code ec;
-      const auto object = jwt::decode(jwt::string_view(token.data(), token.size()),
-                                      jwt::params::algorithms({Name()}), ec,
-                                      jwt::params::verify(false));
+      const auto object =
+          jwt::decode(jwt::string_view(token.data(), token.size()),
+                      jwt::params::algorithms({Name()}), ec, jwt::params::verify(false));
       if (ec) return Refused(ec.message());
       if (object.header().algo() != Algorithm()) return Refused("alg is not what was agreed on");
       return CheckClaims(object.payload().create_json_obj(), host);

@@ -33,8 +33,8 @@ struct MetricFamily {
   std::string_view help;  // a line, without a full stop
 };
 
-// `peer`: the name of the other host; `reason`: why something was dropped or refused. A program with
-// several managers tells them apart by a label of its own, which its sink adds.
+// `peer`: the name of the other host; `reason`: why something was dropped or refused. A program
+// with several managers tells them apart by a label of its own, which its sink adds.
 struct MetricLabel {
   std::string_view name;
   std::string_view value;

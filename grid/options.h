@@ -100,7 +100,8 @@ struct ManagerOptions {
   std::shared_ptr<Network> network;
 
   // The host program's own I/O threads, one thread running each; they must run until Stop has
-  // returned (or StopAsync has called `stopped`), and are not touched afterwards. Empty: the manager makes `io_threads` of its own.
+  // returned (or StopAsync has called `stopped`), and are not touched afterwards. Empty: the
+  // manager makes `io_threads` of its own.
   std::vector<boost::asio::io_context*> io_contexts;
   // Where handlers of the worker pool run instead of the manager's own threads.
   boost::asio::any_io_executor worker_executor;

@@ -8,8 +8,8 @@
 // A manager with a port of its own needs none of this: Manager::Listen.
 //
 // It has one thread, on which connections are accepted, TLS is negotiated and request headers are
-// read; then the connection moves to an I/O thread of the manager whose route it names, which checks
-// token and Connect and counts it. The limits of both apply, and the time-out runs on.
+// read; then the connection moves to an I/O thread of the manager whose route it names, which
+// checks token and Connect and counts it. The limits of both apply, and the time-out runs on.
 //
 // Thread safety: every function may be called from any thread. The managers may go before it or
 // after it.

@@ -23,8 +23,8 @@ class Dialer::Exchange final : public TransportHandler {
 
   void Start(const std::string& token) {
     ManagerCore& core = dialer_.core_;
-    request_ = EncodeConnect({core.instance(), core.options().local,
-                              ToWireTime(core.clock()->WallNow()), token});
+    request_ = EncodeConnect(
+        {core.instance(), core.options().local, ToWireTime(core.clock()->WallNow()), token});
     timer_.Set(core.clock()->Now() + core.options().timeouts.dial);
     transport_->SetMaxMessageBytes(kMaxHandshakeBytes);
     transport_->Start(this);

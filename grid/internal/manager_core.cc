@@ -252,9 +252,9 @@ absl::StatusOr<AcceptPlace> ManagerCore::ReserveAccept() {
   const auto& gate = place.adopter->request().gate;
   if (!gate->TryEnter()) {
     CountRefused(RefusalName(HttpRefusal::kTooMany));
-    return absl::ResourceExhaustedError(
-        absl::StrCat("max_pre_handshake (", options_.limits.max_pre_handshake,
-                     ") connections are in their handshake"));
+    return absl::ResourceExhaustedError(absl::StrCat("max_pre_handshake (",
+                                                     options_.limits.max_pre_handshake,
+                                                     ") connections are in their handshake"));
   }
   place.admission = Admission(gate);
   place.io = &loops_->Next().io();

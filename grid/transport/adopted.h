@@ -41,8 +41,8 @@ struct AdoptedConnection {
   NativeSocket socket;
   std::unique_ptr<SSL, FreeSession> tls;  // null: plain
   HttpRequest request;
-  std::string leftover;   // bytes that came behind the request, as TLS gave them
-  bool upgraded = false;  // the request has been answered with 101 already
+  std::string leftover;                    // bytes that came behind the request, as TLS gave them
+  bool upgraded = false;                   // the request has been answered with 101 already
   std::optional<TimePoint> deadline = {};  // of the handshake, if it has begun to run
 };
 

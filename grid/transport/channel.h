@@ -143,8 +143,8 @@ class Channel {
   template <typename Buffers, typename Handler>
   void StartWrite(const Buffers& from, Handler handler) {
     if (discard_writes_) {
-      return asio::post(get_executor(), asio::append(std::move(handler), error_code(),
-                                                     asio::buffer_size(from)));
+      return asio::post(get_executor(),
+                        asio::append(std::move(handler), error_code(), asio::buffer_size(from)));
     }
     ++writes_started_;
     if (observer_ != nullptr) observer_->OnWriteStarted();

@@ -149,9 +149,8 @@ TEST_P(AcceptForms, WrongToken_IsRefusedAndCounted) {
   const absl::Status accepted = GetParam().accept(host, *acceptor);
   ASSERT_TRUE(accepted.ok()) << accepted;
   EXPECT_TRUE(WaitFor([&] { return Refused(*acceptor, "http-bad-token") == 1; }));
-  EXPECT_TRUE(WaitFor([&] {
-    return other->Connection(name).state() == ConnectionState::kConnectionError;
-  }));
+  EXPECT_TRUE(WaitFor(
+      [&] { return other->Connection(name).state() == ConnectionState::kConnectionError; }));
   EXPECT_TRUE(WaitFor([&] { return acceptor->Stats().handshakes_pending == 0; }));
   EXPECT_EQ(acceptor->Stats().accepted, 0u);
 }
@@ -318,7 +317,8 @@ TEST_F(AcceptTest, FramesThatTlsHasReadAhead_AreNotLost) {
   // Records of their own: one read of the host's gets both from the socket, and hands on the first.
   asio::write(client, asio::buffer(UpgradeRequest()));
   asio::write(client, asio::buffer(Frame(kPing, "early", true)));
-  ASSERT_TRUE(WaitFor([&] { return stream.next_layer().available() > UpgradeRequest().size() + 40; }));
+  ASSERT_TRUE(
+      WaitFor([&] { return stream.next_layer().available() > UpgradeRequest().size() + 40; }));
   const Request request = host_.Read(stream);
   EXPECT_EQ(host_.buffer.size(), 0u);
   ASSERT_TRUE(Accept(*manager, std::move(stream), request, host_.buffer).ok());

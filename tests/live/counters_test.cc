@@ -62,9 +62,8 @@ class Counters : public testing::Test {
   RawSocket Connected() {
     RawSocket socket = Upgraded();
     socket.Send(Binary(EncodeConnect(Hello()).view()));
-    EXPECT_TRUE(WaitFor([&] {
-      return node_->Connection(peer_).state() == ConnectionState::kConnected;
-    }));
+    EXPECT_TRUE(
+        WaitFor([&] { return node_->Connection(peer_).state() == ConnectionState::kConnected; }));
     return socket;
   }
   void ExpectClosed(const std::string& bytes, const std::string& reason) {
@@ -72,9 +71,8 @@ class Counters : public testing::Test {
     socket.Send(bytes);
     EXPECT_TRUE(WaitFor([&] { return Dropped(*node_, reason) == 1; })) << reason;
     socket.Close();
-    EXPECT_TRUE(WaitFor([&] {
-      return node_->Connection(peer_).state() != ConnectionState::kConnected;
-    }));
+    EXPECT_TRUE(
+        WaitFor([&] { return node_->Connection(peer_).state() != ConnectionState::kConnected; }));
   }
 
   std::string peer_;

@@ -55,12 +55,13 @@ inline ManagerOptions NodeOptions(const std::string& local, const std::string& t
 inline std::unique_ptr<Manager> NewNode(ManagerOptions options, const std::string& peer,
                                         bool start = true) {
   auto manager = std::make_unique<Manager>(std::move(options));
-  EXPECT_TRUE(manager
-                  ->RegisterSingle({.id = kEchoHandler, .run_on = RunOn::kIoThread},
-                                   [](BytesView request, RequestContext&) -> absl::StatusOr<Buffer> {
-                                     return Buffer::CopyOf(request);
-                                   })
-                  .ok());
+  EXPECT_TRUE(
+      manager
+          ->RegisterSingle({.id = kEchoHandler, .run_on = RunOn::kIoThread},
+                           [](BytesView request, RequestContext&) -> absl::StatusOr<Buffer> {
+                             return Buffer::CopyOf(request);
+                           })
+          .ok());
   if (!peer.empty()) {
     EXPECT_TRUE(manager->AddPeer(peer).ok());
   }

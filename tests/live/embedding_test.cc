@@ -109,8 +109,7 @@ TEST_F(HostLoops, StopInEitherOrderFromAnyThread_WithCallsInFlight) {
     } else {
       // Both at once, and one of them from one of the threads that run it.
       std::promise<void> stopped;
-      asio::post(*host_->ios()[1],
-                 [&] { second.StopAsync([&stopped] { stopped.set_value(); }); });
+      asio::post(*host_->ios()[1], [&] { second.StopAsync([&stopped] { stopped.set_value(); }); });
       stopped.get_future().wait();
       stopping.join();
     }

@@ -155,11 +155,9 @@ TEST_F(SharedListenerTest, NamesMustFitTheListener) {
   Listen();
   auto secure = NewNode(NodeOptions(NameOf(port_, true)), "");
   EXPECT_EQ(listener_->AddRoute(*secure).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(listener_->Start("127.0.0.1:0").status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(listener_->Start("127.0.0.1:0").status().code(), absl::StatusCode::kFailedPrecondition);
   listener_->Stop();
-  EXPECT_EQ(listener_->Start("127.0.0.1:0").status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(listener_->Start("127.0.0.1:0").status().code(), absl::StatusCode::kFailedPrecondition);
   SharedListener unused(Quiet());
   EXPECT_EQ(unused.Start("nonsense").status().code(), absl::StatusCode::kInvalidArgument);
 }

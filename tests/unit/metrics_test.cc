@@ -84,12 +84,11 @@ TEST(ExportMetricsTest, FamiliesAreTheSameWithoutPeers) {
 // The list is by hand: no number of the two structs may be forgotten.
 TEST(ExportMetricsTest, ListsEveryNumber) {
   // host, state, round_trip, since_last_pong and drops are no plain numbers.
-  static_assert(sizeof(ConnectionStats) ==
-                sizeof(std::string) + sizeof(uint64_t) * (1 + 14 + 2) +
-                    sizeof(std::map<std::string, uint64_t>));
+  static_assert(sizeof(ConnectionStats) == sizeof(std::string) + sizeof(uint64_t) * (1 + 14 + 2) +
+                                               sizeof(std::map<std::string, uint64_t>));
   EXPECT_EQ(ConnectionMetrics().size(), 14u);
-  static_assert(sizeof(ManagerStats) == sizeof(ConnectionStats) + 2 * sizeof(std::map<int, int>) +
-                                            5 * sizeof(uint64_t));
+  static_assert(sizeof(ManagerStats) ==
+                sizeof(ConnectionStats) + 2 * sizeof(std::map<int, int>) + 5 * sizeof(uint64_t));
   EXPECT_EQ(ManagerMetrics().size(), 5u);
 }
 

@@ -61,10 +61,10 @@ class Prometheus final : public MetricsSink {
     text_ += name_;
     const char* before = "{";
     for (const MetricLabel& label : labels) {
-      absl::StrAppend(&text_, before, Piece(label.name), "=\"",
-                      absl::StrReplaceAll(Piece(label.value),
-                                          {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}}),
-                      "\"");
+      absl::StrAppend(
+          &text_, before, Piece(label.name), "=\"",
+          absl::StrReplaceAll(Piece(label.value), {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}}),
+          "\"");
       before = ",";
     }
     if (!labels.empty()) text_ += "}";

@@ -14,9 +14,9 @@
 namespace grid {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using std::chrono::milliseconds;
 
 constexpr char kLocal[] = "http://a:1";
 constexpr char kRemote[] = "http://b:1";
@@ -61,9 +61,7 @@ class FileAuthenticatorTest : public ::testing::Test {
     EXPECT_TRUE(opened.ok()) << opened.status();
     return *opened;
   }
-  absl::Status OpenStatus() {
-    return MakeFileAuthenticator({file_.path(), clock_, log_}).status();
-  }
+  absl::Status OpenStatus() { return MakeFileAuthenticator({file_.path(), clock_, log_}).status(); }
 
   testing::TempFile file_{"  first\t\r\n\n second \n"};
   const std::shared_ptr<testing::VirtualClock> clock_ = std::make_shared<testing::VirtualClock>();

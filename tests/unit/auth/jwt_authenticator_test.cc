@@ -17,10 +17,10 @@
 namespace grid {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::Not;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kLocal[] = "http://a:1";
 constexpr char kRemote[] = "http://b:1";
@@ -119,7 +119,8 @@ TEST_F(JwtAuthenticatorTest, Expiry_WithLeeway) {
   EXPECT_THAT(Verdict(Sign(header_, R"({"aud":"storage"})")), HasSubstr("exp is missing"));
   EXPECT_THAT(Verdict(Sign(header_, R"({"aud":"storage","exp":"soon"})")),
               HasSubstr("exp is no number"));
-  EXPECT_THAT(Verdict(Sign(header_, R"({"aud":"storage","exp":-1e300})")), HasSubstr("exp is past"));
+  EXPECT_THAT(Verdict(Sign(header_, R"({"aud":"storage","exp":-1e300})")),
+              HasSubstr("exp is past"));
   EXPECT_EQ(Verdict(Sign(header_, R"({"aud":"storage","exp":1e300})")), "");
 }
 
@@ -175,14 +176,14 @@ TEST_F(JwtAuthenticatorTest, WhatIsNoToken_IsRefused) {
     EXPECT_THAT(Verdict(text), HasSubstr("no JSON Web Token")) << text;
   }
   // Signed, and still nothing that can be read.
-  for (const std::string& header : std::vector<std::string>{
-           "", "{", "[]", "7", "null", "{}", R"({"alg":7})", R"({"alg":"HS512","typ":7})",
-           R"({"alg":"HS512","typ":"other"})"}) {
+  for (const std::string& header :
+       std::vector<std::string>{"", "{", "[]", "7", "null", "{}", R"({"alg":7})",
+                                R"({"alg":"HS512","typ":7})", R"({"alg":"HS512","typ":"other"})"}) {
     if (header.empty()) continue;
     EXPECT_NE(Verdict(Sign(header, Claims())), "") << header;
   }
-  for (const std::string& claims : std::vector<std::string>{
-           "{", "[]", "7", "null", "{}", "\xFF\xFE", std::string(3000, '[')}) {
+  for (const std::string& claims :
+       std::vector<std::string>{"{", "[]", "7", "null", "{}", "\xFF\xFE", std::string(3000, '[')}) {
     EXPECT_NE(Verdict(Sign(header_, claims)), "") << claims;
   }
 }

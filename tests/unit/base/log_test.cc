@@ -24,7 +24,8 @@ TEST(DefaultLogTest, IsNamedGrid_AndWritesWarnings) {
   const auto log = DefaultLog();
   log->Log(LogLevel::kInfo, "too quiet");
   log->Log(LogLevel::kWarning, "worrying");
-  EXPECT_THAT(::testing::internal::GetCapturedStderr(), MatchesRegex(".* grid warning: worrying\n"));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              MatchesRegex(".* grid warning: worrying\n"));
 }
 
 TEST(NullLogTest, WritesNothing) {
