@@ -7,7 +7,7 @@
 //   manager.RegisterSingle({.id = HandlerId{78}}, echo);
 //   manager.AddPeer("http://127.0.0.1:9002");
 //   absl::Status started = manager.Start();           // connects and reconnects from here on
-//   started = manager.Listen("127.0.0.1:9001");       // or hand upgraded sockets in
+//   started = manager.Listen("127.0.0.1:9001");       // or Accept, or a SharedListener
 //   grid::Connection peer = manager.Connection("http://127.0.0.1:9002");
 //
 // Thread safety: every function may be called from any thread, also from handlers and completions,
@@ -34,8 +34,9 @@
 namespace grid {
 
 namespace internal {
+struct CoreAccess;
 class ManagerCore;
-}
+}  // namespace internal
 
 // True when, by the rule of the protocol (PROTOCOL.md, "Who dials"), `local` dials `remote`.
 bool ShouldDial(std::string_view local, std::string_view remote);
@@ -63,7 +64,9 @@ class Manager final : public Registrar {
   void Stop();
   // The same without waiting: `stopped` is called once all is over, on the thread that ended last
   // (at once if nothing was running). With the host's own io_contexts, keep them running until
-  // then.
+  // then. From then on they are not used any more, whatever handles remain, and may be destroyed:
+  // completions without an executor of their own run on threads of the system's (Asio's
+  // system_executor) instead.
   void StopAsync(absl::AnyInvocable<void()> stopped);
 
   // Makes `host` a member: connections from it are accepted, and it is dialled if the rule says so.
@@ -89,6 +92,8 @@ class Manager final : public Registrar {
   absl::Status RegisterStream(StreamSpec spec, StreamStarter function) override;
 
  private:
+  friend struct internal::CoreAccess;
+
   std::shared_ptr<internal::ManagerCore> core_;
 };
 

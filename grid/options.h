@@ -18,6 +18,7 @@
 
 namespace grid {
 
+class Authenticator;
 class Network;
 
 // What is bounded, and where. Reaching a limit is a status that names it and a counter; see
@@ -78,6 +79,9 @@ struct ManagerOptions {
   std::string route = "/minio/grid/v1";
   // Shown to peers and demanded from them; empty: nothing shown, everybody accepted.
   std::string token;
+  // Makes and checks tokens instead (grid/authenticator.h); `token` must be empty then. Null:
+  // `token` counts.
+  std::shared_ptr<Authenticator> authenticator;
 
   // Threads that own connections; 1 to 256. Ignored with `io_contexts`.
   int io_threads = 1;
@@ -89,14 +93,15 @@ struct ManagerOptions {
   Timeouts timeouts;
   TlsFiles tls;
 
-  // Replaced by tests and by programs that have their own. Null: the real clock, standard error,
+  // Replaced by tests and by programs that have their own. Null: the real clock, DefaultLog,
   // sockets.
   std::shared_ptr<Clock> clock;
   std::shared_ptr<LogSink> log;
   std::shared_ptr<Network> network;
 
   // The host program's own I/O threads, one thread running each; they must run until Stop has
-  // returned. Empty: the manager makes `io_threads` of its own.
+  // returned (or StopAsync has called `stopped`), and are not touched afterwards. Empty: the
+  // manager makes `io_threads` of its own.
   std::vector<boost::asio::io_context*> io_contexts;
   // Where handlers of the worker pool run instead of the manager's own threads.
   boost::asio::any_io_executor worker_executor;

@@ -33,7 +33,7 @@ class Rules:
         self.libs = []  # (pattern, lib), the first that matches wins
         self.layers = []  # (pattern, layer)
         self.allowed = {}  # layer -> names
-        self.closed = []  # [patterns, libs]
+        self.closed = []  # [patterns, libs, patterns of exceptions]
         layer = None
         for number, line in enumerate(text.splitlines(), 1):
             line = line.split("#")[0].rstrip()
@@ -50,13 +50,15 @@ class Rules:
             elif head == "may include" and layer:
                 self.allowed[layer].update(words)
             elif head.startswith("closed "):
-                self.closed.append([[compile_pattern(w) for w in head.split()[1:]], set()])
+                self.closed.append([[compile_pattern(w) for w in head.split()[1:]], set(), []])
             elif head == "never reaches" and self.closed:
                 self.closed[-1][1].update(words)
+            elif head == "except" and self.closed:
+                self.closed[-1][2].extend(compile_pattern(w) for w in words)
             else:
                 raise SystemExit(f"layers.txt:{number}: not understood: {line.strip()}")
         known = {lib for _, lib in self.libs} | set(self.allowed) | {"*"}
-        named = set().union(*self.allowed.values(), *(libs for _, libs in self.closed))
+        named = set().union(*self.allowed.values(), *(libs for _, libs, _ in self.closed))
         if named - known:
             raise SystemExit(f"layers.txt: names nothing: {', '.join(sorted(named - known))}")
 
@@ -108,9 +110,11 @@ def check_direct(rules, files):
 
 
 def check_closed(rules, files):
-    for patterns, banned in rules.closed:
+    for patterns, banned, exceptions in rules.closed:
         for start in files:
             if not any(pattern.match(start) for pattern in patterns):
+                continue
+            if any(pattern.match(start) for pattern in exceptions):
                 continue
             came_from, queue = {start: None}, [start]
             for path in queue:

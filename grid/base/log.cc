@@ -1,22 +1,40 @@
 #include "grid/base/log.h"
 
-#include <cstdio>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
 
 namespace grid {
 namespace {
 
-class StderrSink final : public LogSink {
+spdlog::level::level_enum LevelOf(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+class SpdlogSink final : public LogSink {
  public:
-  explicit StderrSink(LogLevel least) : least_(least) {}
+  SpdlogSink(const std::string& name, LogLevel least)
+      : logger_(name, std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+    logger_.set_level(LevelOf(least));
+    logger_.set_pattern("%Y-%m-%d %H:%M:%S.%e %n %l: %v");
+    logger_.flush_on(spdlog::level::trace);
+  }
+
   void Log(LogLevel level, std::string_view message) override {
-    static constexpr const char* kNames[] = {"debug", "info", "warning", "error"};
-    if (level < least_) return;
-    std::fprintf(stderr, "grid %s: %.*s\n", kNames[static_cast<int>(level)],
-                 static_cast<int>(message.size()), message.data());
+    logger_.log(LevelOf(level), spdlog::string_view_t(message.data(), message.size()));
   }
 
  private:
-  const LogLevel least_;
+  spdlog::logger logger_;
 };
 
 class NullSink final : public LogSink {
@@ -26,7 +44,10 @@ class NullSink final : public LogSink {
 
 }  // namespace
 
-std::shared_ptr<LogSink> StderrLog(LogLevel least) { return std::make_shared<StderrSink>(least); }
+std::shared_ptr<LogSink> SpdlogLog(const std::string& name, LogLevel least) {
+  return std::make_shared<SpdlogSink>(name, least);
+}
+std::shared_ptr<LogSink> DefaultLog() { return SpdlogLog("grid", LogLevel::kWarning); }
 std::shared_ptr<LogSink> NullLog() { return std::make_shared<NullSink>(); }
 
 }  // namespace grid

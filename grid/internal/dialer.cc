@@ -21,10 +21,10 @@ class Dialer::Exchange final : public TransportHandler {
         timer_(dialer.loop_.io(), *dialer.core_.clock(),
                [this] { Finish(absl::DeadlineExceededError("no ConnectResponse in time")); }) {}
 
-  void Start() {
+  void Start(const std::string& token) {
     ManagerCore& core = dialer_.core_;
-    request_ = EncodeConnect({core.instance(), core.options().local,
-                              ToWireTime(core.clock()->WallNow()), core.options().token});
+    request_ = EncodeConnect(
+        {core.instance(), core.options().local, ToWireTime(core.clock()->WallNow()), token});
     timer_.Set(core.clock()->Now() + core.options().timeouts.dial);
     transport_->SetMaxMessageBytes(kMaxHandshakeBytes);
     transport_->Start(this);
@@ -94,7 +94,11 @@ Dialer::Dialer(ManagerCore& core, Peer& peer, IoLoop& loop)
       not_before_(core.clock()->Now()),
       alive_(std::make_shared<Dialer*>(this)) {}
 
-Dialer::~Dialer() = default;
+Dialer::~Dialer() {
+  // Its end is of no interest to anybody any more.
+  alive_.reset();
+  if (dialling_ != nullptr) dialling_->Cancel();
+}
 
 void Dialer::Redial() { timer_.Set(std::max(not_before_, core_.clock()->Now())); }
 
@@ -104,12 +108,17 @@ void Dialer::Attempt() {
   not_before_ =
       core_.clock()->Now() + core_.RandomBetween(timeouts.redial_min, timeouts.redial_max);
   peer_.OnAttempt();
+  absl::StatusOr<std::string> token = core_.MakeToken(peer_.host());
+  if (!token.ok()) return Failed(token.status());
   DialRequest request;
   request.io = &loop_.io();
   request.host = peer_.host();
   request.route = core_.options().route;
-  request.token = core_.options().token;
+  request.token = *std::move(token);
   request.timeout = timeouts.dial;
+  dialling_ = std::make_shared<DialCanceller>();
+  request.canceller = dialling_;
+  request.keep = core_.activity();
   core_.network()->Dial(std::move(request), [alive = std::weak_ptr<Dialer*>(alive_),
                                              attempt = ++attempt_](DialResult result) {
     if (auto dialer = alive.lock()) (*dialer)->OnDialled(attempt, std::move(result));
@@ -118,9 +127,13 @@ void Dialer::Attempt() {
 
 void Dialer::OnDialled(uint64_t attempt, DialResult result) {
   if (attempt != attempt_) return;
+  dialling_.reset();
   if (!result.ok()) return Failed(result.status());
+  // Another one: what was shown for the upgrade may be over by now.
+  const absl::StatusOr<std::string> token = core_.MakeToken(peer_.host());
+  if (!token.ok()) return Failed(token.status());
   exchange_ = std::make_unique<Exchange>(*this, *std::move(result));
-  exchange_->Start();
+  exchange_->Start(*token);
 }
 
 void Dialer::Failed(const absl::Status& why) {

@@ -37,8 +37,9 @@ class Dialer {
   Peer& peer_;
   IoLoop& loop_;
   LoopTimer timer_;
-  TimePoint not_before_;  // when the next attempt may start
-  uint64_t attempt_ = 0;  // a late result of an earlier one is dropped
+  TimePoint not_before_;                     // when the next attempt may start
+  uint64_t attempt_ = 0;                     // a late result of an earlier one is dropped
+  std::shared_ptr<DialCanceller> dialling_;  // while Network::Dial is under way
   std::unique_ptr<Exchange> exchange_;
   std::shared_ptr<Dialer*> alive_;  // pending callbacks hold it weakly
 };

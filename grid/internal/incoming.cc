@@ -54,7 +54,7 @@ void Incoming::OnMessage(BytesView message) {
   const absl::Status clock =
       CheckClock(request->time, core_->clock()->WallNow(), options.timeouts.clock_skew);
   if (!clock.ok()) return Refuse("clock-skew", clock);
-  if (!core_->TokenAllowed(request->token)) {
+  if (!core_->TokenAllowed(request->token, request->host)) {
     return Refuse("bad-token", absl::PermissionDeniedError("invalid token"));
   }
   if (!DialsByRule(request->host, options.local)) {

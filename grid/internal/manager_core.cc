@@ -7,10 +7,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grid/authenticator.h"
 #include "grid/internal/incoming.h"
 #include "grid/internal/peer.h"
 #include "grid/internal/stats_sum.h"
 #include "grid/mux/mux_table.h"
+#include "grid/transport/adopter.h"
 #include "grid/transport/beast_network.h"
 #include "grid/transport/url.h"
 #include "handlers/delivery.h"
@@ -20,7 +22,7 @@ namespace {
 
 ManagerOptions WithDefaults(ManagerOptions options) {
   if (options.clock == nullptr) options.clock = RealClock();
-  if (options.log == nullptr) options.log = StderrLog();
+  if (options.log == nullptr) options.log = DefaultLog();
   return options;
 }
 
@@ -35,6 +37,13 @@ std::mt19937_64 MakeRandom(uint64_t seed) {
   std::seed_seq words{device(), device(), device(), device()};
   return std::mt19937_64(words);
 }
+
+absl::Status OutOfRange(std::string_view field, std::string_view range) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("ManagerOptions::", std::string(field), " must be ", std::string(range)));
+}
+
+}  // namespace
 
 std::string_view RefusalName(HttpRefusal refusal) {
   switch (refusal) {
@@ -60,15 +69,10 @@ std::string_view RefusalName(HttpRefusal refusal) {
   return "pre-handshake-limit";
 }
 
-absl::Status OutOfRange(std::string_view field, std::string_view range) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("ManagerOptions::", std::string(field), " must be ", std::string(range)));
-}
-
-}  // namespace
-
 ManagerCore::ManagerCore(ManagerOptions options)
     : options_(WithDefaults(std::move(options))),
+      authenticator_(options_.authenticator != nullptr ? options_.authenticator
+                                                       : MakeStaticAuthenticator({options_.token})),
       pool_(BufferPool::Create({.budget_bytes = options_.limits.max_buffered_bytes})),
       loops_(MakeLoops(options_)),
       workers_(std::clamp(options_.worker_threads, 1, 4096), options_.limits.max_worker_queue,
@@ -94,6 +98,10 @@ absl::Status ManagerCore::CheckOptions() const {
   }
   if (options_.route.empty() || options_.route[0] != '/') {
     return OutOfRange("route", "a path that begins with /");
+  }
+  if (options_.authenticator != nullptr && !options_.token.empty()) {
+    return absl::InvalidArgumentError(
+        "ManagerOptions::token and authenticator: only one of them may be set");
   }
   if (options_.io_threads < 1 || options_.io_threads > 256) {
     return OutOfRange("io_threads", "1 to 256");
@@ -134,10 +142,8 @@ absl::Status ManagerCore::Start() {
     tls.key_file = options_.tls.key_file;
     tls.ca_file = options_.tls.ca_file;
     tls.require_client_certificate = options_.tls.require_client_certificate;
-    TransportLimits limits;
-    limits.max_message_bytes = options_.limits.max_message_bytes;
-    limits.close_timeout = options_.timeouts.close;
-    auto made = MakeBeastNetwork(tls, limits, SocketOptions(), options_.clock, options_.log);
+    auto made =
+        MakeBeastNetwork(tls, NetworkLimits(), SocketOptions(), options_.clock, options_.log);
     if (!made.ok()) return made.status();
     network = *std::move(made);
   }
@@ -158,29 +164,23 @@ absl::Status ManagerCore::Start() {
     shares_ = activity_;
     for (const auto& [host, peer] : peers_) peers.push_back(peer);
   }
-  if (options_.token.empty()) {
+  if (options_.authenticator == nullptr && options_.token.empty()) {
     Log(LogLevel::kInfo, "no token is set: every host that is a peer may connect");
   }
   for (const auto& peer : peers) peer->Start();
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
+TransportLimits ManagerCore::NetworkLimits() const {
+  TransportLimits limits;
+  limits.max_message_bytes = options_.limits.max_message_bytes;
+  limits.close_timeout = options_.timeouts.close;
+  return limits;
+}
+
+ListenRequest ManagerCore::NewListenRequest() {
   ListenRequest request;
-  std::shared_ptr<Network> network;
-  Activity activity;  // until the listener is in place, or gone: its loops must run
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ != Phase::kRunning) {
-      return absl::FailedPreconditionError("Listen needs a manager that has been started");
-    }
-    network = network_;
-    activity = shares_.lock();
-  }
-  const auto gate = std::make_shared<HandshakeGate>(options_.limits.max_pre_handshake);
-  request.gate = gate;
-  request.address = address;
-  request.tls = options_.local.rfind("https://", 0) == 0;
+  request.gate = std::make_shared<HandshakeGate>(options_.limits.max_pre_handshake);
   request.route = options_.route;
   request.ios = loops_->contexts();
   request.handshake_timeout = options_.timeouts.handshake;
@@ -189,7 +189,7 @@ absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
   const std::weak_ptr<ManagerCore> weak = weak_from_this();
   request.check_token = [weak](std::string_view token) {
     const auto self = weak.lock();
-    return self != nullptr && self->TokenAllowed(token);
+    return self != nullptr && self->TokenAllowed(token, {});
   };
   request.on_accept = [weak](AcceptedTransport accepted) {
     if (const auto self = weak.lock()) self->OnAccept(std::move(accepted));
@@ -201,6 +201,25 @@ absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
     self->Log(LogLevel::kDebug,
               absl::StrCat("refused an incoming connection: ", std::string(detail)));
   };
+  return request;
+}
+
+absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
+  std::shared_ptr<Network> network;
+  Activity activity;  // until the listener is in place, or gone: its loops must run
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::kRunning) {
+      return absl::FailedPreconditionError("Listen needs a manager that has been started");
+    }
+    network = network_;
+    activity = shares_.lock();
+  }
+  ListenRequest request = NewListenRequest();
+  request.address = address;
+  request.tls = options_.local.rfind("https://", 0) == 0;
+  request.keep = activity;
+  const auto gate = request.gate;
   auto listener = network->Listen(std::move(request));
   if (!listener.ok()) return listener.status();
   const uint16_t port = (*listener)->port();
@@ -209,6 +228,37 @@ absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
   listeners_.push_back(*std::move(listener));
   gates_.push_back(gate);
   return port;
+}
+
+absl::StatusOr<AcceptPlace> ManagerCore::ReserveAccept() {
+  AcceptPlace place;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::kRunning) {
+      return absl::FailedPreconditionError(phase_ == Phase::kNew
+                                               ? "the manager has not been started"
+                                               : "the manager has been stopped");
+    }
+    place.activity = shares_.lock();
+    if (adopter_ == nullptr) {
+      ListenRequest request = NewListenRequest();
+      request.keep = place.activity;
+      gates_.push_back(request.gate);
+      adopter_ = std::make_shared<Adopter>(NetworkLimits(), options_.clock, options_.log,
+                                           std::move(request));
+    }
+    place.adopter = adopter_;
+  }
+  const auto& gate = place.adopter->request().gate;
+  if (!gate->TryEnter()) {
+    CountRefused(RefusalName(HttpRefusal::kTooMany));
+    return absl::ResourceExhaustedError(absl::StrCat("max_pre_handshake (",
+                                                     options_.limits.max_pre_handshake,
+                                                     ") connections are in their handshake"));
+  }
+  place.admission = Admission(gate);
+  place.io = &loops_->Next().io();
+  return place;
 }
 
 void ManagerCore::OnAccept(AcceptedTransport accepted) {
@@ -235,6 +285,7 @@ void ManagerCore::Forget(Incoming* incoming) {
 void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
   std::vector<std::shared_ptr<Peer>> peers;
   std::vector<std::unique_ptr<Listener>> listeners;
+  std::shared_ptr<Adopter> adopter;
   Activity activity;
   {
     std::lock_guard lock(mutex_);
@@ -251,11 +302,14 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
       activity = std::move(activity_);
       activity_ = nullptr;
       listeners.swap(listeners_);
+      adopter.swap(adopter_);
       // Each takes itself out, under this lock, before it goes away.
       for (Incoming* incoming : incoming_) incoming->Cancel();
     }
   }
   listeners.clear();
+  if (adopter != nullptr) adopter->Stop();
+  adopter.reset();
   const absl::Status why =
       DisconnectedError("the manager has been stopped", Delivery::kMaybeExecuted);
   for (const auto& peer : peers) peer->Shutdown(why, activity);
@@ -376,15 +430,16 @@ Activity ManagerCore::activity() const {
   return shares_.lock();
 }
 
-bool ManagerCore::TokenAllowed(std::string_view token) const {
-  if (options_.token.empty()) return true;
-  // Every byte is compared, so that the time tells nothing about where they differ.
-  if (token.size() != options_.token.size()) return false;
-  unsigned char different = 0;
-  for (size_t i = 0; i < token.size(); ++i) {
-    different |= static_cast<unsigned char>(token[i] ^ options_.token[i]);
+bool ManagerCore::TokenAllowed(std::string_view token, std::string_view host) const {
+  const absl::Status checked = authenticator_->CheckToken(token, host);
+  if (!checked.ok()) {
+    Log(LogLevel::kDebug, absl::StrCat("refused a token: ", std::string(checked.message())));
   }
-  return different == 0;
+  return checked.ok();
+}
+
+absl::StatusOr<std::string> ManagerCore::MakeToken(const std::string& host) const {
+  return authenticator_->MakeToken(options_.local, host);
 }
 
 uint64_t ManagerCore::Random() {

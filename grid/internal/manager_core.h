@@ -19,6 +19,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "grid/manager.h"
 #include "grid/options.h"
 #include "grid/runtime/activity.h"
 #include "grid/runtime/io_loop.h"
@@ -32,8 +33,20 @@
 
 namespace grid::internal {
 
+class Adopter;
 class Incoming;
 class Peer;
+
+// The label of a refusal in the counters.
+std::string_view RefusalName(HttpRefusal refusal);
+
+// Room for one connection that somebody else accepted: what Adopter::Adopt wants to know.
+struct AcceptPlace {
+  std::shared_ptr<Adopter> adopter;
+  asio::io_context* io = nullptr;
+  Admission admission;
+  Activity activity;  // until Adopt has begun: `io` must run
+};
 
 class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
  public:
@@ -42,6 +55,9 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
 
   absl::Status Start();
   absl::StatusOr<uint16_t> Listen(const std::string& address);
+  // kFailedPrecondition when the manager does not run, kResourceExhausted (counted) when
+  // max_pre_handshake connections are in their handshake.
+  absl::StatusOr<AcceptPlace> ReserveAccept();
   // Calls `stopped` once all is over, on whatever thread ends last; at once when it is already.
   void StopAsync(absl::AnyInvocable<void()> stopped);
   // After `stopped`: ends the threads. Not on one of them.
@@ -70,7 +86,9 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   // A share in what Stop waits for; null once everything has ended.
   Activity activity() const;
 
-  bool TokenAllowed(std::string_view token) const;
+  // `host` is empty before Connect has named one.
+  bool TokenAllowed(std::string_view token, std::string_view host) const;
+  absl::StatusOr<std::string> MakeToken(const std::string& host) const;
   void Log(LogLevel level, std::string_view message) const { options_.log->Log(level, message); }
   uint64_t Random();
   std::chrono::nanoseconds RandomBetween(std::chrono::nanoseconds least,
@@ -82,11 +100,15 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   enum class Phase { kNew, kRunning, kStopping, kStopped };
 
   absl::Status CheckOptions() const;
+  // Route, token, gate and callbacks of a listener.
+  ListenRequest NewListenRequest();
+  TransportLimits NetworkLimits() const;
   void OnAccept(AcceptedTransport accepted);
   void OnIdle();
   void OnPassed();
 
   ManagerOptions options_;
+  const std::shared_ptr<Authenticator> authenticator_;
   std::unique_ptr<HandlerTable> handlers_ = std::make_unique<HandlerTable>();  // until Clear
   const std::shared_ptr<BufferPool> pool_;
   std::shared_ptr<IoLoops> loops_;
@@ -102,11 +124,17 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   std::vector<absl::AnyInvocable<void()>> on_stopped_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Peer>> peers_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<Adopter> adopter_ ABSL_GUARDED_BY(mutex_);  // made when first needed
   std::vector<std::shared_ptr<HandshakeGate>> gates_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<Incoming*> incoming_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> refused_ ABSL_GUARDED_BY(mutex_);
   uint64_t accepted_ ABSL_GUARDED_BY(mutex_) = 0;
   std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The way from the public handle to what it is made of, for the rest of the library.
+struct CoreAccess {
+  static std::shared_ptr<ManagerCore> Of(const Manager& manager) { return manager.core_; }
 };
 
 }  // namespace grid::internal

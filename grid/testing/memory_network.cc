@@ -118,6 +118,14 @@ void MemoryNetwork::Hub::Dial(const std::string& from, DialRequest request,
   const auto dial = std::make_shared<DialState>();
   dial->request = std::move(request);
   dial->done = std::move(done);
+  if (const auto& canceller = dial->request.canceller; canceller != nullptr) {
+    canceller->OnCancel([context = context_, weak = std::weak_ptr<DialState>(dial)] {
+      const auto cancelled = weak.lock();
+      if (cancelled == nullptr) return;
+      cancelled->request.keep.reset();
+      Finish(*context, cancelled, absl::CancelledError("the attempt was cancelled"));
+    });
+  }
   const TimePoint now = context_->events.Now();
   asio::io_context& io = *dial->request.io;
   dial->timeout = context_->events.At(now + dial->request.timeout, io, [context = context_, dial] {

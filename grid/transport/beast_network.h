@@ -2,7 +2,7 @@
 //
 //   absl::StatusOr<std::shared_ptr<Network>> network =
 //       MakeBeastNetwork(TlsOptions(), TransportLimits(), SocketOptions(), RealClock(),
-//       StderrLog());
+//       DefaultLog());
 //
 // Thread-safe. Its listeners must be destroyed before their io_contexts are.
 #ifndef GRID_GRID_TRANSPORT_BEAST_NETWORK_H_

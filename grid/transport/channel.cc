@@ -1,8 +1,11 @@
 #include "grid/transport/channel.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <array>
+
+#include "absl/status/status.h"
 
 namespace grid::internal {
 
@@ -24,6 +27,35 @@ void Channel::Close() {
   }
   socket_.shutdown(Socket::shutdown_send, ignored);
   socket_.close(ignored);
+}
+
+absl::StatusOr<Channel::Released> Channel::Release(std::string* leftover) {
+  Released released;
+  error_code ec;
+  const asio::ip::tcp::endpoint local = socket_.local_endpoint(ec);
+  if (ec) return absl::UnavailableError(ec.message());
+  released.protocol = local.protocol();
+  if (tls_.has_value()) {
+    released.tls = tls_->native_handle();
+    DrainTls(released.tls, leftover);
+    SSL_up_ref(released.tls);
+    // Before anybody else uses the session: the stream's end touches it.
+    tls_.reset();
+  }
+  released.fd = socket_.release(ec);
+  if (!ec) return released;
+  SSL_free(released.tls);
+  return absl::UnavailableError(ec.message());
+}
+
+void DrainTls(SSL* session, std::string* leftover) {
+  std::array<char, 4096> bytes;
+  while (leftover->size() < kMaxLeftoverBytes) {
+    const int got = SSL_read(session, bytes.data(), static_cast<int>(bytes.size()));
+    if (got <= 0) break;
+    leftover->append(bytes.data(), static_cast<size_t>(got));
+  }
+  ERR_clear_error();
 }
 
 }  // namespace grid::internal

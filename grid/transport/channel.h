@@ -12,6 +12,8 @@
 #ifndef GRID_GRID_TRANSPORT_CHANNEL_H_
 #define GRID_GRID_TRANSPORT_CHANNEL_H_
 
+#include <openssl/ssl.h>
+
 #include <boost/asio/append.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/buffer.hpp>
@@ -29,6 +31,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
+
 namespace grid::internal {
 
 namespace asio = boost::asio;
@@ -43,6 +47,19 @@ class ChannelObserver {
   virtual void OnWriteStarted() = 0;
 };
 
+// Bytes that may have come behind a request header.
+inline constexpr size_t kMaxLeftoverBytes = size_t{64} << 10;
+
+// Takes out what a TLS session has read from its socket and not handed on, so that the session can
+// go on over another stream: as plain bytes behind `leftover`; a part of a record stays inside the
+// session. Between 64 and 68 KiB at most.
+void DrainTls(SSL* session, std::string* leftover);
+
+// A TLS session that was begun elsewhere; null: none.
+struct AdoptedTls {
+  SSL* session = nullptr;
+};
+
 class Channel {
  public:
   using executor_type = asio::io_context::executor_type;
@@ -52,6 +69,10 @@ class Channel {
   // `tls` null: plain. Otherwise it must outlive the Channel.
   Channel(Socket socket, asio::ssl::context* tls) : socket_(std::move(socket)) {
     if (tls != nullptr) tls_.emplace(socket_, *tls);
+  }
+  // Goes on with a TLS session whose handshake is done; takes over the caller's reference.
+  Channel(Socket socket, AdoptedTls tls) : socket_(std::move(socket)) {
+    if (tls.session != nullptr) tls_.emplace(socket_, tls.session);
   }
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -65,6 +86,18 @@ class Channel {
     leftover_ = std::move(bytes);
     leftover_at_ = 0;
   }
+
+  // Writes go nowhere while this is on: for an answer that the peer has been given already.
+  void set_discard_writes(bool discard) { discard_writes_ = discard; }
+
+  // Gives the connection away, for another I/O thread to go on with; the Channel is closed then.
+  // Nothing may be under way. What TLS has read ahead is appended to `leftover`.
+  struct Released {
+    int fd = -1;
+    asio::ip::tcp protocol = asio::ip::tcp::v4();
+    SSL* tls = nullptr;  // a reference of the caller's own; null: plain
+  };
+  absl::StatusOr<Released> Release(std::string* leftover);
 
   void set_observer(ChannelObserver* observer) { observer_ = observer; }
   // How many writes have been started. Beast and Asio start the next piece of a message (at most 64
@@ -109,6 +142,10 @@ class Channel {
 
   template <typename Buffers, typename Handler>
   void StartWrite(const Buffers& from, Handler handler) {
+    if (discard_writes_) {
+      return asio::post(get_executor(),
+                        asio::append(std::move(handler), error_code(), asio::buffer_size(from)));
+    }
     ++writes_started_;
     if (observer_ != nullptr) observer_->OnWriteStarted();
     if (tls_.has_value()) return tls_->async_write_some(from, std::move(handler));
@@ -119,6 +156,7 @@ class Channel {
   std::optional<TlsStream> tls_;
   std::string leftover_;
   size_t leftover_at_ = 0;
+  bool discard_writes_ = false;
   uint64_t writes_started_ = 0;
   ChannelObserver* observer_ = nullptr;
 };

@@ -80,6 +80,12 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
 
   // On the I/O thread.
   void Start() {
+    if (request_.canceller != nullptr) {
+      if (request_.canceller->cancelled()) return Cancel();
+      request_.canceller->OnCancel([weak = weak_from_this()] {
+        if (auto self = weak.lock()) self->Cancel();
+      });
+    }
     timer_.Set(deadline_);
     // The frame holds the attempt, so the timer can't outlive it: a lookup that hangs is waited for
     // here, even though `done` has long been told.
@@ -132,8 +138,10 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
       co_return endpoints;
     }
     const std::string port = std::to_string(url_.port);
+    resolving_ = true;
     auto [error, results] =
         co_await resolver_.async_resolve(url_.host, port, Resolver::numeric_service, kTuple);
+    resolving_ = false;
     if (error) {
       co_return absl::UnavailableError(absl::StrCat("looking up the name: ", error.message()));
     }
@@ -244,6 +252,18 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
         " ms; interrupted in: ", Piece(step_))));
   }
 
+  void Cancel() {
+    if (done_ == nullptr) return;
+    const auto self = shared_from_this();
+    auto done = std::exchange(done_, nullptr);
+    timer_.Clear();
+    resolver_.cancel();
+    if (ws_.has_value()) ws_->next_layer().Close();
+    // Whoever waits for the end of what is under way here would wait for the lookup.
+    if (resolving_) request_.keep.reset();
+    done(absl::CancelledError(absl::StrCat(request_.host, ": the attempt was cancelled")));
+  }
+
   void Finish(DialResult result) {
     if (done_ == nullptr) return;
     timer_.Clear();
@@ -251,7 +271,7 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
   }
 
   const std::shared_ptr<const BeastConfig> config_;
-  const DialRequest request_;
+  DialRequest request_;
   absl::AnyInvocable<void(DialResult)> done_;  // null once called
   const TimePoint deadline_;
   Resolver resolver_;
@@ -259,6 +279,7 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
   HostUrl url_;
   std::optional<WebSocket> ws_;
   std::string_view step_ = "starting";
+  bool resolving_ = false;
 };
 
 }  // namespace

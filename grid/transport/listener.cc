@@ -1,6 +1,5 @@
 #include "grid/transport/listener.h"
 
-#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -8,7 +7,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <chrono>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "grid/transport/channel.h"
+#include "grid/transport/handshake_set.h"
 #include "grid/transport/loop_timer.h"
 #include "grid/transport/server_handshake.h"
 #include "grid/transport/socket_options.h"
@@ -31,7 +30,7 @@ using Acceptor = asio::basic_socket_acceptor<tcp, Channel::executor_type>;
 // the processor that could free some.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
-// Belongs to the first I/O thread, except for what the mutex guards.
+// Belongs to the first I/O thread, except for the handshakes.
 class ListenerCore final : public std::enable_shared_from_this<ListenerCore> {
  public:
   ListenerCore(std::shared_ptr<const BeastConfig> config, ListenRequest request)
@@ -72,23 +71,12 @@ class ListenerCore final : public std::enable_shared_from_this<ListenerCore> {
 
   // From any thread.
   void Stop() {
-    std::vector<std::weak_ptr<ServerHandshake>> handshakes;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      stopped_ = true;
-      handshakes.swap(handshakes_);
-    }
     asio::post(*request_->ios[0], [self = shared_from_this()] {
       error_code ignored;
       self->acceptor_.close(ignored);
       self->pause_.Clear();
     });
-    for (const std::weak_ptr<ServerHandshake>& weak : handshakes) {
-      if (auto handshake = weak.lock(); handshake != nullptr) {
-        asio::io_context& io = handshake->io();
-        asio::post(io, [handshake = std::move(handshake)] { handshake->Abort(); });
-      }
-    }
+    handshakes_.Stop();
   }
 
  private:
@@ -117,21 +105,8 @@ class ListenerCore final : public std::enable_shared_from_this<ListenerCore> {
                     admission = Admission(request_->gate)]() mutable {
       auto handshake = std::make_shared<ServerHandshake>(self->config_, self->request_, io,
                                                          std::move(socket), std::move(admission));
-      if (self->Remember(handshake)) handshake->Start();
+      if (self->handshakes_.Remember(handshake)) handshake->Start();
     });
-  }
-
-  // False when listening has stopped.
-  bool Remember(const std::shared_ptr<ServerHandshake>& handshake) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (stopped_) return false;
-    // Forgets those that are over now and then: so that it costs a constant per connection.
-    if (handshakes_.size() >= sweep_at_) {
-      std::erase_if(handshakes_, [](const auto& weak) { return weak.expired(); });
-      sweep_at_ = std::max<size_t>(64, handshakes_.size() * 2);
-    }
-    handshakes_.push_back(handshake);
-    return true;
   }
 
   const std::shared_ptr<const BeastConfig> config_;
@@ -139,11 +114,7 @@ class ListenerCore final : public std::enable_shared_from_this<ListenerCore> {
   Acceptor acceptor_;
   LoopTimer pause_;
   size_t next_ = 0;
-
-  std::mutex mutex_;
-  bool stopped_ = false;                                    // guarded by mutex_
-  std::vector<std::weak_ptr<ServerHandshake>> handshakes_;  // guarded by mutex_
-  size_t sweep_at_ = 64;                                    // guarded by mutex_
+  HandshakeSet handshakes_;
 };
 
 class BeastListener final : public Listener {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -48,12 +49,34 @@ struct TransportLimits {
   Duration close_timeout = std::chrono::seconds(1);
 };
 
+// Ends a Dial from outside. Shared by who dials and the network; belongs to the request's I/O
+// thread.
+class DialCanceller {
+ public:
+  // Ends the attempt now: its `done` is called from inside, with kCancelled, unless it was before.
+  void Cancel() {
+    cancelled_ = true;
+    if (on_cancel_) std::exchange(on_cancel_, nullptr)();
+  }
+  bool cancelled() const { return cancelled_; }
+  // For the network: what Cancel calls, once.
+  void OnCancel(absl::AnyInvocable<void()> on_cancel) { on_cancel_ = std::move(on_cancel); }
+
+ private:
+  bool cancelled_ = false;
+  absl::AnyInvocable<void()> on_cancel_;
+};
+
 struct DialRequest {
   asio::io_context* io = nullptr;  // the I/O thread that the transport shall belong to
   std::string host;                // "http://127.0.0.1:9000", or https://
   std::string route;               // "/minio/grid/v1"
   std::string token;               // for "Authorization: Bearer"
   Duration timeout;                // for TCP, TLS and the upgrade together
+  std::shared_ptr<DialCanceller> canceller = nullptr;  // null: can't be cancelled
+  // Kept until the attempt does not touch `io` any more. A name lookup that hangs can't be
+  // interrupted: a cancelled attempt lets go of this at once, and the lookup's end finds nothing.
+  std::shared_ptr<void> keep = nullptr;
 };
 
 using DialResult = absl::StatusOr<std::unique_ptr<Transport>>;
@@ -121,6 +144,12 @@ enum class HttpRefusal : uint8_t {
   kTooMany
 };
 
+namespace internal {
+struct AdoptedConnection;
+}
+// Takes a connection over, whose request header has been read.
+using TakeConnection = std::function<void(std::shared_ptr<internal::AdoptedConnection>)>;
+
 struct ListenRequest {
   std::string address;  // "127.0.0.1:9000", "[::1]:0", ":9000"
   bool tls = false;
@@ -134,6 +163,12 @@ struct ListenRequest {
   // Called on the I/O thread that the transport belongs to.
   std::function<void(AcceptedTransport)> on_accept;
   std::function<void(HttpRefusal, std::string_view detail)> on_refuse;
+  // With it set, the listener only reads request headers, and who takes the connection is chosen by
+  // the path; `route`, `check_token` and `on_accept` are not used. An error is answered with 404,
+  // kResourceExhausted with 503. Only of sockets.
+  std::function<absl::StatusOr<TakeConnection>(std::string_view path)> pick = nullptr;
+  // Kept until nothing of this listener touches `ios` any more.
+  std::shared_ptr<void> keep = nullptr;
 };
 
 class Listener {

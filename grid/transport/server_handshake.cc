@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ssl/stream_base.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
@@ -17,9 +19,11 @@
 #include <cstdint>
 #include <exception>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "grid/transport/beast_transport.h"
 
@@ -36,6 +40,8 @@ constexpr uint32_t kMaxHeaderBytes = 8 << 10;
 constexpr size_t kMaxBufferBytes = 16 << 10;
 // How long a refused peer is given to read the answer and close.
 constexpr auto kLinger = std::chrono::seconds(1);
+// What a close frame has room for behind its code.
+constexpr size_t kMaxCloseReasonBytes = 123;
 constexpr size_t kMaxLingerBytes = size_t{64} << 10;
 
 // The answer to what could not be read as a request; nothing when nobody is there to read it.
@@ -65,6 +71,23 @@ ServerHandshake::ServerHandshake(std::shared_ptr<const BeastConfig> config,
       ws_(std::move(socket), request_->tls ? config_->tls.server.get() : nullptr),
       timer_(io, *config_->clock, [this] { OnTimeout(); }),
       buffer_(kMaxBufferBytes) {}
+
+ServerHandshake::ServerHandshake(std::shared_ptr<const BeastConfig> config,
+                                 std::shared_ptr<const ListenRequest> request, asio::io_context& io,
+                                 Channel::Socket socket, Admission admission,
+                                 std::shared_ptr<AdoptedConnection> adopted)
+    : config_(std::move(config)),
+      request_(std::move(request)),
+      io_(io),
+      admission_(std::move(admission)),
+      deadline_(std::min(adopted->deadline.value_or(TimePoint::max()),
+                         config_->clock->Now() + request_->handshake_timeout)),
+      adopted_(std::move(adopted)),
+      ws_(std::move(socket), AdoptedTls{adopted_->tls.release()}),
+      timer_(io, *config_->clock, [this] { OnTimeout(); }),
+      buffer_(kMaxBufferBytes) {
+  if (!adopted_->leftover.empty()) ws_.next_layer().Prepend(std::move(adopted_->leftover));
+}
 
 void ServerHandshake::Start() {
   timer_.Set(deadline_);
@@ -105,14 +128,27 @@ void ServerHandshake::Report(HttpRefusal kind, std::string_view detail) {
 
 asio::awaitable<void> ServerHandshake::Run() {
   if (over_) co_return;
-  if (request_->tls && !co_await HandshakeTls()) co_return;
-  std::optional<HttpRequest> request = co_await ReadRequest();
-  if (!request.has_value()) co_return;
-  std::optional<Refusal> refusal = CheckUpgrade(*request, request_->route, request_->check_token);
+  std::optional<HttpRequest> request;
+  if (adopted_ != nullptr) {
+    request = std::move(adopted_->request);
+  } else {
+    if (request_->tls && !co_await HandshakeTls()) co_return;
+    request = co_await ReadRequest();
+    if (!request.has_value()) co_return;
+  }
+  std::optional<Refusal> refusal =
+      request_->pick != nullptr ? HandOver(*request)
+                                : CheckUpgrade(*request, request_->route, request_->check_token);
   if (refusal.has_value()) {
-    co_await Answer(*refusal);
+    const bool upgraded = adopted_ != nullptr && adopted_->upgraded;
+    if (upgraded) {
+      co_await AnswerUpgraded(*refusal);
+    } else {
+      co_await Answer(*refusal);
+    }
     co_return;
   }
+  if (over_) co_return;
   // Would make Beast send a "100 Continue" first.
   request->erase(http::field::expect);
   if (!co_await Upgrade(*request)) co_return;
@@ -152,6 +188,52 @@ asio::awaitable<std::optional<HttpRequest>> ServerHandshake::ReadRequest() {
   co_return std::nullopt;
 }
 
+std::optional<Refusal> ServerHandshake::HandOver(HttpRequest& request) {
+  std::string_view path(request.target().data(), request.target().size());
+  path = path.substr(0, path.find('?'));
+  const absl::StatusOr<TakeConnection> take = request_->pick(path);
+  if (absl::IsResourceExhausted(take.status())) {
+    return Refusal{HttpRefusal::kTooMany, http::status::service_unavailable,
+                   "too many connections before their handshake; try again"};
+  }
+  if (!take.ok()) {
+    return Refusal{HttpRefusal::kBadPath, http::status::not_found, "nothing here"};
+  }
+  auto connection = std::make_shared<AdoptedConnection>();
+  connection->leftover.assign(static_cast<const char*>(buffer_.data().data()), buffer_.size());
+  absl::StatusOr<Channel::Released> released = ws_.next_layer().Release(&connection->leftover);
+  if (!released.ok()) {
+    const std::string_view why(released.status().message().data(),
+                               released.status().message().size());
+    Refuse(HttpRefusal::kBadRequest, why);
+    return std::nullopt;
+  }
+  connection->socket = NativeSocket(released->fd, released->protocol);
+  connection->tls.reset(released->tls);
+  connection->request = std::move(request);
+  connection->deadline = deadline_;
+  over_ = true;
+  timer_.Clear();
+  admission_ = Admission();
+  (*take)(std::move(connection));
+  return std::nullopt;
+}
+
+asio::awaitable<void> ServerHandshake::AnswerUpgraded(const Refusal& refusal) {
+  Channel& channel = ws_.next_layer();
+  Report(refusal.kind, refusal.text);
+  timer_.Set(std::min(deadline_, config_->clock->Now() + kLinger));
+  // One frame, written by hand: the stream above was never told of the upgrade.
+  const auto code = static_cast<uint16_t>(CloseCode::kPolicyViolation);
+  std::string frame = {static_cast<char>(0x88), 0, static_cast<char>(code >> 8),
+                       static_cast<char>(code & 0xFF)};
+  frame.append(refusal.text, 0, kMaxCloseReasonBytes);
+  frame[1] = static_cast<char>(frame.size() - 2);
+  const auto [ec, size] = co_await asio::async_write(channel, asio::buffer(frame), kTuple);
+  if (!ec && channel.tls() == nullptr) co_await Linger();
+  Abort();
+}
+
 asio::awaitable<void> ServerHandshake::Answer(const Refusal& refusal) {
   const HttpResponse response = RefusalResponse(refusal);
   Channel& channel = ws_.next_layer();
@@ -187,7 +269,11 @@ asio::awaitable<bool> ServerHandshake::Upgrade(const HttpRequest& request) {
         std::string(static_cast<const char*>(buffer_.data().data()), buffer_.size()));
     buffer_.consume(buffer_.size());
   }
+  const bool upgraded = adopted_ != nullptr && adopted_->upgraded;
+  // The stream has to be told of the upgrade, the peer knows already.
+  ws_.next_layer().set_discard_writes(upgraded);
   const auto [ec] = co_await ws_.async_accept(request, kTuple);
+  ws_.next_layer().set_discard_writes(false);
   if (ec) Refuse(HttpRefusal::kBadRequest, ec.message());
   co_return !over_;
 }

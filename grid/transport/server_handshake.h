@@ -14,6 +14,7 @@
 #include <optional>
 #include <string_view>
 
+#include "grid/transport/adopted.h"
 #include "grid/transport/beast_config.h"
 #include "grid/transport/channel.h"
 #include "grid/transport/loop_timer.h"
@@ -28,6 +29,11 @@ class ServerHandshake final : public std::enable_shared_from_this<ServerHandshak
   ServerHandshake(std::shared_ptr<const BeastConfig> config,
                   std::shared_ptr<const ListenRequest> request, asio::io_context& io,
                   Channel::Socket socket, Admission admission);
+  // One whose request has been read elsewhere: begins with the check of it.
+  ServerHandshake(std::shared_ptr<const BeastConfig> config,
+                  std::shared_ptr<const ListenRequest> request, asio::io_context& io,
+                  Channel::Socket socket, Admission admission,
+                  std::shared_ptr<AdoptedConnection> adopted);
 
   // Ends in on_accept, on_refuse, or neither after Abort.
   void Start();
@@ -40,10 +46,14 @@ class ServerHandshake final : public std::enable_shared_from_this<ServerHandshak
   asio::awaitable<bool> HandshakeTls();
   // The request header, or nothing when the connection was refused.
   asio::awaitable<std::optional<HttpRequest>> ReadRequest();
+  // Gives the connection to whom the path names; a refusal when there is none.
+  std::optional<Refusal> HandOver(HttpRequest& request);
   asio::awaitable<void> Answer(const Refusal& refusal);
   // Reads on until the peer has closed: a reset because of unread bytes would take the answer with
   // it.
   asio::awaitable<void> Linger();
+  // The same for one that has been answered with 101: by a close frame.
+  asio::awaitable<void> AnswerUpgraded(const Refusal& refusal);
   asio::awaitable<bool> Upgrade(const HttpRequest& request);
   void OnTimeout();
   // Closes the connection and reports why.
@@ -55,6 +65,7 @@ class ServerHandshake final : public std::enable_shared_from_this<ServerHandshak
   asio::io_context& io_;
   Admission admission_;
   const TimePoint deadline_;
+  std::shared_ptr<AdoptedConnection> adopted_;  // null: accepted by our own listener
   WebSocket ws_;
   LoopTimer timer_;
   beast::flat_buffer buffer_;

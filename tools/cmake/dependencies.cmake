@@ -10,6 +10,11 @@ find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(yaml-cpp REQUIRED)
 
+# Headers only, in the system's own folder; only grid/jwt_authenticator.cc includes them, so nothing
+# is linked, and users of the library need them as little.
+find_path(GRID_CPP_JWT_INCLUDE_DIR jwt/jwt.hpp REQUIRED)
+mark_as_advanced(GRID_CPP_JWT_INCLUDE_DIR)
+
 # Debian's xxhash brings a pkg-config file only.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)

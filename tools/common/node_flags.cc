@@ -3,14 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <fstream>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "grid/authenticator.h"
 #include "grid/transport/url.h"
 
 namespace grid::tools {
 namespace {
-
-constexpr size_t kMaxTokenBytes = 64 << 10;
 
 absl::Status InFlag(const char* flag, const absl::Status& status) {
   return {status.code(), absl::StrCat(flag, ": ", status.message())};
@@ -21,7 +19,8 @@ absl::Status InFlag(const char* flag, const absl::Status& status) {
 void AddNodeFlags(CLI::App& app, NodeFlags* flags) {
   app.add_option("--local", flags->local, "our own name: http(s)://HOST:PORT")->required();
   app.add_option("--route", flags->route, "path of the WebSocket")->capture_default_str();
-  app.add_option("--token-file", flags->token_file, "file with the token that peers share");
+  app.add_option("--token-file", flags->token_file,
+                 "file with the token that peers share; read anew when it changes");
   app.add_option("--tls-cert", flags->tls_cert,
                  "our certificate (PEM), to listen under an https name");
   app.add_option("--tls-key", flags->tls_key, "its private key (PEM)");
@@ -29,8 +28,10 @@ void AddNodeFlags(CLI::App& app, NodeFlags* flags) {
                  "authorities trusted to certify peers (PEM); otherwise the system's");
 }
 
-absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags) {
+absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags,
+                                                  std::shared_ptr<LogSink> log) {
   ManagerOptions options;
+  options.log = log;
   if (const auto url = ParseHostUrl(flags.local); !url.ok()) return InFlag("--local", url.status());
   options.local = flags.local;
   if (flags.route.empty() || flags.route[0] != '/') {
@@ -38,13 +39,9 @@ absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags) {
   }
   options.route = flags.route;
   if (!flags.token_file.empty()) {
-    absl::StatusOr<std::string> token = ReadFile(flags.token_file, kMaxTokenBytes);
-    if (!token.ok()) return InFlag("--token-file", token.status());
-    options.token = std::string(absl::StripTrailingAsciiWhitespace(*token));
-    if (options.token.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--token-file: ", flags.token_file, " is empty"));
-    }
+    auto tokens = MakeFileAuthenticator({flags.token_file, options.clock, log});
+    if (!tokens.ok()) return InFlag("--token-file", tokens.status());
+    options.authenticator = *std::move(tokens);
   }
   if (flags.tls_cert.empty() != flags.tls_key.empty()) {
     return absl::InvalidArgumentError("--tls-cert and --tls-key go together");

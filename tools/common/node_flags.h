@@ -3,10 +3,11 @@
 //   NodeFlags flags;
 //   AddNodeFlags(app, &flags);
 //   if (const ParseResult parsed = ParseArguments(app, argc, argv); !parsed.go()) return
-//   parsed.status(); absl::StatusOr<ManagerOptions> options = MakeManagerOptions(flags);
+//   parsed.status(); absl::StatusOr<ManagerOptions> options = MakeManagerOptions(flags, log);
 #ifndef GRID_TOOLS_COMMON_NODE_FLAGS_H_
 #define GRID_TOOLS_COMMON_NODE_FLAGS_H_
 
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -31,8 +32,10 @@ struct NodeFlags {
 // `flags` must outlive the parsing.
 void AddNodeFlags(CLI::App& app, NodeFlags* flags);
 
-// Reads the token file, without white space at its end. Errors name the flag that is wrong.
-absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags);
+// The token file is read now and when it changes (TokenFileOptions). Errors name the flag that is
+// wrong.
+absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags,
+                                                  std::shared_ptr<LogSink> log);
 
 // "host:port" of a node's name: where it listens unless told otherwise.
 absl::StatusOr<std::string> ListenAddressOf(const std::string& name);

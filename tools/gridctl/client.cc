@@ -8,7 +8,6 @@
 #include "grid/base/log.h"
 #include "grid/transport/url.h"
 #include "tools/common/duration.h"
-#include "tools/common/spdlog_sink.h"
 
 namespace grid::tools {
 
@@ -39,13 +38,12 @@ milliseconds DurationOr(const std::string& text, milliseconds otherwise) {
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
     const ClientFlags& flags, milliseconds wait,
     std::vector<boost::asio::io_context*> io_contexts) {
-  absl::StatusOr<ManagerOptions> options = MakeManagerOptions(flags.node);
+  absl::StatusOr<ManagerOptions> options = MakeManagerOptions(
+      flags.node, flags.verbose ? SpdlogLog("gridctl", LogLevel::kDebug) : NullLog());
   if (!options.ok()) return absl::InvalidArgumentError(options.status().message());
   if (const auto url = ParseHostUrl(flags.remote); !url.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("--remote: ", url.status().message()));
   }
-  options->log = flags.verbose ? MakeSpdlogSink("gridctl", LogLevel::kDebug) : NullLog();
-
   options->io_contexts = std::move(io_contexts);
 
   auto client = std::unique_ptr<Client>(new Client);

@@ -19,7 +19,6 @@
 #include "tools/common/command_line.h"
 #include "tools/common/node_flags.h"
 #include "tools/common/real_sleep.h"
-#include "tools/common/spdlog_sink.h"
 #include "tools/gridnode/admin_pages.h"
 #include "tools/gridnode/admin_server.h"
 #include "tools/gridnode/yaml_config.h"
@@ -124,11 +123,11 @@ int Run(int argc, char** argv) {
   if (const ParseResult parsed = ParseArguments(app, argc, argv); !parsed.go()) {
     return parsed.status();
   }
-  absl::StatusOr<ManagerOptions> options = MakeManagerOptions(flags.node);
+  absl::StatusOr<ManagerOptions> options =
+      MakeManagerOptions(flags.node, SpdlogLog(kProgram, flags.log_level));
   if (!options.ok()) return Fail(options.status(), kExitBadArguments);
   options->io_threads = flags.io_threads;
   options->worker_threads = flags.workers;
-  options->log = MakeSpdlogSink(kProgram, flags.log_level);
   if (flags.listen.empty()) {
     const absl::StatusOr<std::string> own = ListenAddressOf(flags.node.local);
     if (!own.ok()) return Fail(own.status(), kExitBadArguments);

@@ -16,6 +16,7 @@ layer rest: tests/**
   may include: *
 closed grid/*.h
   never reaches: io
+  except: grid/open.h
 """
 
 
@@ -76,6 +77,12 @@ class Layers(CheckTest):
         self.write("grid/inner/b.h", "#include <boost/asio/post.hpp>\n")
         self.write("grid/a.h", '#include "grid/inner/b.h"\n')
         self.assert_refuses(self.SCRIPT, "pulls in boost/asio/post.hpp <- grid/inner/b.h <- grid/a.h")
+
+    def test_exception_of_the_closed_may_reach_the_lib_but_not_lend_it(self):
+        self.write("grid/open.h", "#include <boost/asio/post.hpp>\n")
+        self.assert_passes(self.SCRIPT)
+        self.write("grid/a.h", '#include "grid/open.h"\n')
+        self.assert_refuses(self.SCRIPT, "grid/a.h:1: pulls in boost/asio/post.hpp <- grid/open.h")
 
     def test_circle_is_refused(self):
         self.write("grid/inner/a.h", '#include "grid/inner/b.h"\n')
