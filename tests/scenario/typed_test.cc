@@ -19,7 +19,7 @@ struct StatRequest {
 struct StatReply {
   std::string drive;
   uint64_t total = 0;
-  std::vector<std::string> files;
+  std::vector<std::string> files = {};
   MSGPACK_DEFINE_MAP(drive, total, files);
 };
 
