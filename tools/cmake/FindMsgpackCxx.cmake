@@ -1,6 +1,10 @@
-# msgpack-c's C++ headers, from the prefix that tools/setup fills or from the system.
+# msgpack-c's C++ headers, from the prefix that tools/setup fills or from the system. An installed
+# grid brings this file along, and looks first where it installed those of the prefix.
 #   MsgpackCxx::MsgpackCxx   the headers, told to do without Boost
-find_path(MsgpackCxx_INCLUDE_DIR msgpack.hpp HINTS "${GRID_DEPS_PREFIX}/usr/include")
+find_path(
+  MsgpackCxx_INCLUDE_DIR msgpack.hpp
+  HINTS "${GRID_DEPS_PREFIX}/usr/include" "${grid_INCLUDE_DIR}/third_party"
+)
 mark_as_advanced(MsgpackCxx_INCLUDE_DIR)
 
 include(FindPackageHandleStandardArgs)

@@ -26,28 +26,57 @@ if(GRID_BUILD_BENCH)
   find_package(benchmark REQUIRED)
 endif()
 
-# What the layers use of abseil. Its mutex is left out on purpose: the packaged library is built
+# What the library uses of abseil. Its mutex is left out on purpose: the packaged library is built
 # without ThreadSanitizer, which then takes what a mutex guards for a race. Use std::mutex.
-add_library(grid_absl INTERFACE)
-target_link_libraries(
-  grid_absl
-  INTERFACE
-    absl::any_invocable
-    absl::base
-    absl::btree
-    absl::cleanup
-    absl::fixed_array
-    absl::flat_hash_map
-    absl::flat_hash_set
-    absl::function_ref
-    absl::hash
-    absl::inlined_vector
-    absl::node_hash_map
-    absl::node_hash_set
-    absl::random_random
-    absl::span
-    absl::status
-    absl::statusor
-    absl::str_format
-    absl::strings
+set(grid_absl
+    any_invocable
+    base
+    btree
+    cleanup
+    fixed_array
+    flat_hash_map
+    flat_hash_set
+    function_ref
+    hash
+    inlined_vector
+    node_hash_map
+    node_hash_set
+    random_random
+    span
+    status
+    statusor
+    str_format
+    strings
 )
+
+# The bodies of Asio and Beast are compiled into the library (grid_boost): whoever includes their
+# headers beside it must compile them with the same definitions.
+set(grid_definitions
+    BOOST_ASIO_NO_DEPRECATED
+    BOOST_ASIO_SEPARATE_COMPILATION
+    BOOST_BEAST_SEPARATE_COMPILATION
+)
+
+# grid_usage: what the public headers ask of those who include them, the library's own files first.
+add_library(grid_usage INTERFACE)
+target_compile_features(grid_usage INTERFACE cxx_std_20)
+target_compile_definitions(grid_usage INTERFACE ${grid_definitions})
+target_include_directories(
+  grid_usage INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>"
+                       "$<INSTALL_INTERFACE:${GRID_INSTALL_INCLUDEDIR}>"
+)
+list(TRANSFORM grid_absl PREPEND "absl::" OUTPUT_VARIABLE absl_targets)
+target_link_libraries(
+  grid_usage
+  INTERFACE
+    ${absl_targets}
+    Boost::headers
+    Boost::json
+    MsgpackCxx::MsgpackCxx
+    OpenSSL::SSL
+    OpenSSL::Crypto
+    Threads::Threads
+)
+
+# What only the bodies need.
+set(grid_private PkgConfig::xxhash spdlog::spdlog zstd::libzstd_shared)

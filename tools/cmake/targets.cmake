@@ -8,16 +8,28 @@ function(grid_glob out)
   set(${out} "${files}" PARENT_SCOPE)
 endfunction()
 
-# grid_library(<name> SOURCES <file>... LINK <library>...): a static library whose headers are
-# included from the project's top.
+# grid_position_independent(<target>): its objects may go into a shared library. What g++ would add to
+# that, that another library could replace our functions, would keep it from inlining them.
+function(grid_position_independent target)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -fno-semantic-interposition)
+  endif()
+endfunction()
+
+# grid_layer(<name> SOURCES <file>...): objects of the library, compiled once for libgrid.a and
+# libgrid.so.
+function(grid_layer name)
+  cmake_parse_arguments(arg "" "" "SOURCES" ${ARGN})
+  add_library(${name} OBJECT ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE grid_usage ${grid_private})
+  grid_position_independent(${name})
+endfunction()
+
+# grid_library(<name> SOURCES <file>... LINK <library>...): a static library.
 function(grid_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
-  if(NOT arg_SOURCES)
-    file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cc" "")
-    set(arg_SOURCES "${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cc")
-  endif()
   add_library(${name} STATIC ${arg_SOURCES})
-  target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PUBLIC ${arg_LINK})
 endfunction()
 

@@ -17,8 +17,7 @@ constexpr size_t kMaxPayload = size_t{1} << 30;
 
 struct CallFlags {
   ClientFlags client;
-  int handler = 0;
-  std::string subroute;
+  HandlerFlags handler;
   std::string payload;
   std::string payload_file;
   bool has_payload = false;
@@ -28,11 +27,11 @@ struct CallFlags {
 
 absl::StatusOr<Buffer> Call(Client& client, const CallFlags& flags, BytesView payload) {
   const RequestOptions options{.timeout = DurationOr(flags.client.timeout_text, kDefaultTimeout)};
-  const HandlerId handler{flags.handler};
-  if (flags.subroute.empty()) {
+  const HandlerId handler{flags.handler.id};
+  if (flags.handler.subroute.empty()) {
     return client.peer().Request(handler, payload, options, boost::asio::use_future).get();
   }
-  Subroute subroute = client.peer().Subroute(flags.subroute);
+  Subroute subroute = client.peer().Subroute(flags.handler.subroute);
   return subroute.Request(handler, payload, options, boost::asio::use_future).get();
 }
 
@@ -72,11 +71,7 @@ void AddCall(CLI::App& app, Command* chosen) {
   CLI::App* command = app.add_subcommand("call", "one request; the reply goes to standard output");
   auto flags = std::make_shared<CallFlags>();
   AddClientFlags(*command, &flags->client);
-  command->add_option("HANDLER", flags->handler, "id of the handler")
-      ->required()
-      ->check(CLI::Range(1, 255));
-  command->add_option("--subroute", flags->subroute,
-                      "subroute of the handler, parts joined with /");
+  AddHandlerFlags(*command, &flags->handler);
   CLI::Option* payload = command->add_option("--payload", flags->payload, "the payload; none: nil");
   CLI::Option* file =
       command

@@ -22,6 +22,13 @@ void AddClientFlags(CLI::App& command, ClientFlags* flags) {
   command.add_flag("--verbose", flags->verbose, "show the node's log on standard error");
 }
 
+void AddHandlerFlags(CLI::App& command, HandlerFlags* flags) {
+  command.add_option("HANDLER", flags->id, "id of the handler")
+      ->required()
+      ->check(CLI::Range(1, 255));
+  command.add_option("--subroute", flags->subroute, "subroute of the handler, parts joined with /");
+}
+
 void AddDurationOption(CLI::App& command, const char* name, std::string* text, const char* help) {
   command.add_option(name, *text, help)->check([](const std::string& value) -> std::string {
     const auto duration = ParseDuration(value);

@@ -35,6 +35,15 @@ struct ClientFlags {
 // Adds --local, --remote and the others to a command. `flags` must outlive the parsing.
 void AddClientFlags(CLI::App& command, ClientFlags* flags);
 
+// What a command that calls one handler takes.
+struct HandlerFlags {
+  int id = 0;
+  std::string subroute;  // empty: none
+};
+
+// Adds HANDLER (required) and --subroute to a command. `flags` must outlive the parsing.
+void AddHandlerFlags(CLI::App& command, HandlerFlags* flags);
+
 // Adds an option that takes a duration ("500ms", "2s"); a bad one is a bad argument.
 void AddDurationOption(CLI::App& command, const char* name, std::string* text, const char* help);
 

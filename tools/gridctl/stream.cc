@@ -21,8 +21,7 @@ constexpr std::chrono::milliseconds kPeek{500};
 
 struct StreamFlags {
   ClientFlags client;
-  int handler = 0;
-  std::string subroute;
+  HandlerFlags handler;
   std::string payload;
   bool has_payload = false;
   uint32_t capacity = 1;
@@ -36,9 +35,9 @@ absl::StatusOr<Stream> Open(Client& client, const StreamFlags& flags, bool has_i
                               .out_capacity = flags.capacity,
                               .timeout = DurationOr(flags.client.timeout_text, {})};
   const BytesView initial = flags.has_payload ? AsBytes(flags.payload) : BytesView();
-  const HandlerId handler{flags.handler};
-  if (flags.subroute.empty()) return client.peer().OpenStream(handler, initial, options);
-  return client.peer().Subroute(flags.subroute).OpenStream(handler, initial, options);
+  const HandlerId handler{flags.handler.id};
+  if (flags.handler.subroute.empty()) return client.peer().OpenStream(handler, initial, options);
+  return client.peer().Subroute(flags.handler.subroute).OpenStream(handler, initial, options);
 }
 
 // A failed write needs no word of its own: the stream's end says why.
@@ -93,11 +92,7 @@ void AddStream(CLI::App& app, Command* chosen) {
       "--no-input; otherwise every line is a message, and the end of the input closes our side.");
   auto flags = std::make_shared<StreamFlags>();
   AddClientFlags(*command, &flags->client);
-  command->add_option("HANDLER", flags->handler, "id of the handler")
-      ->required()
-      ->check(CLI::Range(1, 255));
-  command->add_option("--subroute", flags->subroute,
-                      "subroute of the handler, parts joined with /");
+  AddHandlerFlags(*command, &flags->handler);
   CLI::Option* payload =
       command->add_option("--payload", flags->payload, "payload that opens the stream; none: nil");
   command

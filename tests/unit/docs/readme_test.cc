@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <regex>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,20 +57,22 @@ TEST(Readme, MapNamesEveryFolderWithSources) {
 }
 
 TEST(Readme, TargetsExist) {
-  std::set<std::string> targets;
-  for (const char* file : {"serialization", "handlers", "grid"}) {
-    for (const std::string& name : FindAll(ReadSource(std::string(file) + "/CMakeLists.txt"),
-                                           "grid_library\\(\\s*([a-z_]+)")) {
-      targets.insert(name);
-    }
-  }
   const std::string readme = ReadSource("README.md");
-  const std::string cmake = BlockText(readme, "cmake");
-  for (const std::string& name : FindAll(cmake, "PRIVATE ([a-z_]+)")) {
-    EXPECT_TRUE(targets.contains(name)) << name;
+  // In the tree by these names, and installed: tests/consumer links them.
+  const std::vector<std::string> aliases =
+      FindAll(ReadSource("grid/CMakeLists.txt"), "add_library\\(([a-z_:]+) ALIAS");
+  const std::string consumer = ReadSource("tests/consumer/CMakeLists.txt");
+  const std::vector<std::string> named = FindAll(readme, "(grid::[a-z_]+)[`)]");
+  ASSERT_GE(named.size(), 3u);
+  for (const std::string& name : named) {
+    EXPECT_THAT(aliases, testing::Contains(name));
+    EXPECT_NE(consumer.find(name), std::string::npos) << name;
   }
+  const std::string found = FindAll(BlockText(readme, "cmake"), "(find_package.*) REQUIRED").at(0);
+  EXPECT_NE(consumer.find(found), std::string::npos) << found;
   const std::string options = ReadSource("CMakeLists.txt");
-  for (const std::string& name : FindAll(cmake, "set\\((GRID_[A-Z_]+) OFF\\)")) {
+  const std::string subproject = BlockText(readme, "cmake subproject");
+  for (const std::string& name : FindAll(subproject, "set\\((GRID_[A-Z_]+) OFF\\)")) {
     EXPECT_NE(options.find("option(" + name + " "), std::string::npos) << name;
   }
 }
