@@ -1,11 +1,27 @@
-// Two nodes in one process, one request. README.md shows what stands between the markers; a test
-// compares the two.
+// Two nodes in one process, one typed request. README.md shows what stands between the markers; a
+// test compares the two.
 
 // [example]
 #include <boost/asio/use_future.hpp>
 #include <iostream>
 
 #include "grid/manager.h"
+#include "handlers/single_handler.h"
+
+struct Hello {
+  std::string name;
+  MSGPACK_DEFINE_MAP(name);
+};
+struct Greeting {
+  std::string text;
+  MSGPACK_DEFINE_MAP(text);
+};
+// One definition for both ends.
+constexpr grid::SingleHandler<Hello, Greeting> kHello{grid::HandlerId{9}};
+
+absl::StatusOr<Greeting> Greet(const Hello& hello, grid::RequestContext& context) {
+  return Greeting{.text = "hello " + hello.name + " at " + context.caller().host};
+}
 
 int main() {
   grid::ManagerOptions here, there;
@@ -13,11 +29,7 @@ int main() {
   there.local = "http://127.0.0.2:7420";
   grid::Manager client(here), server(there);
 
-  absl::Status status = server.RegisterSingle(
-      {.id = grid::HandlerId{9}}, [](grid::BytesView name, grid::RequestContext& context) {
-        const std::string text(grid::AsText(name));
-        return grid::Buffer::CopyOf("hello " + text + " at " + context.caller().host);
-      });
+  absl::Status status = kHello.Register(server, Greet);
   status.Update(client.AddPeer(there.local));
   status.Update(server.AddPeer(here.local));
   for (grid::Manager* node : {&server, &client}) {
@@ -25,12 +37,11 @@ int main() {
     status.Update(node->Listen(node->local().substr(7)).status());
   }
 
-  grid::Connection peer = client.Connection(there.local);
-  auto reply = peer.Request(grid::HandlerId{9}, grid::AsBytes("grid"), {.wait_for_ready = true},
-                            boost::asio::use_future);
-  const absl::StatusOr<grid::Buffer> greeting = reply.get();
+  auto call = kHello.Call(client.Connection(there.local), {.name = "grid"},
+                          {.wait_for_ready = true}, boost::asio::use_future);
+  const absl::StatusOr<Greeting> greeting = call.get();
   status.Update(greeting.status());
-  if (status.ok()) std::cout << greeting->text() << "\n";
+  if (status.ok()) std::cout << greeting->text << "\n";
   if (!status.ok()) std::cerr << status << "\n";
   return status.ok() ? 0 : 1;
 }
