@@ -73,6 +73,12 @@ class MapWriter : public Packer {
  public:
   explicit MapWriter(BufferSink& sink) : Packer(sink), sink_(sink) {}
 
+  // Flattened, a name is written as the constant that it is.
+  template <typename T>
+  [[gnu::flatten]] void Pass(const T& value) {
+    value.msgpack_pack(*this);
+  }
+
   template <size_t kSize>
   MapWriter& pack(const char (&item)[kSize]) {
     is_field_ = !is_field_;
@@ -130,7 +136,7 @@ struct ValueWriter {
       switch (FieldsOf<T>()) {
         case Fields::kMap: {
           MapWriter writer(sink);
-          return value.msgpack_pack(writer);
+          return writer.Pass(value);
         }
         case Fields::kArray: {
           ArrayWriter writer(sink);

@@ -181,6 +181,8 @@ class Session {
   void OnRequestDeadline(ServerMux* mux);
   void EndCall(ClientMux* mux, const absl::Status& status);
   void SendMuxConnectError(const Message& request, std::string_view text);
+  void RefuseUnknownHandler(const Message& request);
+  static uint32_t RemainingMs(TimePoint deadline, TimePoint now);
   void Reply(const InboundRequest& request, RunningRequest* running, BytesView payload,
              bool is_error);
   absl::Status CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight);

@@ -11,19 +11,19 @@
 namespace grid {
 namespace {
 
-// Rounded up, so that the handler is not told an earlier end than the caller waits for; cut to what
-// the field can hold (49 days).
-uint32_t RemainingMs(TimePoint deadline, TimePoint now) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
-  return static_cast<uint32_t>(std::clamp<int64_t>(left, 1, UINT32_MAX));
-}
-
 absl::Status RemoteError(BytesView text) {
   return WithDelivery(absl::UnknownError(std::string(AsText(text))), Delivery::kExecuted,
                       /*remote=*/true);
 }
 
 }  // namespace
+
+// Rounded up, so that the handler is not told an earlier end than the caller waits for; cut to what
+// the field can hold (49 days).
+uint32_t Session::RemainingMs(TimePoint deadline, TimePoint now) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
+  return static_cast<uint32_t>(std::clamp<int64_t>(left, 1, UINT32_MAX));
+}
 
 // --- The caller's end ---
 
@@ -158,6 +158,17 @@ void Session::OnDisconnectClientMux(const Message& message) {
 
 // --- The handler's end ---
 
+void Session::RefuseUnknownHandler(const Message& request) {
+  counters_.Count(Drop::kUnknownHandler);
+  // The beginning is what version 1 knows it by.
+  std::string text = "Invalid Handler";
+  if (request.handler != 0) {
+    absl::StrAppend(&text, " for type: ", int{request.handler},
+                    request.subroute != nullptr ? " on that subroute" : "");
+  }
+  SendMuxConnectError(request, text);
+}
+
 void Session::SendMuxConnectError(const Message& request, std::string_view text) {
   scratch_.Resize(0);
   Encode(MuxConnectError{std::string(text)}, &scratch_);
@@ -186,14 +197,7 @@ bool Session::AdmitInbound(const Message& message) {
 void Session::OnRequest(const Message& message) {
   const HandlerEntry* entry =
       message.handler == 0 ? nullptr : handlers_.Find(message.handler, message.subroute);
-  if (entry == nullptr || entry->is_stream()) {
-    counters_.Count(Drop::kUnknownHandler);
-    return SendMuxConnectError(
-        message, message.handler == 0
-                     ? std::string("Invalid Handler")
-                     : absl::StrCat("Invalid Handler for type: ", int{message.handler},
-                                    message.subroute != nullptr ? " on that subroute" : ""));
-  }
+  if (entry == nullptr || entry->is_stream()) return RefuseUnknownHandler(message);
   if (!AdmitInbound(message)) return;
   const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
                                                 : std::chrono::milliseconds(message.deadline_ms);

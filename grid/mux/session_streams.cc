@@ -82,10 +82,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
                   .op = Op::kConnectMux,
                   .flags = 0,
                   .payload = args.initial};
-  if (args.deadline != TimePoint::max()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(args.deadline - now).count();
-    message.deadline_ms = static_cast<uint32_t>(std::clamp<int64_t>(left, 1, UINT32_MAX));
-  }
+  if (args.deadline != TimePoint::max()) message.deadline_ms = RemainingMs(args.deadline, now);
   if (!args.has_input) message.flags |= kFlagEof;
   if (args.initial.empty() && !IsNil(args.initial)) message.flags |= kFlagPayloadIsZero;
   if (args.subroute != nullptr) {
@@ -104,14 +101,7 @@ void Session::OnConnectMux(const Message& message) {
   }
   const HandlerEntry* entry =
       message.handler == 0 ? nullptr : handlers_.Find(message.handler, message.subroute);
-  if (entry == nullptr || !entry->is_stream()) {
-    counters_.Count(Drop::kUnknownHandler);
-    return SendMuxConnectError(
-        message, message.handler == 0
-                     ? std::string("Invalid Handler")
-                     : absl::StrCat("Invalid Handler for type: ", int{message.handler},
-                                    message.subroute != nullptr ? " on that subroute" : ""));
-  }
+  if (entry == nullptr || !entry->is_stream()) return RefuseUnknownHandler(message);
   if (StreamMux* open = FindAlive(message.mux_id, StreamMux::Side::kHandler); open != nullptr) {
     // A repeat of number 0 in a stream that is past it.
     counters_.Count(Drop::kDuplicateMux);
