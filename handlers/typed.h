@@ -128,10 +128,12 @@ inline constexpr bool kAlwaysFalse = false;
 }  // namespace internal
 }  // namespace grid
 
+namespace boost::asio {
+
 template <template <typename, typename> class Associator, typename Handler, typename Convert,
           typename Default>
-struct boost::asio::associator<Associator, grid::internal::ConvertingHandler<Handler, Convert>,
-                               Default> : Associator<Handler, Default> {
+struct associator<Associator, grid::internal::ConvertingHandler<Handler, Convert>, Default>
+    : Associator<Handler, Default> {
   static auto get(const grid::internal::ConvertingHandler<Handler, Convert>& handler) noexcept {
     return Associator<Handler, Default>::get(handler.handler);
   }
@@ -140,5 +142,7 @@ struct boost::asio::associator<Associator, grid::internal::ConvertingHandler<Han
     return Associator<Handler, Default>::get(handler.handler, fallback);
   }
 };
+
+}  // namespace boost::asio
 
 #endif  // GRID_HANDLERS_TYPED_H_

@@ -134,12 +134,13 @@ bool StreamEnd::StartHandler(const HandlerEntry& entry, Link& link) {
   const std::shared_ptr<StreamEnd> self = shared_from_this();
   if (const auto* function = std::get_if<StreamFunction>(&entry.function)) {
     const TimePoint received = link.Now();
-    return link.services().workers->Submit([self, function, received, clock = link.services().clock] {
-      self->context_->set_queue_time(clock->Now() - received);
-      Stream stream(self);
-      self->Finish(
-          RunGuarded([&]() -> absl::Status { return (*function)(stream, *self->context_); }));
-    });
+    return link.services().workers->Submit(
+        [self, function, received, clock = link.services().clock] {
+          self->context_->set_queue_time(clock->Now() - received);
+          Stream stream(self);
+          self->Finish(
+              RunGuarded([&]() -> absl::Status { return (*function)(stream, *self->context_); }));
+        });
   }
   if (const auto* coroutine = std::get_if<StreamCoroutine>(&entry.function)) {
     asio::co_spawn(link.loop().io(), RunCoroutine(*coroutine), asio::detached);

@@ -162,8 +162,7 @@ TEST(ControlPayloads, DeepNestingInAnUnknownKeyIsRefused) {
   const std::string shallow = "\x81\xa1x" + std::string(64, '\x91') + "\xc0";
   EXPECT_TRUE(DecodeText(shallow, &ping).ok());
   const std::string deep = "\x81\xa1x" + std::string(1'000'000, '\x91') + "\xc0";
-  EXPECT_EQ(std::string(DecodeText(deep, &ping).message()),
-            "PingMessage.x is nested too deep");
+  EXPECT_EQ(std::string(DecodeText(deep, &ping).message()), "PingMessage.x is nested too deep");
 }
 
 TEST(ControlPayloads, HugeDeclaredLengthsAreTruncated) {

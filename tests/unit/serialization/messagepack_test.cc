@@ -38,7 +38,6 @@ MSGPACK_ADD_ENUM(grid::outside::Color);
 namespace grid {
 namespace {
 
-
 Buffer FromHex(const std::string& hex) { return Buffer::CopyOf(test::FromHex(hex)); }
 
 struct Drive {
