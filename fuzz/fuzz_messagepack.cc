@@ -1,0 +1,71 @@
+// Arbitrary bytes as the payload of a typed handler: read or refused with a reason, within the
+// limits. What was read is written, and read again as the same.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <set>
+#include <utility>
+
+#include "serialization/json.h"
+#include "serialization/messagepack.h"
+
+namespace grid::fuzz {
+namespace {
+
+struct Leaf {
+  std::string name;
+  int8_t tiny = 0;
+  MSGPACK_DEFINE_MAP(name, tiny);
+};
+
+struct Pair {
+  uint64_t first = 0;
+  double second = 0;
+  MSGPACK_DEFINE(first, second);
+};
+
+struct Value {
+  bool flag = false;
+  int64_t number = 0;
+  std::string text;
+  Bytes bytes;
+  std::vector<Leaf> leaves;
+  std::vector<bool> bits;
+  std::map<std::string, Pair> pairs;
+  UrlValues values;
+  std::optional<StringMap> maybe;
+  std::set<int> set;  // by msgpack-c's own conversion
+  std::optional<Json> json;
+  MSGPACK_DEFINE_MAP(flag, number, text, bytes, leaves, bits, pairs, values, maybe, set, json);
+};
+
+// Small, so that a short input can reach them.
+constexpr DecodeLimits kLimits{
+    .max_depth = 5, .max_length = 64, .max_elements = 8, .max_total = 4096};
+
+void Run(BytesView input) {
+  Value value;
+  const absl::Status read = Decode(input, value, kLimits);
+  if (!read.ok()) {
+    if (read.message().empty() || read.message().size() > 1000) std::abort();
+    return;
+  }
+  Buffer first;
+  if (!Encode(value, first).ok()) std::abort();
+  // Not within the limits again: what was skipped or in shorter forms is not there any more, but a
+  // JSON text may have grown by its escapes.
+  Value again;
+  if (!Decode(first.view(), again).ok()) std::abort();
+  Buffer second;
+  if (!Encode(again, second).ok()) std::abort();
+  if (first.text() != second.text()) std::abort();
+}
+
+}  // namespace
+}  // namespace grid::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  // Never nil: that is no payload at all.
+  grid::fuzz::Run(size == 0 ? grid::EmptyBytes() : grid::BytesView(data, size));
+  return 0;
+}
