@@ -3,7 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <list>
+#include <map>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include "serialization/json.h"
@@ -34,9 +37,13 @@ struct Value {
   std::map<std::string, Pair> pairs;
   UrlValues values;
   std::optional<StringMap> maybe;
-  std::set<int> set;  // by msgpack-c's own conversion
+  std::set<int> set;
+  std::list<Leaf> list;
+  std::unordered_map<int, Pair> table;
+  std::multimap<int, int> tree;  // by msgpack-c's own conversion, as json is
   std::optional<Json> json;
-  MSGPACK_DEFINE_MAP(flag, number, text, bytes, leaves, bits, pairs, values, maybe, set, json);
+  MSGPACK_DEFINE_MAP(flag, number, text, bytes, leaves, bits, pairs, values, maybe, set, list,
+                     table, tree, json);
 };
 
 // Small, so that a short input can reach them.

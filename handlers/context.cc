@@ -1,5 +1,6 @@
 #include "handlers/context.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace grid {
@@ -21,15 +22,23 @@ Buffer RequestContext::NewBuffer(size_t capacity) const {
 }
 
 void RequestContext::OnCancel(absl::AnyInvocable<void()> callback) {
-  {
-    std::lock_guard lock(mutex_);
-    if (finished_) return;
-    if (!cancelled_.load(std::memory_order_relaxed)) {
-      callbacks_.push_back(std::move(callback));
-      return;
-    }
+  std::unique_lock lock(mutex_);
+  if (finished_) return;
+  if (!cancelled_.load(std::memory_order_relaxed)) {
+    callbacks_.push_back(std::move(callback));
+    return;
   }
+  Run(std::move(callback), lock);
+}
+
+void RequestContext::Run(absl::AnyInvocable<void()> callback, std::unique_lock<std::mutex>& lock) {
+  runners_.push_back(std::this_thread::get_id());
+  lock.unlock();
   callback();
+  callback = nullptr;  // what it owns is gone too before Finish returns
+  lock.lock();
+  runners_.erase(std::find(runners_.begin(), runners_.end(), std::this_thread::get_id()));
+  callback_done_.notify_all();
 }
 
 void RequestContext::Cancel(absl::Status why) {
@@ -37,19 +46,13 @@ void RequestContext::Cancel(absl::Status why) {
   if (finished_ || cancelled_.load(std::memory_order_relaxed)) return;
   why_ = std::move(why);
   cancelled_.store(true, std::memory_order_release);
-  runner_ = std::this_thread::get_id();
   // A callback may finish the handler, on this thread or another: those behind it must not run
   // then.
   while (!finished_ && !callbacks_.empty()) {
     absl::AnyInvocable<void()> callback = std::move(callbacks_.front());
     callbacks_.erase(callbacks_.begin());
-    lock.unlock();
-    callback();
-    callback = nullptr;  // what it owns is gone too before Finish returns
-    lock.lock();
+    Run(std::move(callback), lock);
   }
-  runner_ = std::thread::id();
-  callback_done_.notify_all();
 }
 
 void RequestContext::Finish() {
@@ -58,7 +61,9 @@ void RequestContext::Finish() {
   finished_ = true;
   dropped.swap(callbacks_);
   const std::thread::id self = std::this_thread::get_id();
-  callback_done_.wait(lock, [&] { return runner_ == std::thread::id() || runner_ == self; });
+  callback_done_.wait(lock, [&] {
+    return std::all_of(runners_.begin(), runners_.end(), [&](auto id) { return id == self; });
+  });
 }
 
 }  // namespace grid

@@ -63,7 +63,8 @@ class RequestContext {
   // Why; OK while cancelled() is false.
   absl::Status cancellation() const;
   // Runs `callback` once when the call is cancelled, on the thread that cancels (an I/O thread: do
-  // not block); at once when it already is. Never runs after the handler has finished.
+  // not block); at once when it already is. It must not throw. Never runs after the handler has
+  // finished.
   void OnCancel(absl::AnyInvocable<void()> callback);
 
   // For the runtime: the handler starts only now.
@@ -77,6 +78,9 @@ class RequestContext {
   void Finish();
 
  private:
+  // Calls `callback` without the lock.
+  void Run(absl::AnyInvocable<void()> callback, std::unique_lock<std::mutex>& lock);
+
   const Caller& caller_;
   HandlerId handler_;
   std::string_view subroute_;
@@ -90,7 +94,7 @@ class RequestContext {
   // Guarded by mutex_.
   absl::Status why_;
   std::vector<absl::AnyInvocable<void()>> callbacks_;
-  std::thread::id runner_;  // of the thread inside a callback; none otherwise
+  std::vector<std::thread::id> runners_;  // threads inside a callback
   bool finished_ = false;
 };
 

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "handlers/delivery.h"
+#include "handlers/recycled.h"
 #include "handlers/registrar.h"
 #include "serialization/codec.h"
 #include "serialization/messagepack.h"
@@ -43,11 +44,11 @@ class ScratchBuffer {
   ScratchBuffer(ScratchBuffer&&) = default;
   ScratchBuffer& operator=(ScratchBuffer&&) = delete;
   ~ScratchBuffer() {
-    std::vector<Buffer>& idle = Idle();
-    if (buffer_.capacity() == 0 || buffer_.capacity() > kMaxBytes || idle.size() == kMaxIdle)
-      return;
+    if (buffer_.capacity() == 0 || buffer_.capacity() > kMaxBytes) return;
+    std::vector<Buffer>* idle = ThreadIdle<Buffer>();
+    if (idle == nullptr || idle->size() == kMaxIdle) return;
     buffer_.Resize(0);
-    idle.push_back(std::move(buffer_));
+    idle->push_back(std::move(buffer_));
   }
 
   // Nil stays nil: a payload that was not encoded at all.
@@ -60,15 +61,11 @@ class ScratchBuffer {
   BytesView view() const { return encoded_ ? buffer_.view() : BytesView(); }
 
  private:
-  static std::vector<Buffer>& Idle() {
-    static thread_local std::vector<Buffer> idle;
-    return idle;
-  }
   static Buffer Take() {
-    std::vector<Buffer>& idle = Idle();
-    if (idle.empty()) return Buffer();
-    Buffer buffer = std::move(idle.back());
-    idle.pop_back();
+    std::vector<Buffer>* idle = ThreadIdle<Buffer>();
+    if (idle == nullptr || idle->empty()) return Buffer();
+    Buffer buffer = std::move(idle->back());
+    idle->pop_back();
     return buffer;
   }
 

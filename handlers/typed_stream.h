@@ -6,7 +6,8 @@
 //   absl::Status ended = co_await stream.Results([](Ack& ack) { return Note(ack); });
 //
 // Everything said of Stream (handlers/stream.h) holds here: one Read and one Write at a time each,
-// dropping the caller's handle cancels.
+// dropping the caller's handle cancels. An awaitable Read or Write refers to this object until it
+// is awaited.
 #ifndef GRID_HANDLERS_TYPED_STREAM_H_
 #define GRID_HANDLERS_TYPED_STREAM_H_
 

@@ -51,8 +51,10 @@ struct MessagePackCodec {
     internal::BufferSink sink(out);
     try {
       internal::WriteValue(sink, value);
-    } catch (const std::exception& error) {  // a length beyond 32 bits
+    } catch (const std::exception& error) {  // a length beyond 32 bits, or T's own
       return absl::InvalidArgumentError(std::string("can't be packed: ") + error.what());
+    } catch (...) {
+      return absl::InvalidArgumentError("can't be packed: an exception");
     }
     sink.Finish();
     return absl::OkStatus();

@@ -53,12 +53,14 @@ absl::Status MessagePackDecoder::Describe(MsgpackError error) const {
 
 MsgpackError MessagePackDecoder::SkipForTree() {
   const uint8_t* begin = in_.position();
-  const MsgpackError error = in_.Skip(limits_.max_depth - depth_);
+  MsgpackReader::Skipped skipped{.objects = 1};
+  const MsgpackError error = in_.Skip(limits_.max_depth - depth_, &skipped);
   if (error != MsgpackError::kOk) return error;
-  // At worst each byte is an object of its own in the tree, and converted to a value as large.
   const auto size = static_cast<size_t>(in_.position() - begin);
   if (size > limits_.max_length) return MsgpackError::kTooLong;
-  return Charge(size * sizeof(msgpack::object));
+  if (skipped.largest > limits_.max_elements) return MsgpackError::kTooMany;
+  // The tree, and as much as its strings again for what they are copied to.
+  return Charge(skipped.objects * sizeof(msgpack::object) + size);
 }
 
 MsgpackError ReadFloat(MessagePackDecoder& decoder, double* value) {
@@ -76,6 +78,11 @@ MsgpackError ReadFloat(MessagePackDecoder& decoder, double* value) {
     return in.Skip();
   }
   // An integer, as other implementations write whole numbers.
+  if (uint64_t large = 0; *p == 0xcf) {
+    const MsgpackError error = in.ReadUint(std::numeric_limits<uint64_t>::max(), &large);
+    *value = static_cast<double>(large);
+    return error;
+  }
   int64_t whole = 0;
   const MsgpackError error =
       in.ReadInt(std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max(), &whole);

@@ -9,13 +9,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <limits>
+#include <list>
 #include <map>
+#include <memory>
 #include <msgpack.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -45,7 +51,7 @@ class MessagePackDecoder {
   MsgpackError Enter(uint32_t count, size_t least, size_t bytes) {
     if (count > in_.remaining() / least) return MsgpackError::kTruncated;
     if (count > limits_.max_elements) return MsgpackError::kTooMany;
-    if (depth_ == limits_.max_depth) return MsgpackError::kTooDeep;
+    if (depth_ >= limits_.max_depth) return MsgpackError::kTooDeep;
     const MsgpackError error = Charge(count * bytes);
     if (error == MsgpackError::kOk) ++depth_;
     return error;
@@ -74,6 +80,9 @@ class MessagePackDecoder {
       return MsgpackError::kWrongType;
     } catch (const std::exception& thrown) {
       detail_ = thrown.what();
+      return MsgpackError::kRefused;
+    } catch (...) {
+      detail_ = "by an exception";
       return MsgpackError::kRefused;
     }
     return MsgpackError::kOk;
@@ -303,6 +312,9 @@ struct ValueReader {
     return error;
   }
   static MsgpackError ReadConverted(MessagePackDecoder& decoder, T& value) {
+    static_assert(!kBorrows<T>,
+                  "a decoded value keeps nothing of the payload: use std::string or std::vector "
+                  "instead of a view");
     return decoder.ReadTree([&](const msgpack::object& tree) { tree.convert(value); });
   }
 };
@@ -339,7 +351,9 @@ struct ValueReader<std::vector<T>> {
     if constexpr (kIsByte<T>) {
       BytesView bytes;
       const MsgpackError error = ReadText(decoder, &bytes);
-      if (error == MsgpackError::kOk) value.assign(bytes.begin(), bytes.end());
+      if (error != MsgpackError::kOk) return error;
+      value.resize(bytes.size());
+      if (!bytes.empty()) std::memcpy(value.data(), bytes.data(), bytes.size());
       return error;
     } else {
       uint32_t count = 0;
@@ -364,38 +378,103 @@ struct ValueReader<std::vector<T>> {
   }
 };
 
-template <typename T>
-struct ValueReader<std::map<std::string, T>> {
-  using Map = std::map<std::string, T>;
-  static constexpr size_t kNode = sizeof(typename Map::value_type) + 4 * sizeof(void*);
+// The other containers of the standard library: what each element takes in memory is charged before
+// the first is made, which msgpack-c's own conversion can't do.
+inline constexpr size_t kNode = 4 * sizeof(void*);
 
-  static MsgpackError Read(MessagePackDecoder& decoder, Map& value) {
+template <typename Container>
+struct ArrayReader {
+  using Item = typename Container::value_type;
+
+  static MsgpackError Read(MessagePackDecoder& decoder, Container& value) {
     uint32_t count = 0;
-    MsgpackError error = decoder.in().ReadMapHeader(&count);
-    if (error == MsgpackError::kOk) error = decoder.Enter(count, 2, kNode);
+    MsgpackError error = decoder.in().ReadArrayHeader(&count);
+    if (error == MsgpackError::kOk) error = decoder.Enter(count, 1, sizeof(Item) + kNode);
     if (error != MsgpackError::kOk) return error;
     value.clear();
     for (uint32_t i = 0; i < count && error == MsgpackError::kOk; ++i) {
-      std::string key;
-      error = ReadValue(decoder, key);
-      if (error != MsgpackError::kOk) {
-        decoder.InElement(i);
-        break;
-      }
-      T item{};  // of a key that comes twice, the last value
+      Item item{};
       error = ReadValue(decoder, item);
       if (error != MsgpackError::kOk) {
-        decoder.InField(key);
-      } else if (value.empty() || value.rbegin()->first < key) {
-        value.emplace_hint(value.end(), std::move(key), std::move(item));
+        decoder.InElement(i);
       } else {
-        value.insert_or_assign(std::move(key), std::move(item));
+        value.insert(value.end(), std::move(item));
       }
     }
     decoder.Leave();
     return error;
   }
 };
+
+template <typename Container>
+struct MapReader {
+  using Key = typename Container::key_type;
+  using Item = typename Container::mapped_type;
+
+  static MsgpackError Read(MessagePackDecoder& decoder, Container& value) {
+    uint32_t count = 0;
+    MsgpackError error = decoder.in().ReadMapHeader(&count);
+    if (error == MsgpackError::kOk) {
+      error = decoder.Enter(count, 2, sizeof(typename Container::value_type) + kNode);
+    }
+    if (error != MsgpackError::kOk) return error;
+    value.clear();
+    for (uint32_t i = 0; i < count && error == MsgpackError::kOk; ++i) {
+      Key key{};
+      error = ReadValue(decoder, key);
+      if (error != MsgpackError::kOk) {
+        decoder.InElement(i);
+        break;
+      }
+      Item item{};  // of a key that comes twice, the last value
+      error = ReadValue(decoder, item);
+      if (error == MsgpackError::kOk) {
+        value.insert_or_assign(value.end(), std::move(key), std::move(item));
+      } else if constexpr (std::is_same_v<Key, std::string>) {
+        decoder.InField(key);
+      } else {
+        decoder.InElement(i);
+      }
+    }
+    decoder.Leave();
+    return error;
+  }
+};
+
+template <typename Pointer>
+struct PointerReader {
+  using Item = typename Pointer::element_type;
+
+  static MsgpackError Read(MessagePackDecoder& decoder, Pointer& value) {
+    value.reset();
+    if (decoder.in().ReadNil()) return MsgpackError::kOk;
+    MsgpackError error = decoder.Enter(1, 1, sizeof(Item));
+    if (error != MsgpackError::kOk) return error;
+    value = Pointer(new Item());
+    error = ReadValue(decoder, *value);
+    decoder.Leave();
+    return error;
+  }
+};
+
+template <typename T>
+struct ValueReader<std::list<T>> : ArrayReader<std::list<T>> {};
+template <typename T>
+struct ValueReader<std::deque<T>> : ArrayReader<std::deque<T>> {};
+template <typename T>
+struct ValueReader<std::set<T>> : ArrayReader<std::set<T>> {};
+template <typename T>
+struct ValueReader<std::multiset<T>> : ArrayReader<std::multiset<T>> {};
+template <typename T>
+struct ValueReader<std::unordered_set<T>> : ArrayReader<std::unordered_set<T>> {};
+template <typename K, typename T>
+struct ValueReader<std::map<K, T>> : MapReader<std::map<K, T>> {};
+template <typename K, typename T>
+struct ValueReader<std::unordered_map<K, T>> : MapReader<std::unordered_map<K, T>> {};
+template <typename T>
+struct ValueReader<std::unique_ptr<T>> : PointerReader<std::unique_ptr<T>> {};
+template <typename T>
+struct ValueReader<std::shared_ptr<T>> : PointerReader<std::shared_ptr<T>> {};
 
 template <typename T>
 MsgpackError ReadValue(MessagePackDecoder& decoder, T& value) {

@@ -54,11 +54,28 @@ inline constexpr bool kPacksItself = requires(const T& value, DefineProbe& probe
 }
 || requires(const T& value, msgpack::packer<NullSink>& packer) { value.msgpack_pack(packer); };
 
-// Types whose msgpack_pack takes any packer, and so shows its fields.
-template <typename T>
-inline constexpr bool kShowsFields = requires(const T& value, DefineProbe& probe) {
-  value.msgpack_pack(probe);
+template <typename Member>
+struct ClassOf;
+template <typename Class, typename Function>
+struct ClassOf<Function Class::*> {
+  using type = Class;
 };
+
+// Types that have all that MSGPACK_DEFINE* make, from one class: one that is derived from such a
+// class and converts itself is not read past its own msgpack_unpack.
+template <typename T>
+inline constexpr bool kShowsFields = false;
+template <typename T>
+requires requires(const T& value, DefineProbe& probe, msgpack::object* object,
+                  msgpack::zone& zone) {
+  value.msgpack_pack(probe);
+  value.msgpack_object(object, zone);
+  &T::template msgpack_pack<DefineProbe>;
+  &T::msgpack_unpack;
+}
+inline constexpr bool kShowsFields<T> =
+    std::is_same_v<typename ClassOf<decltype(&T::template msgpack_pack<DefineProbe>)>::type,
+                   typename ClassOf<decltype(&T::msgpack_unpack)>::type>;
 
 template <typename T>
 inline constexpr bool kIsStdArray = false;
@@ -72,7 +89,11 @@ template <typename T>
 Fields FieldsOf() {
   static const Fields fields = [] {
     DefineProbe probe;
-    T().msgpack_pack(probe);
+    try {
+      T().msgpack_pack(probe);
+    } catch (...) {  // of T's own
+      return Fields::kOther;
+    }
     if (probe.map()) return Fields::kMap;
     return probe.array() ? Fields::kArray : Fields::kOther;
   }();
@@ -80,7 +101,14 @@ Fields FieldsOf() {
 }
 
 template <typename T>
-inline constexpr bool kIsByte = std::is_same_v<T, char> || std::is_same_v<T, unsigned char>;
+inline constexpr bool kIsByte =
+    std::is_same_v<T, char> || std::is_same_v<T, unsigned char> || std::is_same_v<T, std::byte>;
+
+// Views of the bytes that they were read from.
+template <typename T>
+inline constexpr bool kBorrows =
+    std::is_same_v<T, std::string_view> || std::is_same_v<T, msgpack::object> ||
+    std::is_same_v<T, msgpack::type::raw_ref> || std::is_pointer_v<T>;
 
 }  // namespace grid::internal
 

@@ -1,5 +1,7 @@
 #include "serialization/msgpack_cursor.h"
 
+#include <algorithm>
+
 namespace grid::internal {
 
 std::string_view DescribeMsgpackError(MsgpackError error) {
@@ -141,7 +143,8 @@ constexpr Shape kShapes[32] = {
 
 }  // namespace
 
-MsgpackError MsgpackReader::Skip(int max_depth) {
+MsgpackError MsgpackReader::Skip(int max_depth, Skipped* skipped) {
+  max_depth = std::min(max_depth, kMaxSkipDepth);
   // Objects still to pass at each level; level 0 is the one object asked for.
   uint64_t left[kMaxSkipDepth + 1] = {1};
   int depth = 0;
@@ -162,6 +165,10 @@ MsgpackError MsgpackReader::Skip(int max_depth) {
       const uint64_t objects = uint64_t{count} * (is_map ? 2 : 1);
       // Each object takes at least a byte, so a larger count is refused without walking.
       if (objects > remaining()) return MsgpackError::kTruncated;
+      if (skipped != nullptr) {
+        skipped->objects += objects;
+        skipped->largest = std::max(skipped->largest, count);
+      }
       if (depth >= max_depth) return MsgpackError::kTooDeep;
       left[++depth] = objects;
       continue;

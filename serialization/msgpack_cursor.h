@@ -142,9 +142,14 @@ class MsgpackReader {
     return true;
   }
 
-  // Passes one object of any type with everything inside. Bounded stack, no recursion. `max_depth`
-  // is at most kMaxSkipDepth.
-  MsgpackError Skip(int max_depth = kMaxSkipDepth);
+  // What Skip has passed.
+  struct Skipped {
+    uint64_t objects = 0;  // keys and values count one each
+    uint32_t largest = 0;  // elements of the largest array, entries of the largest map
+  };
+  // Passes one object of any type with everything inside, in at most `max_depth` containers, and
+  // never more than kMaxSkipDepth. Bounded stack, no recursion. `skipped` may be null.
+  MsgpackError Skip(int max_depth = kMaxSkipDepth, Skipped* skipped = nullptr);
 
  private:
   static bool IsBin(uint8_t tag) { return tag >= 0xc4 && tag <= 0xc6; }

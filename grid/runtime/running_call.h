@@ -47,8 +47,9 @@ class RunningCall final : public RunningRequest, public LinkTask {
     call->result_ = std::move(result);
     const std::shared_ptr<Link> keep = call->link_;
     Link& link = *keep;
-    // A coroutine may run to its end before the session has noted that it is pending.
-    if (call->starting_ != nullptr) {
+    // A coroutine may run to its end before the session has noted that it is pending; one that goes
+    // on elsewhere takes the queue, which waits for that.
+    if (link.loop().RunningHere() && call->starting_ != nullptr) {
       *call->starting_ = std::move(call);
       return;
     }

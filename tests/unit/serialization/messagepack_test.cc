@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <deque>
 #include <limits>
+#include <list>
+#include <memory>
 #include <random>
 #include <set>
+#include <stdexcept>
 #include <unordered_map>
 
 #include "serialization/json.h"
@@ -241,10 +245,109 @@ TEST(MessagePack, Limits_AreCheckedBeforeAnythingIsAllocated) {
   EXPECT_EQ(DecodeError<StringMap>("dfffffffffa161a131"), "the value is truncated");
   EXPECT_EQ(DecodeError<Bytes>("c6ffffffff00"), "the value is truncated");
   // Through the tree of msgpack-c as well.
-  EXPECT_EQ((DecodeError<std::set<int>>("93010203", {.max_total = 10})),
+  EXPECT_EQ((DecodeError<std::multimap<int, int>>("83010102020303", {.max_total = 10})),
             "the value takes more memory than the limit (10 bytes)");
-  EXPECT_EQ((DecodeError<std::set<std::set<int>>>("919101", {.max_depth = 1})),
+  EXPECT_EQ((DecodeError<std::multimap<int, std::vector<int>>>("81019101", {.max_depth = 1})),
             "the value is nested too deep (1)");
+}
+
+TEST(MessagePack, DepthAboveWhatTheStackIsFor_IsCut) {
+  const std::string deep(90, '\x91');
+  std::set<int> value;
+  const absl::Status status = Decode(AsBytes(deep), value, {.max_depth = 100});
+  EXPECT_FALSE(status.ok());
+  outside::Celsius celsius;
+  EXPECT_EQ(Decode(AsBytes(deep), celsius, {.max_depth = 100}).message(),
+            "the value is nested too deep (100)");
+  EXPECT_EQ(DecodeError<std::vector<int>>("9101", {.max_depth = -1}),
+            "the value is nested too deep (-1)");
+}
+
+struct Large {
+  std::array<char, 4096> room{};
+  int x = 0;
+  MSGPACK_DEFINE_MAP(x);
+};
+
+TEST(MessagePack, ElementsThatTakeNoBytes_AreChargedWhatTheyTakeInMemory) {
+  std::string small("\xdd\x00\x00\xc3\x50", 5);  // 50,000 empty maps
+  small.append(50'000, '\x80');
+  const DecodeLimits limits{.max_total = 1 << 20};
+  const std::string expected = "the value takes more memory than the limit (1048576 bytes)";
+  EXPECT_EQ(Decoded<std::list<Large>>(AsBytes(small), limits).status().message(), expected);
+  EXPECT_EQ(Decoded<std::deque<Large>>(AsBytes(small), limits).status().message(), expected);
+  EXPECT_EQ(Decoded<std::vector<Large>>(AsBytes(small), limits).status().message(), expected);
+  std::string map("\xdf\x00\x00\xc3\x50", 5);
+  for (int i = 0; i < 50'000; ++i) map.append("\x01\x80");
+  EXPECT_EQ((Decoded<std::unordered_map<int, Large>>(AsBytes(map), limits).status().message()),
+            expected);
+  EXPECT_EQ((Decoded<std::map<int, Large>>(AsBytes(map), limits).status().message()), expected);
+}
+
+TEST(MessagePack, LimitsHoldThroughMsgpackCsTree) {
+  EXPECT_EQ((DecodeError<std::multimap<int, int>>("83010102020303", {.max_elements = 2})),
+            "the value has more elements than the limit (2)");
+}
+
+TEST(MessagePack, Pointers_AreNilOrAValue) {
+  using Pointers = std::vector<std::shared_ptr<int>>;
+  const Pointers pointers{nullptr, std::make_shared<int>(7)};
+  EXPECT_EQ(EncodedHex(pointers), "92c007");
+  const auto back = Decoded<Pointers>(FromHex("92c007"));
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(back->at(0), nullptr);
+  EXPECT_EQ(*back->at(1), 7);
+}
+
+// Derived from a class of the macros, with a conversion of its own.
+struct Checked : Point {
+  void msgpack_unpack(const msgpack::object& object) {
+    Point::msgpack_unpack(object);
+    if (x < 0) throw std::invalid_argument("x is negative");
+  }
+};
+
+TEST(MessagePack, ConversionOfADerivedClass_IsNotPassedOver) {
+  EXPECT_EQ(DecodeError<Checked>("92ff01"), "the value was refused: x is negative");
+  EXPECT_EQ(Decoded<Checked>(FromHex("920201"))->x, 2);
+}
+
+struct Unset {
+  std::shared_ptr<int> value;
+  template <typename Packer>
+  void msgpack_pack(Packer& packer) const {
+    if (value == nullptr) throw std::logic_error("unset");
+    packer.pack(*value);
+  }
+  void msgpack_unpack(const msgpack::object& object) {
+    value = std::make_shared<int>(object.as<int>());
+  }
+};
+
+TEST(MessagePack, ClassThatThrowsWhenItIsNew_CanBeSent) {
+  EXPECT_EQ(EncodedHex(Unset{std::make_shared<int>(5)}), "05");
+  EXPECT_EQ(*Decoded<Unset>(FromHex("05"))->value, 5);
+  Buffer out;
+  EXPECT_EQ(Encode(Unset(), out).message(), "can't be packed: unset");
+}
+
+TEST(MessagePack, StdByte_IsBin) {
+  const std::vector<std::byte> bytes{std::byte{1}, std::byte{200}};
+  EXPECT_EQ(EncodedHex(bytes), "c40201c8");
+  EXPECT_EQ(*Decoded<std::vector<std::byte>>(FromHex("c40201c8")), bytes);
+}
+
+TEST(MessagePack, WholeNumbers_AreReadAsFloats) {
+  EXPECT_EQ(*Decoded<double>(FromHex("cfffffffffffffffff")), 18446744073709551615.0);
+  EXPECT_EQ(*Decoded<double>(FromHex("ff")), -1.0);
+}
+
+TEST(Json, LargeDocument_ComesBack) {
+  Buffer out;
+  ASSERT_TRUE(Encode(Json{boost::json::string(6 << 20, 'x')}, out).ok());
+  const auto back = Decoded<Json>(out);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->value.as_string().size(), size_t{6} << 20);
 }
 
 TEST(MessagePack, EveryPrefix_IsRefusedNotRead) {
