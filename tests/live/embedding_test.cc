@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -15,6 +19,8 @@
 #include <thread>
 #include <vector>
 
+#include "handlers/single_handler.h"
+#include "handlers/stream_handler.h"
 #include "tests/live/embedding_kit.h"
 #include "tests/live/raw_socket.h"
 
@@ -238,6 +244,73 @@ TEST_P(SlowDial, InTheMiddleOfTls_IsGivenUpAtOnce) {
   manager->Stop();
   host.reset();
   silent.ReadAll();
+}
+
+constexpr SingleHandler<int, int> kHop{HandlerId{20}};
+constexpr StreamHandler<int, int, int> kScale{HandlerId{21}, {.in = 4, .out = 4}};
+
+// Two connected nodes; `add` registers handlers with the one that accepts.
+struct TwoNodes {
+  explicit TwoNodes(const std::function<void(Manager&)>& add) {
+    const auto [first, second] = FreeNames();
+    server = NewNode(NodeOptions(second), first, false);
+    add(*server);
+    EXPECT_TRUE(server->Start().ok());
+    EXPECT_TRUE(server->Listen(second.substr(7)).ok());
+    client = NewNode(NodeOptions(first), second);
+    peer = client->Connection(second);
+    EXPECT_TRUE(Echo(*client, second).ok());
+  }
+  std::unique_ptr<Manager> server, client;
+  Connection peer;
+};
+
+// The handler's coroutine leaves the I/O thread and returns elsewhere, at once or later.
+TEST(TypedHandlers, CoroutineThatEndsOnAnotherThread_Answers) {
+  asio::thread_pool pool(2);
+  TwoNodes nodes([&](Manager& server) {
+    const auto hop = [&pool](int number, RequestContext&) -> asio::awaitable<absl::StatusOr<int>> {
+      auto elsewhere = asio::bind_executor(pool.get_executor(), asio::use_awaitable);
+      co_await asio::post(elsewhere);
+      co_return number + 1;
+    };
+    EXPECT_TRUE(kHop.Register(server, hop).ok());
+  });
+  std::vector<std::future<absl::StatusOr<int>>> replies;
+  for (int i = 0; i < 2'000; ++i) {
+    replies.push_back(kHop.Call(nodes.peer, i, {}, asio::use_future));
+  }
+  for (int i = 0; i < 2'000; ++i) {
+    const absl::StatusOr<int> reply = replies[static_cast<size_t>(i)].get();
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    EXPECT_EQ(*reply, i + 1);
+  }
+  nodes.server->Stop();
+  pool.join();
+}
+
+TEST(TypedHandlers, StreamOnTheWorkerPool_BlocksAtBothEnds) {
+  TwoNodes nodes([](Manager& server) {
+    const auto scale = [](int factor, TypedStream<int, int>& stream, RequestContext&) {
+      return stream.ResultsBlocking(
+          [&](int number) { return stream.WriteBlocking(factor * number); });
+    };
+    EXPECT_TRUE(kScale.Register(server, scale).ok());
+  });
+  auto stream = kScale.Open(nodes.peer, 3);
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  std::thread writer([&] {
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(stream->WriteBlocking(i).ok());
+    stream->CloseSend();
+  });
+  int next = 0;
+  const absl::Status ended = stream->ResultsBlocking([&](int number) {
+    EXPECT_EQ(number, 3 * next++);
+    return absl::OkStatus();
+  });
+  writer.join();
+  EXPECT_TRUE(ended.ok()) << ended;
+  EXPECT_EQ(next, 100);
 }
 
 }  // namespace
