@@ -2,10 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <future>
 #include <optional>
-#include <thread>
 #include <vector>
 
 namespace grid {
@@ -90,29 +87,6 @@ TEST_F(ContextTest, CallbackIsDestroyedRightAfterItRan) {
   context.Cancel(absl::CancelledError(""));
   EXPECT_EQ(during, 2);
   EXPECT_EQ(behind, 1);
-}
-
-TEST_F(ContextTest, FinishWaitsForACallbackThatRunsAtOnce) {
-  context.Cancel(absl::CancelledError(""));
-  std::promise<void> entered, go;
-  std::atomic<bool> ran = false;
-  std::thread late([&] {
-    context.OnCancel([&] {
-      entered.set_value();
-      go.get_future().wait();
-      ran = true;
-    });
-  });
-  entered.get_future().wait();
-  bool ran_before = false;
-  std::thread finisher([&] {
-    context.Finish();
-    ran_before = ran;
-  });
-  go.set_value();
-  late.join();
-  finisher.join();
-  EXPECT_TRUE(ran_before);
 }
 
 }  // namespace
