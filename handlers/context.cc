@@ -11,12 +11,7 @@ absl::Status RequestContext::cancellation() const {
 }
 
 Buffer RequestContext::NewBuffer(size_t capacity) const {
-  if (pool_ == nullptr) {
-    Buffer buffer = Buffer::Unpooled(capacity);
-    buffer.Resize(0);
-    return buffer;
-  }
-  Buffer buffer = pool_->Take(capacity);
+  Buffer buffer = pool_ == nullptr ? Buffer::Unpooled(capacity) : pool_->Take(capacity);
   buffer.Resize(0);
   return buffer;
 }

@@ -46,16 +46,18 @@ class MessagePackDecoder {
     if (size > limits_.max_length) return MsgpackError::kTooLong;
     return Charge(size);
   }
-  // An array or map of `count` entries follows, of at least `least` objects on the wire and
-  // `bytes` in memory each. Leave() it afterwards.
-  MsgpackError Enter(uint32_t count, size_t least, size_t bytes) {
-    if (count > in_.remaining() / least) return MsgpackError::kTruncated;
-    if (count > limits_.max_elements) return MsgpackError::kTooMany;
-    if (depth_ >= limits_.max_depth) return MsgpackError::kTooDeep;
-    const MsgpackError error = Charge(count * bytes);
-    if (error == MsgpackError::kOk) ++depth_;
-    return error;
+  // Reads the header of an array, or of a map, whose entries take `bytes` in memory each. When that
+  // is kOk, Leave() it afterwards.
+  MsgpackError EnterArray(size_t bytes, uint32_t* count) {
+    const MsgpackError error = in_.ReadArrayHeader(count);
+    return error != MsgpackError::kOk ? error : Enter(*count, 1, bytes);
   }
+  MsgpackError EnterMap(size_t bytes, uint32_t* count) {
+    const MsgpackError error = in_.ReadMapHeader(count);
+    return error != MsgpackError::kOk ? error : Enter(*count, 2, bytes);
+  }
+  // What a pointer refers to counts as a level, so that recursion ends.
+  MsgpackError EnterPointee(size_t bytes) { return Enter(1, 1, bytes); }
   void Leave() { --depth_; }
 
   // After an error, from the inside out: where it is.
@@ -92,6 +94,15 @@ class MessagePackDecoder {
   // Strings of the tree stay where they are.
   static bool Reference(msgpack::type::object_type, std::size_t, void*) { return true; }
   MsgpackError SkipForTree();
+  // `least`: objects that each entry has on the wire.
+  MsgpackError Enter(uint32_t count, size_t least, size_t bytes) {
+    if (count > in_.remaining() / least) return MsgpackError::kTruncated;
+    if (count > limits_.max_elements) return MsgpackError::kTooMany;
+    if (depth_ >= limits_.max_depth) return MsgpackError::kTooDeep;
+    const MsgpackError error = Charge(count * bytes);
+    if (error == MsgpackError::kOk) ++depth_;
+    return error;
+  }
   MsgpackError Charge(size_t bytes) {
     if (bytes > budget_) return MsgpackError::kTooLarge;
     budget_ -= bytes;
@@ -295,8 +306,7 @@ struct ValueReader {
  private:
   static MsgpackError ReadMap(MessagePackDecoder& decoder, T& value) {
     uint32_t entries = 0;
-    MsgpackError error = decoder.in().ReadMapHeader(&entries);
-    if (error == MsgpackError::kOk) error = decoder.Enter(entries, 2, 0);
+    MsgpackError error = decoder.EnterMap(0, &entries);
     if (error != MsgpackError::kOk) return error;
     error = MapFields(decoder, entries).ReadInto(value);
     decoder.Leave();
@@ -304,8 +314,7 @@ struct ValueReader {
   }
   static MsgpackError ReadArray(MessagePackDecoder& decoder, T& value) {
     uint32_t elements = 0;
-    MsgpackError error = decoder.in().ReadArrayHeader(&elements);
-    if (error == MsgpackError::kOk) error = decoder.Enter(elements, 1, 0);
+    MsgpackError error = decoder.EnterArray(0, &elements);
     if (error != MsgpackError::kOk) return error;
     error = ArrayFields(decoder, elements).ReadInto(value);
     decoder.Leave();
@@ -357,8 +366,7 @@ struct ValueReader<std::vector<T>> {
       return error;
     } else {
       uint32_t count = 0;
-      MsgpackError error = decoder.in().ReadArrayHeader(&count);
-      if (error == MsgpackError::kOk) error = decoder.Enter(count, 1, sizeof(T));
+      MsgpackError error = decoder.EnterArray(sizeof(T), &count);
       if (error != MsgpackError::kOk) return error;
       value.clear();
       value.reserve(count);
@@ -388,8 +396,7 @@ struct ArrayReader {
 
   static MsgpackError Read(MessagePackDecoder& decoder, Container& value) {
     uint32_t count = 0;
-    MsgpackError error = decoder.in().ReadArrayHeader(&count);
-    if (error == MsgpackError::kOk) error = decoder.Enter(count, 1, sizeof(Item) + kNode);
+    MsgpackError error = decoder.EnterArray(sizeof(Item) + kNode, &count);
     if (error != MsgpackError::kOk) return error;
     value.clear();
     for (uint32_t i = 0; i < count && error == MsgpackError::kOk; ++i) {
@@ -413,10 +420,7 @@ struct MapReader {
 
   static MsgpackError Read(MessagePackDecoder& decoder, Container& value) {
     uint32_t count = 0;
-    MsgpackError error = decoder.in().ReadMapHeader(&count);
-    if (error == MsgpackError::kOk) {
-      error = decoder.Enter(count, 2, sizeof(typename Container::value_type) + kNode);
-    }
+    MsgpackError error = decoder.EnterMap(sizeof(typename Container::value_type) + kNode, &count);
     if (error != MsgpackError::kOk) return error;
     value.clear();
     for (uint32_t i = 0; i < count && error == MsgpackError::kOk; ++i) {
@@ -448,7 +452,7 @@ struct PointerReader {
   static MsgpackError Read(MessagePackDecoder& decoder, Pointer& value) {
     value.reset();
     if (decoder.in().ReadNil()) return MsgpackError::kOk;
-    MsgpackError error = decoder.Enter(1, 1, sizeof(Item));
+    MsgpackError error = decoder.EnterPointee(sizeof(Item));
     if (error != MsgpackError::kOk) return error;
     value = Pointer(new Item());
     error = ReadValue(decoder, *value);

@@ -1,7 +1,5 @@
 #include "handlers/conformance/conformance.h"
 
-#include "handlers/conformance/echo_map.h"
-
 #include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -20,6 +18,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "handlers/conformance/echo_map.h"
 
 namespace grid {
 namespace {
