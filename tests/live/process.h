@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/temp_dir.h"
+
 extern char** environ;
 
 namespace grid::live {
@@ -132,24 +134,7 @@ class Process {
   std::string err_;
 };
 
-// A directory that goes with the test.
-class TempDir {
- public:
-  TempDir() {
-    char name[] = "/tmp/grid_live_XXXXXX";
-    if (const char* made = mkdtemp(name); made != nullptr) path_ = made;
-  }
-  ~TempDir() {
-    if (!path_.empty()) Process({"rm", "-rf", path_}).Wait(std::chrono::seconds(10));
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  std::string File(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
+using test::TempDir;
 
 }  // namespace grid::live
 

@@ -10,12 +10,12 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-#include <stdlib.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <stdexcept>
 #include <string>
+
+#include "tests/temp_dir.h"
 
 namespace grid::live {
 
@@ -27,9 +27,6 @@ struct CertificateFiles {
 class TestCertificates {
  public:
   explicit TestCertificates(const std::string& name) : name_(name) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "grid-pki-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    folder_ = pattern;
     key_ = EVP_EC_gen("P-256");
     certificate_ = Make(name, key_, "", nullptr, nullptr);
     ca_file_ = WriteCertificate("ca", certificate_);
@@ -37,8 +34,6 @@ class TestCertificates {
   ~TestCertificates() {
     X509_free(certificate_);
     EVP_PKEY_free(key_);
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
   TestCertificates(const TestCertificates&) = delete;
   TestCertificates& operator=(const TestCertificates&) = delete;
@@ -48,7 +43,7 @@ class TestCertificates {
   CertificateFiles Issue(const std::string& name, const std::string& alternative_names) {
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509* certificate = Make(name, key, alternative_names, certificate_, key_);
-    CertificateFiles files{WriteCertificate(name, certificate), folder_ + "/" + name + ".key"};
+    CertificateFiles files{WriteCertificate(name, certificate), folder_.File(name + ".key")};
     FILE* file = std::fopen(files.key.c_str(), "w");
     PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
     std::fclose(file);
@@ -95,7 +90,7 @@ class TestCertificates {
   }
 
   std::string WriteCertificate(const std::string& name, X509* certificate) const {
-    std::string path = folder_ + "/" + name + ".pem";
+    std::string path = folder_.File(name + ".pem");
     FILE* file = std::fopen(path.c_str(), "w");
     PEM_write_X509(file, certificate);
     std::fclose(file);
@@ -103,7 +98,7 @@ class TestCertificates {
   }
 
   const std::string name_;
-  std::string folder_;
+  test::TempDir folder_;
   std::string ca_file_;
   EVP_PKEY* key_ = nullptr;
   X509* certificate_ = nullptr;

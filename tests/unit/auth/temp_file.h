@@ -2,30 +2,17 @@
 #ifndef GRID_TESTS_UNIT_AUTH_TEMP_FILE_H_
 #define GRID_TESTS_UNIT_AUTH_TEMP_FILE_H_
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
-#include <stdexcept>
 #include <string>
+
+#include "tests/temp_dir.h"
 
 namespace grid::testing {
 
 class TempFile {
  public:
-  explicit TempFile(const std::string& text) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "grid-file-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    folder_ = pattern;
-    path_ = folder_ + "/secret";
-    Write(text);
-  }
-  ~TempFile() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  TempFile(const TempFile&) = delete;
-  TempFile& operator=(const TempFile&) = delete;
+  explicit TempFile(const std::string& text) { Write(text); }
 
   const std::string& path() const { return path_; }
   void Write(const std::string& text) { std::ofstream(path_, std::ios::binary) << text; }
@@ -37,8 +24,8 @@ class TempFile {
   void Remove() { std::filesystem::remove(path_); }
 
  private:
-  std::string folder_;
-  std::string path_;
+  test::TempDir folder_;
+  std::string path_ = folder_.File("secret");
 };
 
 }  // namespace grid::testing
