@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "grid/internal/peer.h"
+#include "grid/runtime/complete.h"
 #include "handlers/delivery.h"
 
 namespace grid {
@@ -27,8 +28,7 @@ Subroute Subroute::At(std::string_view part) const {
 
 void Subroute::StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
                             ReplyHandler completion) const {
-  if (peer_ == nullptr)
-    return asio::post(asio::system_executor(), asio::append(std::move(completion), EmptyHandle()));
+  if (peer_ == nullptr) return FailLater(nullptr, std::move(completion), EmptyHandle());
   const SubrouteId id = id_.ForHandler(handler.value());
   peer_->StartRequest(handler, &id, payload, options, std::move(completion));
 }
@@ -59,8 +59,7 @@ ConnectionStats Connection::Stats() const {
 
 void Connection::StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
                               ReplyHandler completion) const {
-  if (peer_ == nullptr)
-    return asio::post(asio::system_executor(), asio::append(std::move(completion), EmptyHandle()));
+  if (peer_ == nullptr) return FailLater(nullptr, std::move(completion), EmptyHandle());
   peer_->StartRequest(handler, nullptr, payload, options, std::move(completion));
 }
 

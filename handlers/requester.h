@@ -9,7 +9,6 @@
 #ifndef GRID_HANDLERS_REQUESTER_H_
 #define GRID_HANDLERS_REQUESTER_H_
 
-#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -18,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "handlers/handler_id.h"
+#include "handlers/reply_handler.h"
 #include "handlers/stream.h"
 #include "serialization/buffer.h"
 
@@ -42,8 +42,6 @@ struct StreamOptions {
   std::chrono::milliseconds timeout{0};
   bool wait_for_ready = false;
 };
-
-using ReplyHandler = asio::any_completion_handler<void(absl::StatusOr<Buffer>)>;
 
 class Requester {
  public:

@@ -201,22 +201,23 @@ class SingleHandler {
     }
     to.StartRequest(
         id_, payload, options,
-        ReplyHandler(internal::Converting(std::forward<Handler>(handler),
-                                          [limits = limits_](absl::StatusOr<Buffer> reply) {
-                                            return DecodeReply(std::move(reply), limits);
-                                          })));
+        ReplyHandler(std::forward<Handler>(handler), ReplyDecoder{limits_}));
   }
 
-  static absl::StatusOr<Resp> DecodeReply(absl::StatusOr<Buffer> reply,
-                                          const DecodeLimits& limits) {
-    if (!reply.ok()) return std::move(reply).status();
-    absl::StatusOr<Resp> value{absl::in_place};
-    const absl::Status decoded = Decode(reply->view(), *value, limits);
-    if (!decoded.ok()) {
-      value = WithDelivery(internal::PayloadError("reply", decoded), Delivery::kExecuted);
+  struct ReplyDecoder {
+    DecodeLimits limits;
+
+    absl::StatusOr<Resp> operator()(BytesView reply) const {
+      absl::StatusOr<Resp> value{absl::in_place};
+      const absl::Status decoded = Decode(reply, *value, limits);
+      if (!decoded.ok()) {
+        value = WithDelivery(internal::PayloadError("reply", decoded), Delivery::kExecuted);
+      }
+      return value;
     }
-    return value;
-  }
+    absl::StatusOr<Resp> operator()(BytesView reply, BufferPool&) const { return (*this)(reply); }
+    absl::StatusOr<Resp> operator()(const Buffer& reply) const { return (*this)(reply.view()); }
+  };
 
   HandlerId id_;
   DecodeLimits limits_;

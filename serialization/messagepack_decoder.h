@@ -361,8 +361,8 @@ struct ValueReader<std::vector<T>> {
       BytesView bytes;
       const MsgpackError error = ReadText(decoder, &bytes);
       if (error != MsgpackError::kOk) return error;
-      value.resize(bytes.size());
-      if (!bytes.empty()) std::memcpy(value.data(), bytes.data(), bytes.size());
+      const auto* const data = reinterpret_cast<const T*>(bytes.data());
+      value.assign(data, data + bytes.size());
       return error;
     } else {
       uint32_t count = 0;

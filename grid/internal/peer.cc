@@ -45,7 +45,7 @@ class CallTask final : public LinkTask {
                    std::move(completion_), cancellation_);
   }
   void Fail(const LoopRef& home, const absl::Status& why) {
-    CompleteLater(home, std::move(completion_), absl::StatusOr<Buffer>(why));
+    FailLater(home, std::move(completion_), why);
   }
   const std::shared_ptr<CallCancellation>& cancellation() const { return cancellation_; }
 
@@ -397,14 +397,14 @@ Link* Peer::LinkHere() const {
 void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView payload,
                         const RequestOptions& options, ReplyHandler completion) {
   const auto fail = [&](const absl::Status& why) {
-    CompleteLater(home_, std::move(completion), absl::StatusOr<Buffer>(why));
+    FailLater(home_, std::move(completion), why);
   };
   if (!handler.valid()) return fail(InvalidHandler());
   const TimePoint deadline =
       Deadline(options.timeout.count() == 0 ? core_->options().timeouts.request : options.timeout);
 
   std::shared_ptr<CallCancellation> cancellation;
-  auto slot = asio::get_associated_cancellation_slot(completion);
+  auto slot = completion.cancellation_slot();
   auto waiter = std::shared_ptr<std::atomic<uint64_t>>();
   if (slot.is_connected()) {
     cancellation = std::make_shared<CallCancellation>();

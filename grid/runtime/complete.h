@@ -10,7 +10,9 @@
 #include <boost/asio/system_executor.hpp>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "grid/runtime/io_loop.h"
+#include "handlers/reply_handler.h"
 
 namespace grid {
 
@@ -43,6 +45,23 @@ void CompleteLater(const LoopRef& home, Handler handler, Value value) {
       boost::asio::post(boost::asio::system_executor(),
                         boost::asio::append(std::move(handler), std::move(value)));
     }
+  });
+}
+
+// The same for a request that fails before it was sent; `io`: the loop's, null when it has ended.
+inline void FailLater(boost::asio::io_context* io, ReplyHandler handler, absl::Status why) {
+  auto fail = [io, handler = std::move(handler), why = std::move(why)]() mutable {
+    handler.Fail(io, std::move(why));
+  };
+  if (io != nullptr) {
+    boost::asio::post(io->get_executor(), std::move(fail));
+  } else {
+    boost::asio::post(boost::asio::system_executor(), std::move(fail));
+  }
+}
+inline void FailLater(const LoopRef& home, ReplyHandler handler, absl::Status why) {
+  home.loops->PostTo(home.index, [&](boost::asio::io_context* io) {
+    FailLater(io, std::move(handler), std::move(why));
   });
 }
 

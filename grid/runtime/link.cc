@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "grid/runtime/complete.h"
 #include "grid/runtime/pending_call.h"
 #include "grid/runtime/running_call.h"
 #include "grid/runtime/stream_end.h"
@@ -267,9 +268,8 @@ void Link::Close(const absl::Status& status, CloseCode code, std::string_view ca
 void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
                      const std::shared_ptr<CallCancellation>& cancellation) {
   if (cancellation != nullptr && cancellation->IsCancelled()) {
-    return CompleteLater(home(), std::move(handler),
-                         absl::StatusOr<Buffer>(
-                             WithDelivery(absl::CancelledError("cancelled"), Delivery::kNotSent)));
+    return FailLater(home(), std::move(handler),
+                     WithDelivery(absl::CancelledError("cancelled"), Delivery::kNotSent));
   }
   if (call_free_.empty()) call_free_.push_back(std::make_unique<PendingCall>(*this));
   PendingCall* call = call_free_.back().release();
@@ -283,7 +283,7 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
   if (!started.ok()) {
     ReplyHandler failed = call->TakeHandler();
     Recycle(call);
-    return CompleteLater(home(), std::move(failed), absl::StatusOr<Buffer>(started.status()));
+    return FailLater(home(), std::move(failed), started.status());
   }
   if (cancellation != nullptr) {
     cancellation->call = call;
@@ -297,9 +297,8 @@ void Link::CancelCall(CallCancellation& cancellation) {
   ReplyHandler handler = cancellation.call->TakeHandler();
   Recycle(cancellation.call);
   Changed();
-  CompleteLater(home(), std::move(handler),
-                absl::StatusOr<Buffer>(
-                    WithDelivery(absl::CancelledError("cancelled"), Delivery::kMaybeExecuted)));
+  FailLater(home(), std::move(handler),
+            WithDelivery(absl::CancelledError("cancelled"), Delivery::kMaybeExecuted));
 }
 
 void Link::Recycle(PendingCall* call) { call_free_.emplace_back(call); }

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "grid/mux/session_host.h"
-#include "grid/runtime/complete.h"
 #include "grid/runtime/link.h"
 
 namespace grid {
@@ -15,20 +14,25 @@ class PendingCall final : public CallSink {
  public:
   explicit PendingCall(Link& link) : link_(link) {}
 
-  void Begin(ReplyHandler handler) { StoreHandler(handler_, std::move(handler)); }
+  void Begin(ReplyHandler handler) { handler_ = std::move(handler); }
   // Takes the handler back, when the call could not start or was cancelled.
   ReplyHandler TakeHandler() { return std::move(handler_); }
 
-  void OnReply(BytesView payload) override { Complete(link_.pool().Copy(payload)); }
-  void OnError(const absl::Status& status) override { Complete(status); }
-
- private:
-  void Complete(absl::StatusOr<Buffer> result) {
+  // The call is recycled first: the handler may start the next.
+  void OnReply(BytesView payload) override {
+    Link& link = link_;
     ReplyHandler handler = std::move(handler_);
-    link_.Recycle(this);  // first: the handler may start the next call
-    CompleteOnLoop(link_.loop().io(), std::move(handler), std::move(result));
+    link.Recycle(this);
+    handler.Reply(link.loop().io(), link.pool(), payload);
+  }
+  void OnError(const absl::Status& status) override {
+    Link& link = link_;
+    ReplyHandler handler = std::move(handler_);
+    link.Recycle(this);
+    handler.Fail(&link.loop().io(), status);
   }
 
+ private:
   Link& link_;
   ReplyHandler handler_;
 };
