@@ -17,8 +17,9 @@ Buffer RequestContext::NewBuffer(size_t capacity) const {
 }
 
 void RequestContext::OnCancel(absl::AnyInvocable<void()> callback) {
+  state_.fetch_or(kTouched);
   std::unique_lock lock(mutex_);
-  if (finished_) return;
+  if (finished()) return;
   if (!cancelled_.load(std::memory_order_relaxed)) {
     callbacks_.push_back(std::move(callback));
     return;
@@ -37,13 +38,14 @@ void RequestContext::Run(absl::AnyInvocable<void()> callback, std::unique_lock<s
 }
 
 void RequestContext::Cancel(absl::Status why) {
+  state_.fetch_or(kTouched);
   std::unique_lock lock(mutex_);
-  if (finished_ || cancelled_.load(std::memory_order_relaxed)) return;
+  if (finished() || cancelled_.load(std::memory_order_relaxed)) return;
   why_ = std::move(why);
   cancelled_.store(true, std::memory_order_release);
   // A callback may finish the handler, on this thread or another: those behind it must not run
   // then.
-  while (!finished_ && !callbacks_.empty()) {
+  while (!finished() && !callbacks_.empty()) {
     absl::AnyInvocable<void()> callback = std::move(callbacks_.front());
     callbacks_.erase(callbacks_.begin());
     Run(std::move(callback), lock);
@@ -51,9 +53,10 @@ void RequestContext::Cancel(absl::Status why) {
 }
 
 void RequestContext::Finish() {
+  // Who touches it from here on finds it finished.
+  if ((state_.fetch_or(kFinished) & kTouched) == 0) return;
   std::vector<absl::AnyInvocable<void()>> dropped;  // destroyed without the lock
   std::unique_lock lock(mutex_);
-  finished_ = true;
   dropped.swap(callbacks_);
   const std::thread::id self = std::this_thread::get_id();
   callback_done_.wait(lock, [&] {

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -78,6 +79,7 @@ class RequestContext {
   void Finish();
 
  private:
+  bool finished() const { return (state_.load(std::memory_order_relaxed) & kFinished) != 0; }
   // Calls `callback` without the lock.
   void Run(absl::AnyInvocable<void()> callback, std::unique_lock<std::mutex>& lock);
 
@@ -89,13 +91,18 @@ class RequestContext {
   std::chrono::nanoseconds queue_time_{0};
   std::atomic<bool> cancelled_{false};
 
+  // Whether anything below was looked at, and whether the handler has finished: most calls are
+  // neither cancelled nor watched, and take no lock.
+  static constexpr uint32_t kTouched = 1;
+  static constexpr uint32_t kFinished = 2;
+  mutable std::atomic<uint32_t> state_{0};
+
   mutable std::mutex mutex_;
   std::condition_variable callback_done_;
   // Guarded by mutex_.
   absl::Status why_;
   std::vector<absl::AnyInvocable<void()>> callbacks_;
   std::vector<std::thread::id> runners_;  // threads inside a callback
-  bool finished_ = false;
 };
 
 }  // namespace grid

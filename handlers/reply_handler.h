@@ -1,9 +1,10 @@
 // ReplyHandler: what waits for the outcome of one request: a completion handler of Asio's, its type
 // erased, together with how its value is made of the reply's bytes.
 //
-// It is called once, through its associated executor; on the I/O thread itself that is a plain call,
-// and the value is made from the bytes where they arrived. The memory is the handler's associated
-// allocator's, by default Asio's recycling one: nothing is allocated per request once warm.
+// It is called once, through its associated executor; on the I/O thread itself that is a plain
+// call, and the value is made from the bytes where they arrived. The memory is the handler's
+// associated allocator's, by default Asio's recycling one: nothing is allocated per request once
+// warm.
 #ifndef GRID_HANDLERS_REPLY_HANDLER_H_
 #define GRID_HANDLERS_REPLY_HANDLER_H_
 
@@ -133,10 +134,9 @@ class ReplyOperationFor final : public ReplyOperation {
 
   template <typename Executor>
   void FailOn(const Executor& executor, absl::Status why) {
-    asio::dispatch(executor,
-                   [handler = Take().first, result = Result(std::move(why))]() mutable {
-                     std::move(handler)(std::move(result));
-                   });
+    asio::dispatch(executor, [handler = Take().first, result = Result(std::move(why))]() mutable {
+      std::move(handler)(std::move(result));
+    });
   }
 
   Handler handler_;
@@ -150,8 +150,8 @@ class ReplyHandler {
   ReplyHandler() = default;
   // From a completion handler for void(absl::StatusOr<Buffer>).
   template <typename Handler>
-  requires(!std::is_same_v<std::decay_t<Handler>, ReplyHandler>)
-  explicit ReplyHandler(Handler&& handler)
+  requires(!std::is_same_v<std::decay_t<Handler>, ReplyHandler>) explicit ReplyHandler(
+      Handler&& handler)
       : ReplyHandler(std::forward<Handler>(handler), internal::KeepBytes()) {}
   // From one for what `decode` makes: a function object that takes (BytesView, BufferPool&), the
   // bytes being valid during the call, and (Buffer), for handlers that run elsewhere. It is called

@@ -199,9 +199,8 @@ class SingleHandler {
                                                          Delivery::kNotSent))));
       return;
     }
-    to.StartRequest(
-        id_, payload, options,
-        ReplyHandler(std::forward<Handler>(handler), ReplyDecoder{limits_}));
+    to.StartRequest(id_, payload, options,
+                    ReplyHandler(std::forward<Handler>(handler), ReplyDecoder{limits_}));
   }
 
   struct ReplyDecoder {

@@ -28,7 +28,7 @@ class Dialer::Exchange final : public TransportHandler {
     timer_.Set(core.clock()->Now() + core.options().timeouts.dial);
     transport_->SetMaxMessageBytes(kMaxHandshakeBytes);
     transport_->Start(this);
-    transport_->Write(request_.mutable_view());
+    written_ = transport_->Write(request_.mutable_view());
   }
 
   void OnWritten() override {

@@ -281,10 +281,12 @@ absl::Status Peer::NotConnected() const {
                            Delivery::kNotSent);
 }
 
-// From now on, without overflow.
+// Without overflow.
+TimePoint Peer::Deadline(TimePoint now, std::chrono::milliseconds timeout) {
+  return now + std::clamp(timeout, std::chrono::milliseconds(-1), kLongestTimeout);
+}
 TimePoint Peer::Deadline(std::chrono::milliseconds timeout) const {
-  return core_->clock()->Now() +
-         std::clamp(timeout, std::chrono::milliseconds(-1), kLongestTimeout);
+  return Deadline(core_->clock()->Now(), timeout);
 }
 
 // Returns the waiter's number; 0 when `ready` is on its way already.
@@ -400,8 +402,10 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
     FailLater(home_, std::move(completion), why);
   };
   if (!handler.valid()) return fail(InvalidHandler());
-  const TimePoint deadline =
-      Deadline(options.timeout.count() == 0 ? core_->options().timeouts.request : options.timeout);
+  Link* const here = LinkHere();
+  const TimePoint deadline = Deadline(
+      here != nullptr ? here->Now() : core_->clock()->Now(),
+      options.timeout.count() == 0 ? core_->options().timeouts.request : options.timeout);
 
   std::shared_ptr<CallCancellation> cancellation;
   auto slot = completion.cancellation_slot();
@@ -415,12 +419,12 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
     });
   }
 
-  if (Link* link = LinkHere(); link != nullptr) {
+  if (here != nullptr) {
     if (cancellation != nullptr) {
       std::lock_guard lock(cancellation->mutex);
-      cancellation->link = link->weak_from_this();
+      cancellation->link = here->weak_from_this();
     }
-    return link->StartCall({handler, subroute, payload, deadline}, std::move(completion),
+    return here->StartCall({handler, subroute, payload, deadline}, std::move(completion),
                            cancellation);
   }
 

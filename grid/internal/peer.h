@@ -108,7 +108,8 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   void OnLinkDown(Link& link, const absl::Status& why, std::string_view cause) override;
   void Install(Established established);
   Link* LinkHere() const;
-  TimePoint Deadline(std::chrono::milliseconds timeout) const;
+  static TimePoint Deadline(TimePoint now, std::chrono::milliseconds timeout);
+  TimePoint Deadline(std::chrono::milliseconds timeout) const;  // from now on
   absl::StatusOr<uint64_t> Wait(TimePoint deadline, Ready ready);
   void EndWaiter(uint64_t number, const absl::Status& why);
   void ExpireWaiters();

@@ -41,6 +41,13 @@ class OutputQueue {
 
   // Something waits and nothing is being written.
   bool CanStartWrite() const { return !writing_ && count_ > 0; }
+  // What waits is worth a write of its own, even while more is on its way: the peer would otherwise
+  // stand idle while we work. Writing earlier would cost more system calls than it saves waiting.
+  bool IsRipe() const {
+    if (count_ == 0) return false;
+    const Batch& last = Back();
+    return last.block.size() + last.messages * kMessageWork >= kRipeWork;
+  }
   // Takes the next WebSocket message to write; its bytes stay valid, and may be changed by the
   // writer, until FinishWrite.
   MutableBytes StartWrite();
@@ -57,6 +64,11 @@ class OutputQueue {
   void Clear();
 
  private:
+  // The work behind a batch, in bytes: each message costs about as much as this many more of them.
+  // Measured: at 32 B a write pays from 16 KiB on, at 512 B from 48 KiB.
+  static constexpr size_t kMessageWork = 160;
+  static constexpr size_t kRipeWork = size_t{56} << 10;
+
   struct Batch {
     Buffer block;
     uint32_t messages = 0;
@@ -66,6 +78,7 @@ class OutputQueue {
   Batch& BatchFor(size_t size);
   Batch& Front() { return ring_[head_]; }
   Batch& Back() { return ring_[(head_ + count_ - 1) & (ring_.size() - 1)]; }
+  const Batch& Back() const { return ring_[(head_ + count_ - 1) & (ring_.size() - 1)]; }
   void Grow();
 
   BufferPool& pool_;

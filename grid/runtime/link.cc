@@ -76,11 +76,11 @@ absl::string_view Absl(std::string_view text) { return {text.data(), text.size()
 // Brackets an event on the loop: whatever the session wants done is done once, at its end.
 class Link::Event {
  public:
-  explicit Event(Link& link) : link_(link), outer_(link.in_event_) { link_.in_event_ = true; }
+  explicit Event(Link& link) : link_(link), outer_(link.in_event_) {
+    if (!outer_) link_.BeginEvent();
+  }
   ~Event() {
-    if (outer_) return;
-    link_.in_event_ = false;
-    link_.Settle();
+    if (!outer_) link_.EndEvent();
   }
 
  private:
@@ -112,16 +112,31 @@ void Link::Start(Buffer first) {
   Event event(*this);
   if (!first.is_nil()) {
     first_ = std::move(first);
-    Write(first_.mutable_view());
+    if (Write(first_.mutable_view())) first_ = Buffer();
   }
 }
 
 // --- Bytes ---
 
+void Link::BeginEvent() {
+  in_event_ = true;
+  now_ = services_.clock->Now();
+}
+
+void Link::EndEvent() {
+  in_event_ = false;
+  Settle();
+}
+
+// The event goes on until OnReadEnd, so that what all messages of one read lead to leaves together.
 void Link::OnMessage(BytesView message) {
   if (down_) return;
-  Event event(*this);
-  session_.OnMessage(message, Now());
+  BeginEvent();
+  session_.OnMessage(message, now_);
+}
+
+void Link::OnReadEnd() {
+  if (in_event_) EndEvent();
 }
 
 void Link::OnWritten() {
@@ -159,20 +174,29 @@ void Link::Settle() {
 }
 
 void Link::Flush() {
-  if (!writing_ && session_.CanStartWrite()) Write(session_.StartWrite());
+  while (!writing_ && !down_ && session_.CanStartWrite()) {
+    if (Write(session_.StartWrite())) session_.FinishWrite();
+  }
 }
 
-void Link::Write(MutableBytes message) {
+// True: written already.
+bool Link::Write(MutableBytes message) {
+  if (transport_->Write(message)) return true;
   writing_ = true;
-  transport_->Write(message);
   stall_since_ = TimePoint();  // progress: a new write
-  if (stall_armed_) return;
-  stall_armed_ = true;
-  stall_timer_->Set(Now() + kStallCheck);
+  if (!stall_armed_) {
+    stall_armed_ = true;
+    stall_timer_->Set(Now() + kStallCheck);
+  }
+  return false;
 }
 
 void Link::Changed() {
-  if (in_event_ || settle_posted_ || down_) return;
+  if (in_event_) {
+    if (session_.ShouldWrite()) Flush();
+    return;
+  }
+  if (settle_posted_ || down_) return;
   settle_posted_ = true;
   asio::post(loop_.io(), [self = shared_from_this()] {
     self->settle_posted_ = false;
@@ -319,6 +343,7 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
     } else {
       session_.AnswerError(request, nullptr, RunningCall::ErrorText(result.status()), Now());
     }
+    Changed();
     return Admit::kAnswered;
   }
 

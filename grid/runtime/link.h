@@ -122,7 +122,8 @@ class Link final : public std::enable_shared_from_this<Link>,
   BufferPool& pool() const { return *services_.pool; }
   const LinkServices& services() const { return services_; }
   const Activity& activity() const { return activity_; }
-  TimePoint Now() const { return services_.clock->Now(); }
+  // Loop thread. During an event the time when it began: the clock is read once for many messages.
+  TimePoint Now() const { return in_event_ ? now_ : services_.clock->Now(); }
   bool down() const { return down_; }
   void CountBufferedLimit() { counters_.Count(Drop::kBufferedLimit); }
   // Any thread.
@@ -133,6 +134,7 @@ class Link final : public std::enable_shared_from_this<Link>,
 
   // TransportHandler
   void OnMessage(BytesView message) override;
+  void OnReadEnd() override;
   void OnWritten() override;
   void OnClosed(CloseCause cause, std::string_view detail) override;
   // SessionHost
@@ -144,8 +146,10 @@ class Link final : public std::enable_shared_from_this<Link>,
 
   void RunTasks();
   void Settle();
+  void BeginEvent();
+  void EndEvent();
   void Flush();
-  void Write(MutableBytes message);
+  bool Write(MutableBytes message);
   void Down(const absl::Status& status, std::string_view cause);
   void ArmTimer();
   void OnSessionTimer();
@@ -166,6 +170,7 @@ class Link final : public std::enable_shared_from_this<Link>,
 
   Buffer first_;
   bool in_event_ = false;       // Settle follows by itself
+  TimePoint now_;               // of the event
   bool settle_posted_ = false;  // or has been posted
   bool writing_ = false;
   bool down_ = false;

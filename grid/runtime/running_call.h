@@ -31,7 +31,7 @@ class RunningCall final : public RunningRequest, public LinkTask {
 
   RequestContext& context() { return context_; }
   // A worker has the request now.
-  void Start() { context_.set_queue_time(link_->Now() - received_); }
+  void Start() { context_.set_queue_time(link_->services().clock->Now() - received_); }
   // Loop thread: nobody waits for the answer any more.
   void Cancel(const absl::Status& why) {
     in_cancel_ = true;

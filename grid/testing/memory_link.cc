@@ -26,7 +26,10 @@ class MemoryLink::EndTransport final : public Transport {
   void Start(TransportHandler* handler) override { link_->Start(side_, handler); }
   void SetHandler(TransportHandler* handler) override { link_->ends_[side_].handler = handler; }
   void SetMaxMessageBytes(size_t bytes) override { link_->ends_[side_].max_message_bytes = bytes; }
-  void Write(MutableBytes message) override { link_->Write(side_, message); }
+  bool Write(MutableBytes message) override {
+    link_->Write(side_, message);
+    return false;
+  }
   void Close(CloseCode code, std::string_view reason) override {
     link_->Close(side_, code, reason);
   }
@@ -219,6 +222,7 @@ void MemoryLink::Deliver(int from) {
   ++context_->stats.messages;
   context_->stats.bytes += chunk.message.size();
   receiver.handler->OnMessage(chunk.message);
+  if (receiver.attached && !receiver.closed && !receiver.closing) receiver.handler->OnReadEnd();
 }
 
 void MemoryLink::DeliverEnd(int from, std::string_view detail) {

@@ -4,13 +4,14 @@
 #include <openssl/ssl.h>
 
 #include <array>
+#include <boost/beast/websocket/stream.hpp>
+#include <boost/beast/websocket/stream_base.hpp>
 
 #include "absl/status/status.h"
 
 namespace grid::internal {
 
 void Channel::Close() {
-  observer_ = nullptr;
   if (!socket_.is_open()) return;
   if (tls_.has_value()) {
     // A TLS operation that waits for another one is woken by the closing and tries again: this
@@ -46,6 +47,11 @@ absl::StatusOr<Channel::Released> Channel::Release(std::string* leftover) {
   if (!ec) return released;
   SSL_free(released.tls);
   return absl::UnavailableError(ec.message());
+}
+
+void ConfigureWebSocket(WebSocket& ws) {
+  ws.set_option(beast::websocket::stream_base::timeout{
+      beast::websocket::stream_base::none(), beast::websocket::stream_base::none(), false});
 }
 
 void DrainTls(SSL* session, std::string* leftover) {

@@ -15,7 +15,9 @@
 #include <openssl/ssl.h>
 
 #include <boost/asio/append.hpp>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -29,6 +31,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -38,14 +41,6 @@ namespace grid::internal {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using boost::system::error_code;
-
-// Told of what a Channel does. Must outlive the Channel or be taken away first.
-class ChannelObserver {
- public:
-  virtual ~ChannelObserver() = default;
-  // A write to the kernel (or to TLS) begins.
-  virtual void OnWriteStarted() = 0;
-};
 
 // Bytes that may have come behind a request header.
 inline constexpr size_t kMaxLeftoverBytes = size_t{64} << 10;
@@ -87,8 +82,9 @@ class Channel {
     leftover_at_ = 0;
   }
 
-  // Writes go nowhere while this is on: for an answer that the peer has been given already.
-  void set_discard_writes(bool discard) { discard_writes_ = discard; }
+  // Gives what is read up to the end of one HTTP header only, and keeps what came behind it for
+  // the reads that follow: Beast's handshake would keep it for itself.
+  void StopBehindHeader() { header_end_ = 0; }
 
   // Gives the connection away, for another I/O thread to go on with; the Channel is closed then.
   // Nothing may be under way. What TLS has read ahead is appended to `leftover`.
@@ -99,15 +95,18 @@ class Channel {
   };
   absl::StatusOr<Released> Release(std::string* leftover);
 
-  void set_observer(ChannelObserver* observer) { observer_ = observer; }
-  // How many writes have been started. Beast and Asio start the next piece of a message (at most 64
-  // KiB, under TLS 16 KiB) when the one before has gone, so a count that grows means that the
-  // peer's side takes bytes.
-  uint64_t writes_started() const { return writes_started_; }
-
   // Closes the socket without any farewell; pending operations complete with an error, and none
   // touches the caller's buffers afterwards.
   void Close();
+
+  // Writes what the kernel takes at once; `ec` is would_block when that is nothing, and under TLS,
+  // where only async_write_some writes. The socket must be non-blocking.
+  template <typename Buffers>
+  size_t TryWrite(const Buffers& buffers, error_code& ec) {
+    if (!tls_.has_value()) return socket_.write_some(buffers, ec);
+    ec = asio::error::would_block;
+    return 0;
+  }
 
   template <typename Buffers, typename Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
@@ -136,18 +135,39 @@ class Channel {
       if (leftover_at_ == leftover_.size()) leftover_ = std::string();
       return asio::post(get_executor(), asio::append(std::move(handler), error_code(), size));
     }
+    if (!header_end_.has_value()) return ReadMore(into, std::move(handler));
+    auto executor = asio::get_associated_executor(handler, get_executor());
+    ReadMore(into, asio::bind_executor(executor, [this, into, handler = std::move(handler)](
+                                                     error_code ec, size_t size) mutable {
+               if (!ec) size = KeepBehindHeader(into, size);
+               std::move(handler)(ec, size);
+             }));
+  }
+
+  template <typename Buffers, typename Handler>
+  void ReadMore(const Buffers& into, Handler handler) {
     if (tls_.has_value()) return tls_->async_read_some(into, std::move(handler));
     socket_.async_read_some(into, std::move(handler));
   }
 
+  // Returns how many of the `size` bytes read belong to the header.
+  template <typename Buffers>
+  size_t KeepBehindHeader(const Buffers& buffers, size_t size) {
+    static constexpr std::string_view kEnd = "\r\n\r\n";
+    std::string bytes(size, '\0');
+    asio::buffer_copy(asio::buffer(bytes), buffers, size);
+    for (size_t i = 0; i < size; ++i) {
+      header_end_ = bytes[i] == kEnd[*header_end_] ? *header_end_ + 1 : bytes[i] == '\r' ? 1 : 0;
+      if (*header_end_ < kEnd.size()) continue;
+      header_end_.reset();
+      Prepend(bytes.substr(i + 1));
+      return i + 1;
+    }
+    return size;
+  }
+
   template <typename Buffers, typename Handler>
   void StartWrite(const Buffers& from, Handler handler) {
-    if (discard_writes_) {
-      return asio::post(get_executor(),
-                        asio::append(std::move(handler), error_code(), asio::buffer_size(from)));
-    }
-    ++writes_started_;
-    if (observer_ != nullptr) observer_->OnWriteStarted();
     if (tls_.has_value()) return tls_->async_write_some(from, std::move(handler));
     socket_.async_write_some(from, std::move(handler));
   }
@@ -156,9 +176,7 @@ class Channel {
   std::optional<TlsStream> tls_;
   std::string leftover_;
   size_t leftover_at_ = 0;
-  bool discard_writes_ = false;
-  uint64_t writes_started_ = 0;
-  ChannelObserver* observer_ = nullptr;
+  std::optional<size_t> header_end_;  // with StopBehindHeader: bytes of "\r\n\r\n" that have come
 };
 
 // What websocket::stream calls, found by their names.
@@ -174,6 +192,9 @@ inline void beast_close_socket(Channel& channel) { channel.Close(); }
 
 // No compression: it is never negotiated.
 using WebSocket = beast::websocket::stream<Channel, false>;
+
+// Before the upgrade: no time-outs of Beast's own, those are on our clock.
+void ConfigureWebSocket(WebSocket& ws);
 
 }  // namespace grid::internal
 

@@ -27,12 +27,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "grid/transport/beast_transport.h"
 #include "grid/transport/channel.h"
 #include "grid/transport/loop_timer.h"
 #include "grid/transport/socket_options.h"
 #include "grid/transport/text.h"
 #include "grid/transport/url.h"
+#include "grid/transport/websocket_transport.h"
 
 namespace grid::internal {
 namespace {
@@ -110,8 +110,8 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
       Finish(absl::Status(status.code(), absl::StrCat(request_.host, ": ", status.message())));
       co_return;
     }
-    Finish(std::make_unique<BeastTransport>(std::move(*ws_), *request_.io, config_->clock,
-                                            config_->limits));
+    Finish(std::make_unique<WebSocketTransport>(std::move(*ws_), WebSocketRole::kClient,
+                                                *request_.io, config_->clock, config_->limits));
   }
 
   asio::awaitable<absl::Status> Connect() {
@@ -203,7 +203,8 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
 
   asio::awaitable<absl::Status> Upgrade() {
     step_ = "the HTTP upgrade";
-    ConfigureWebSocket(*ws_, config_->limits);
+    ConfigureWebSocket(*ws_);
+    ws_->next_layer().StopBehindHeader();
     ws_->set_option(websocket::stream_base::decorator([this](websocket::request_type& upgrade) {
       upgrade.set(http::field::authorization, absl::StrCat("Bearer ", request_.token));
       upgrade.set("X-Minio-Time",

@@ -25,7 +25,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "grid/transport/beast_transport.h"
+#include "grid/transport/websocket_transport.h"
 
 namespace grid::internal {
 namespace {
@@ -155,8 +155,8 @@ asio::awaitable<void> ServerHandshake::Run() {
   timer_.Clear();
   over_ = true;
   AcceptedTransport accepted;
-  accepted.transport =
-      std::make_unique<BeastTransport>(std::move(ws_), io_, config_->clock, config_->limits);
+  accepted.transport = std::make_unique<WebSocketTransport>(std::move(ws_), WebSocketRole::kServer,
+                                                            io_, config_->clock, config_->limits);
   accepted.io = &io_;
   accepted.admission = std::move(admission_);
   accepted.handshake_deadline = deadline_;
@@ -259,7 +259,7 @@ asio::awaitable<void> ServerHandshake::Linger() {
 }
 
 asio::awaitable<bool> ServerHandshake::Upgrade(const HttpRequest& request) {
-  ConfigureWebSocket(ws_, config_->limits);
+  ConfigureWebSocket(ws_);
   // Beast adds this field with its own name and version where it is not set.
   ws_.set_option(websocket::stream_base::decorator(
       [](websocket::response_type& response) { response.set(http::field::server, "grid"); }));
@@ -269,11 +269,8 @@ asio::awaitable<bool> ServerHandshake::Upgrade(const HttpRequest& request) {
         std::string(static_cast<const char*>(buffer_.data().data()), buffer_.size()));
     buffer_.consume(buffer_.size());
   }
-  const bool upgraded = adopted_ != nullptr && adopted_->upgraded;
-  // The stream has to be told of the upgrade, the peer knows already.
-  ws_.next_layer().set_discard_writes(upgraded);
+  if (adopted_ != nullptr && adopted_->upgraded) co_return !over_;  // by the host program
   const auto [ec] = co_await ws_.async_accept(request, kTuple);
-  ws_.next_layer().set_discard_writes(false);
   if (ec) Refuse(HttpRefusal::kBadRequest, ec.message());
   co_return !over_;
 }

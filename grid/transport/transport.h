@@ -41,6 +41,8 @@ class TransportHandler {
   virtual ~TransportHandler() = default;
   // One whole binary message, fragments put together. The bytes are valid during the call.
   virtual void OnMessage(BytesView message) = 0;
+  // What one read brought has been given to OnMessage: a good moment to write what came of it.
+  virtual void OnReadEnd() {}
   // The message given to Write has been handed to the kernel; its bytes may be reused.
   virtual void OnWritten() = 0;
   // The connection is over. Called at most once, and last; not called after the destructor began.
@@ -59,10 +61,11 @@ class Transport {
   // the network was made with, until this is called.
   virtual void SetMaxMessageBytes(size_t bytes) = 0;
 
-  // Sends one binary message. One at a time: the next only after OnWritten. The bytes must stay
-  // valid and untouched until OnWritten, OnClosed or destruction; the transport may change them
+  // Sends one binary message. True: it has been handed to the kernel already, and OnWritten does
+  // not follow. Otherwise the bytes must stay valid and untouched until OnWritten, OnClosed or
+  // destruction, and the next message has to wait for it. The transport may change the bytes
   // (masking).
-  virtual void Write(MutableBytes message) = 0;
+  virtual bool Write(MutableBytes message) = 0;
 
   // Sends a close frame after what is being written, waits for the peer's within a bound (1 s),
   // closes the socket and calls OnClosed(kLocalClose) unless the end had another cause. Messages

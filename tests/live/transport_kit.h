@@ -171,12 +171,13 @@ class Endpoint final : public TransportHandler {
     Pump();
   }
   void Pump() {
-    if (writing_ || outgoing_.empty()) return;
-    writing_ = true;
-    std::string& message = outgoing_.front();
-    inside_ = true;
-    transport_->Write({reinterpret_cast<uint8_t*>(message.data()), message.size()});
-    inside_ = false;
+    while (!writing_ && !outgoing_.empty()) {
+      std::string& message = outgoing_.front();
+      inside_ = true;
+      writing_ = !transport_->Write({reinterpret_cast<uint8_t*>(message.data()), message.size()});
+      inside_ = false;
+      if (!writing_) outgoing_.pop_front();
+    }
   }
 
   IoThread& thread_;

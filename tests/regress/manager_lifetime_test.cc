@@ -186,7 +186,7 @@ class ScriptedTransport final : public Transport {
   void Start(TransportHandler* handler) override { handler_ = handler; }
   void SetHandler(TransportHandler* handler) override { handler_ = handler; }
   void SetMaxMessageBytes(size_t) override {}
-  void Write(MutableBytes) override {}
+  bool Write(MutableBytes) override { return false; }
   void Close(CloseCode, std::string_view) override {}
   uint64_t write_progress() const override { return 0; }
   const std::string& remote_address() const override { return empty_; }

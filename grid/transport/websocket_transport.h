@@ -1,7 +1,8 @@
-// BeastTransport: a Transport over Beast's websocket::stream, made by the dialler and the listener
-// once the HTTP upgrade is done.
-#ifndef GRID_GRID_TRANSPORT_BEAST_TRANSPORT_H_
-#define GRID_GRID_TRANSPORT_BEAST_TRANSPORT_H_
+// WebSocketTransport: a Transport over a Channel on which the dialler or the listener has done the
+// HTTP upgrade. Reads and writes the frames itself: several messages with one system call, each
+// where it arrived, and each written from where it was encoded.
+#ifndef GRID_GRID_TRANSPORT_WEBSOCKET_TRANSPORT_H_
+#define GRID_GRID_TRANSPORT_WEBSOCKET_TRANSPORT_H_
 
 #include <boost/asio/io_context.hpp>
 #include <boost/beast/websocket/stream.hpp>
@@ -17,21 +18,20 @@ namespace grid::internal {
 
 class TransportCore;
 
-// Sets what has to be set before the upgrade. `ws` gets no time-outs of its own: those are on our
-// clock.
-void ConfigureWebSocket(WebSocket& ws, const TransportLimits& limits);
+// Which end of the WebSocket we are: clients mask what they send, and only they do.
+enum class WebSocketRole : uint8_t { kClient, kServer };
 
-class BeastTransport final : public Transport {
+class WebSocketTransport final : public Transport {
  public:
-  // `ws` has been upgraded and lives on `io`.
-  BeastTransport(WebSocket ws, asio::io_context& io, std::shared_ptr<Clock> clock,
-                 const TransportLimits& limits);
-  ~BeastTransport() override;
+  // `ws` has been upgraded and lives on `io`; from here on only its Channel is used.
+  WebSocketTransport(WebSocket ws, WebSocketRole role, asio::io_context& io,
+                     std::shared_ptr<Clock> clock, const TransportLimits& limits);
+  ~WebSocketTransport() override;
 
   void Start(TransportHandler* handler) override;
   void SetHandler(TransportHandler* handler) override;
   void SetMaxMessageBytes(size_t bytes) override;
-  void Write(MutableBytes message) override;
+  bool Write(MutableBytes message) override;
   void Close(CloseCode code, std::string_view reason) override;
   uint64_t write_progress() const override;
   const std::string& remote_address() const override { return remote_address_; }
@@ -46,4 +46,4 @@ class BeastTransport final : public Transport {
 
 }  // namespace grid::internal
 
-#endif  // GRID_GRID_TRANSPORT_BEAST_TRANSPORT_H_
+#endif  // GRID_GRID_TRANSPORT_WEBSOCKET_TRANSPORT_H_
