@@ -16,7 +16,7 @@ WINDOW = 256  # of streams
 class System:
     name: str
     program: str
-    flags: tuple = ()  # of both sides
+    flags: tuple = ()  # of the client, which says what serves it
     modes: tuple = ("echo", "oneway", "twoway")
 
 
@@ -39,7 +39,8 @@ class Case:
     system: str
     program: str
     run: tuple  # arguments of the client, or of a program that needs no server
-    serve: tuple | None = None  # arguments of the server
+    serve: tuple | None = None  # arguments of the servers
+    servers: int = 1  # at ports that follow each other
     timed: bool = True  # takes --duration
     wide: bool = False  # two cores for each side
 
@@ -65,22 +66,20 @@ def echo(system, inflight, size, poll=False, rate=None):
         load = f"open loop {bytes_text(size)} {rate // 1000}k/s"
         extra = ("--rate", str(rate))
     run = ("--mode", "echo", "--inflight", str(inflight), "--size", str(size), *extra)
-    return Case(load, system.name, system.program, (*run, *system.flags, *spin),
-                (*system.flags, *spin))
+    return Case(load, system.name, system.program, (*run, *system.flags, *spin), spin)
 
 
 def stream(system, mode, size):
     run = ("--mode", mode, "--inflight", str(WINDOW), "--size", str(size), *system.flags)
-    return Case(f"{mode} {bytes_text(size)} W={WINDOW}", system.name, system.program, run,
-                system.flags)
+    return Case(f"{mode} {bytes_text(size)} W={WINDOW}", system.name, system.program, run, ())
 
 
 def threads(count, peers):
-    """The same in flight for each peer, on `count` threads a side."""
-    flags = ("--handler", "io", "--io-threads", str(count), "--peers", str(peers))
-    run = ("--mode", "echo", "--inflight", str(256 * peers), "--size", "512", *flags)
-    return Case(f"{peers} peers, {count} threads" if count > 1 else "1 peer, 1 thread", IO.name,
-                IO.program, run, flags, wide=count > 1)
+    """`count` I/O threads, and as much in flight for each peer; every peer has a thread."""
+    run = ("--mode", "echo", "--inflight", str(256 * peers), "--size", "512", *IO.flags,
+           "--io-threads", str(count), "--peers", str(peers))
+    return Case(f"{count} threads, {peers} peers" if count > 1 else "1 thread, 1 peer", IO.name,
+                IO.program, run, (), servers=peers, wide=count > 1)
 
 
 def mesh(managers):

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import selectors
 import socket
 import subprocess
@@ -48,23 +49,29 @@ def last_line(file):
     return lines[-1] if lines else "it said nothing"
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+def free_ports(count):
+    """The first of so many that follow each other."""
+    for port in random.sample(range(20000, 32000), 100):
+        with contextlib.ExitStack() as stack:
+            try:
+                for i in range(count):
+                    stack.enter_context(socket.create_server(("127.0.0.1", port + i)))
+                return port
+            except OSError:
+                continue
+    raise Failed("no free ports")
 
 
 @contextlib.contextmanager
-def serving(program, arguments, cores):
-    """A server that is ready, ended afterwards: gives its address and pid."""
-    address = f"127.0.0.1:{free_port()}"
+def serving(program, address, arguments, cores):
+    """A server that is ready, ended afterwards: gives its pid."""
     with tempfile.TemporaryFile() as errors:
         server = subprocess.Popen([program, "serve", address, *arguments], stdout=subprocess.PIPE,
                                   stderr=errors, stdin=subprocess.DEVNULL, preexec_fn=pin(cores))
         try:
-            line = read_line(server.stdout)
-            if not line.startswith("ready "):
+            if not read_line(server.stdout).startswith("ready "):
                 raise Failed(f"the server did not start: {last_line(errors)}")
-            yield line.split()[1], server.pid
+            yield server.pid
             if server.poll() is not None:
                 raise Failed(f"the server ended: {last_line(errors)}")
         finally:
@@ -107,6 +114,12 @@ def run_client(command, cores, limit):
     return report["benchmarks"][0] if "benchmarks" in report else report
 
 
+def has_option(program, option):
+    """Whether the client knows it."""
+    shown = subprocess.run([program, "run", "--help"], capture_output=True, text=True, check=False)
+    return option in shown.stdout
+
+
 def measure(case, settings):
     """One repetition: the report of the case's program."""
     program = str(settings.folder / case.program)
@@ -119,8 +132,14 @@ def measure(case, settings):
     server_cores, client_cores = settings.cores[0:1], settings.cores[1:2]
     if case.wide:
         server_cores, client_cores = settings.cores[0:4:2], settings.cores[1:4:2]
-    with serving(program, case.serve, server_cores) as (address, pid):
-        command = [program, "run", address, *arguments, "--server-pid", str(pid)]
+    with contextlib.ExitStack() as stack:
+        port = free_ports(case.servers)
+        pids = [stack.enter_context(serving(program, f"127.0.0.1:{port + i}", case.serve,
+                                            server_cores))
+                for i in range(case.servers)]
+        command = [program, "run", f"127.0.0.1:{port}", *arguments]
+        if case.servers == 1:
+            command += ["--server-pid", str(pids[0])]
         report = run_client(command, client_cores, limit)
         missing = {"rps", "p50_us", "requests", "errors", "client_cpu_s"} - report.keys()
         if missing:

@@ -21,6 +21,7 @@ if [ "$1" = serve ]; then
   echo "ready $2"
   exec sleep 100
 fi
+[ "$2" != --help ] || exec echo "{options}"
 echo "{name} $*" >>{folder}/runs
 n=$(grep -c '^{name} ' {folder}/runs)
 [ -e "{folder}/{name}.$n" ] || n=1
@@ -35,10 +36,10 @@ class BenchTest(unittest.TestCase):
         self.folder = pathlib.Path(scratch.name)
         (self.folder / "bin").mkdir()
 
-    def program(self, name, *reports, text=None):
+    def program(self, name, *reports, text=None, options="--poll"):
         """A system that prints a report for each run in turn; beyond them the first again."""
         path = self.folder / "bin" / name
-        path.write_text(text or PROGRAM.format(folder=self.folder, name=name))
+        path.write_text(text or PROGRAM.format(folder=self.folder, name=name, options=options))
         path.chmod(0o755)
         for i, report in enumerate(reports or ({},), 1):
             (self.folder / f"{name}.{i}").write_text(json.dumps({**REPORT, **report}))
@@ -64,7 +65,8 @@ class BenchTest(unittest.TestCase):
                      {"rps": 2_000_000, "p50_us": 12.34})
         out = self.bench("--only", "512 B P=64, (grid io|tcp)", "--repetitions", "3").stdout
         row = self.cells(out, "grid io")
-        self.assertEqual(row[:6], ["echo 512 B P=64", "grid io", "2.00 M/s", "1.00", "12.3", "20.0"])
+        self.assertEqual(row[:2], ["echo 512 B P=64", "grid io"])
+        self.assertEqual(row[2:6], ["2.00 M/s", "1.00", "12.3", "20.0"])
         self.assertIn("0.500", row)
         self.assertIn("2.00", row)  # microseconds of the client for each request
         self.assertNotIn("FAIL", out)  # nothing that a target looks at was measured
@@ -85,6 +87,22 @@ class BenchTest(unittest.TestCase):
                      "--handler io", "--poll 50us", "--duration 2s", f"--server-pid {server}"):
             self.assertIn(part, run)
         self.assertFalse(pathlib.Path("/proc", server).exists())
+
+    def test_what_does_not_poll_is_noted(self):
+        self.program("bench_grid", options="--size")
+        self.program("bench_tcp")
+        out = self.bench("--only", "P=64 polling", "--repetitions", "1").stdout
+        self.assertIn("note: can't poll: bench_grid", out)
+        self.assertEqual([line.split()[0] for line in self.lines("runs")], ["bench_tcp"])
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 4, "needs four cores")
+    def test_several_servers_have_ports_that_follow(self):
+        self.program("bench_grid")
+        self.bench("--only", "2 threads, 4 peers", "--repetitions", "1", "--cores", "0,1,2,3")
+        (run,) = self.lines("runs")
+        self.assertIn("--peers 4", run)
+        self.assertNotIn("--server-pid", run)
+        self.assertEqual(len(self.lines("servers")), 4)
 
     def test_failures_are_told_and_the_rest_goes_on(self):
         self.program("bench_tcp", text='#!/bin/sh\n[ $1 = serve ] && echo ready x && exec sleep 9\n'
