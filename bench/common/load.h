@@ -41,6 +41,7 @@ class Load {
   Load(const Workload& workload, const Window& window);
 
   const Workload& workload() const { return workload_; }
+  Clock::time_point end() const { return window_.end; }
   bool Over(Clock::time_point now) const { return now >= window_.end; }
 
   // Whether a message is to be begun at `now`; never in a one-way run, nor after the end.
