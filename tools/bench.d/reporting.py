@@ -104,13 +104,15 @@ def target_table(judged):
     return rows
 
 
-def is_figure(cell):
-    return cell[:1].isdigit()
+def figures(rows):
+    """Of each column: whether there are figures in it, which are set to the right."""
+    columns = [list(filter(None, column)) for column in zip(*rows[1:])]
+    return [bool(column) and all(cell[0].isdigit() for cell in column) for column in columns]
 
 
 def as_text(rows):
     widths = [max(map(len, column)) for column in zip(*rows)]
-    right = [any(is_figure(row[i]) for row in rows[1:]) for i in range(len(widths))]
+    right = figures(rows)
     lines = []
     for row in rows:
         cells = (cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right))
@@ -119,8 +121,7 @@ def as_text(rows):
 
 
 def as_markdown(rows):
-    right = [any(is_figure(row[i]) for row in rows[1:]) for i in range(len(rows[0]))]
-    rule = ["---:" if r else "---" for r in right]
+    rule = ["---:" if right else "---" for right in figures(rows)]
     return "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], rule, *rows[1:]])
 
 
