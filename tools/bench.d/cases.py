@@ -74,6 +74,11 @@ def stream(system, mode, size):
     return Case(f"{mode} {bytes_text(size)} W={WINDOW}", system.name, system.program, run, ())
 
 
+def open_loop(rate):
+    """More in flight than ever will be, so that nothing but the rate begins a request."""
+    return echo(IO, 16384, 512, rate=rate)
+
+
 def threads(count, peers):
     """`count` I/O threads, and as much in flight for each peer; every peer has a thread."""
     run = ("--mode", "echo", "--inflight", str(256 * peers), "--size", "512", *IO.flags,
@@ -111,7 +116,7 @@ def all_cases(echoes):
     cases += [echo(system, p, 512, poll=True) for p in (1, 16, 64) for system in (IO, TCP)]
     cases += [stream(system, mode, size) for mode in ("oneway", "twoway") for size in (32, 512)
               for system in SYSTEMS if mode in system.modes]
-    cases += [echo(IO, 1, 512, rate=rate) for rate in (1_000, 100_000, 500_000)]
+    cases += [open_loop(rate) for rate in (1_000, 100_000, 500_000)]
     cases += [threads(1, 1), threads(2, 4)]
     cases += [mesh(managers) for managers in (2, 4, 16, 64)]
     cases += [session(), idle("streams", 1000), idle("connections", 100)]

@@ -207,7 +207,8 @@ def plot_script(results, picture):
         return None
     script = [
         "set terminal png size 1000,700", f"set output '{picture}'", "set logscale xy",
-        "set xlabel 'messages in flight'", "set ylabel 'echoes of 512 bytes per second'",
+        f"set xrange [1:{cases.INFLIGHT[-1]}]", "set xlabel 'messages in flight'",
+        "set ylabel 'echoes of 512 bytes per second'",
         "set format y '%.0s%c'", "set key outside right", "set grid",
         "set xtics (" + ", ".join(map(str, cases.INFLIGHT)) + ")"]
     plots = []
