@@ -11,7 +11,7 @@
 namespace grid::bench {
 namespace {
 
-constexpr size_t kReadBytes = size_t{256} << 10;
+constexpr size_t kReadBytes = size_t{16} << 10;
 
 bool IsTemporary(int error) { return error == EAGAIN || error == EINTR; }
 
