@@ -125,7 +125,11 @@ def all_cases(echoes):
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """`key` of a case, or its ratio to another's, must not be below (or above) the bound."""
+    """`key` of a case, or its ratio to another's, must not be below (or above) the bound.
+
+    A baseline that is broken lets everything pass. So one that is there to be the ceiling has to
+    prove it: `plain` is what it must beat, BEYOND times, before it is compared with.
+    """
 
     what: str
     case: Case
@@ -133,26 +137,34 @@ class Target:
     key: str
     bound: float
     at_least: bool = True
+    plain: Case | None = None
+
+
+BEYOND = 2  # packed frames are worth twenty times as much, when they are packed
+
+
+def of_packed(system, name, bound, load):
+    """`load` makes a system's case."""
+    return Target(f"{name}, of packed Beast", load(system), load(PACKED), "rps", bound,
+                  plain=load(BEAST))
 
 
 def targets():
     small, usual, quick, one = (1024, 32), (256, 512), (64, 512), (1, 512)
     at_most = {"at_least": False}
     return [
-        Target("io handler, of packed Beast", echo(IO, *usual), echo(PACKED, *usual), "rps", 0.7),
+        of_packed(IO, "io handler", 0.7, lambda system: echo(system, *usual)),
         Target("io handler, of ZeroMQ", echo(IO, *usual), echo(ZMQ, *usual), "rps", 2),
         Target("io handler, of gRPC unary", echo(IO, *usual), echo(GRPC, *usual), "rps", 40),
-        Target("io handler, of packed Beast", echo(IO, *small), echo(PACKED, *small), "rps", 0.35),
-        Target("worker handler, of packed Beast", echo(WORKER, *usual), echo(PACKED, *usual),
-               "rps", 0.25),
+        of_packed(IO, "io handler", 0.35, lambda system: echo(system, *small)),
+        of_packed(WORKER, "worker handler", 0.25, lambda system: echo(system, *usual)),
         Target("latency, of Beast", echo(IO, *one), echo(BEAST, *one), "p50_us", 1.15, **at_most),
         Target("latency, of TCP", echo(IO, *one, poll=True), echo(TCP, *one, poll=True), "p50_us",
                2, **at_most),
         Target("of the same without polling", echo(IO, *quick, poll=True), echo(IO, *quick), "rps",
                3),
         Target("of gRPC unary", echo(IO, *quick, poll=True), echo(GRPC, *quick), "rps", 15),
-        Target("stream, of packed Beast", stream(IO, "oneway", 512), stream(PACKED, "oneway", 512),
-               "rps", 0.25),
+        of_packed(IO, "stream", 0.25, lambda system: stream(system, "oneway", 512)),
         Target("bytes, of Beast", echo(IO, 16, 64 * KIB), echo(BEAST, 16, 64 * KIB), "bytes_per_s",
                0.9),
         Target("of one peer and one thread", threads(2, 4), threads(1, 1), "rps", 1.7),
@@ -165,5 +177,5 @@ def targets():
 
 def target_cases():
     """What the targets look at, each once."""
-    pairs = (pair for target in targets() for pair in (target.case, target.against))
-    return list(dict.fromkeys(case for case in pairs if case))
+    found = (case for target in targets() for case in (target.case, target.against, target.plain))
+    return list(dict.fromkeys(case for case in found if case))

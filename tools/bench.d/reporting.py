@@ -79,28 +79,47 @@ def main_table(results):
     return rows
 
 
+PASS, FAIL, UNKNOWN, UNSOUND = "pass", "FAIL", "not measured", "baseline UNSOUND"
+
+
+def judge(target, results):
+    """What was measured (None: nothing) and the verdict."""
+    def of(case):
+        return results.get(case, {}).get(target.key)
+
+    value = of(target.case)
+    if target.against:
+        value = ratio(value, of(target.against))
+    if value is None:
+        return None, UNKNOWN
+    if target.plain:
+        above = ratio(of(target.against), of(target.plain))
+        if above is None:
+            return value, UNKNOWN
+        if above < cases.BEYOND:
+            return value, UNSOUND
+    met = value >= target.bound if target.at_least else value <= target.bound
+    return value, PASS if met else FAIL
+
+
 def target_results(results):
-    """Of each target: what was measured (None: was not), and whether it is met."""
-    out = []
-    for target in cases.targets():
-        value = results.get(target.case, {}).get(target.key)
-        if target.against:
-            value = ratio(value, results.get(target.against, {}).get(target.key))
-        met = None
-        if value is not None:
-            met = value >= target.bound if target.at_least else value <= target.bound
-        out.append((target, value, met))
-    return out
+    return [(target, *judge(target, results)) for target in cases.targets()]
+
+
+def unsound_notes(judged):
+    """A line for each baseline that is none."""
+    return list(dict.fromkeys(
+        f"{target.against.name} is not {cases.BEYOND} times as fast as {target.plain.system}: "
+        "ratios to it say nothing" for target, _, verdict in judged if verdict == UNSOUND))
 
 
 def target_table(judged):
     rows = [["target", "of", "measured", "wanted", ""]]
-    for target, value, met in judged:
+    for target, value, verdict in judged:
         sign = ">=" if target.at_least else "<="
         times = "" if target.against is None else "× "
         rows.append([target.case.load, target.what, number(value),
-                     f"{sign} {times}{target.bound:g}",
-                     {True: "pass", False: "FAIL", None: "not measured"}[met]])
+                     f"{sign} {times}{target.bound:g}", verdict])
     return rows
 
 
@@ -175,8 +194,8 @@ def as_json(run, judged):
                "repetitions": reports, "failure": run["failures"].get(case)}
               for case, reports in run["reports"].items()]
     targets = [{"target": f"{target.case.name}: {target.what}", "measured": value,
-                "bound": target.bound, "at_least": target.at_least, "met": met}
-               for target, value, met in judged]
+                "bound": target.bound, "at_least": target.at_least, "verdict": verdict}
+               for target, value, verdict in judged]
     plain = {key: run[key] for key in ("machine", "repetitions", "duration", "notes")}
     return {**plain, "cases": cases_, "targets": targets}
 

@@ -120,8 +120,9 @@ class BenchTest(unittest.TestCase):
     def test_targets(self):
         self.program("bench_grid", {"rps": 690})
         self.program("bench_beast_packed", {"rps": 1000})
+        self.program("bench_beast", {"rps": 50})
         self.program("bench_zmq", {"rps": 345})
-        result = self.bench("--quick", "--only", "echo 512 B P=256, (grid io|packed|zmq)",
+        result = self.bench("--quick", "--only", "echo 512 B P=256, (grid io|packed|beast|zmq)",
                             "--repetitions", "1", status=1)
         self.assertEqual(self.cells(result.stdout, "io handler, of packed"),
                          ["echo 512 B P=256", "io handler, of packed Beast", "0.690", ">= × 0.7",
@@ -130,6 +131,22 @@ class BenchTest(unittest.TestCase):
                          ["2.00", ">= × 2", "pass"])
         self.assertEqual(self.cells(result.stdout, "io handler, of gRPC")[-1], "not measured")
         self.assertIn("1 targets are missed", result.stderr)
+
+    def test_baseline_that_is_no_ceiling_lets_nothing_pass(self):
+        self.program("bench_grid", {"rps": 1500})
+        self.program("bench_beast_packed", {"rps": 100})
+        self.program("bench_beast", {"rps": 90})
+        result = self.bench("--quick", "--only", "echo 512 B P=256,", "--repetitions", "1",
+                            status=1)
+        self.assertEqual(self.cells(result.stdout, "io handler, of packed")[-1],
+                         "baseline UNSOUND")
+        self.assertIn("packed beast is not 2 times as fast as beast", result.stdout)
+
+    def test_baseline_that_nothing_proves_lets_nothing_pass(self):
+        self.program("bench_grid", {"rps": 1500})
+        self.program("bench_beast_packed", {"rps": 100})
+        out = self.bench("--quick", "--only", "echo 512 B P=256,", "--repetitions", "1").stdout
+        self.assertEqual(self.cells(out, "io handler, of packed")[-1], "not measured")
 
     def test_target_of_latency_is_met_below_it(self):
         self.program("bench_grid", {"p50_us": 80})
