@@ -12,6 +12,7 @@ namespace {
 
 using boost::asio::ip::tcp;
 using boost::system::error_code;
+using Acceptor = boost::asio::basic_socket_acceptor<tcp, boost::asio::io_context::executor_type>;
 
 // What a one-way stream hands over at a time.
 constexpr size_t kStreamBatch = size_t{64} << 10;
@@ -31,7 +32,6 @@ class ServerSession final : public BeastSession {
       return OnSent();
     }
     in.Consume(EchoBatch(in.contents(), out()));
-    Flush();
   }
 
   void OnSent() override {
@@ -39,7 +39,6 @@ class ServerSession final : public BeastSession {
     do {
       AppendMessage(out(), payload_.data(), payload_.size());
     } while (out().size() < kStreamBatch);
-    Flush();
   }
 
   Greeting greeting_;
@@ -49,7 +48,7 @@ class ServerSession final : public BeastSession {
 
 class ClientSession final : public BeastSession {
  public:
-  ClientSession(tcp::socket socket, Framing framing, size_t size)
+  ClientSession(BufferedSocket::Socket socket, Framing framing, size_t size)
       : BeastSession(std::move(socket), framing), size_(size) {}
 
   // What has come since it was last asked.
@@ -104,14 +103,15 @@ class BeastClient final : public Client {
   const std::string payload_;
 };
 
-void AcceptNext(tcp::acceptor& acceptor, Framing framing) {
-  acceptor.async_accept([&acceptor, framing](const error_code& error, tcp::socket socket) {
-    if (!error) {
-      auto session = std::make_shared<ServerSession>(std::move(socket), framing);
-      if (!session->Accept()) session->Start();
-    }
-    AcceptNext(acceptor, framing);
-  });
+void AcceptNext(Acceptor& acceptor, Framing framing) {
+  acceptor.async_accept(
+      [&acceptor, framing](const error_code& error, BufferedSocket::Socket socket) {
+        if (!error) {
+          auto session = std::make_shared<ServerSession>(std::move(socket), framing);
+          if (!session->Accept()) session->Start();
+        }
+        AcceptNext(acceptor, framing);
+      });
 }
 
 }  // namespace
@@ -120,7 +120,7 @@ absl::Status BeastSystem::Serve(const Place& place) {
   ExitOnStop();
   const auto endpoint = ParseEndpoint(place.address);
   if (!endpoint.ok()) return endpoint.status();
-  tcp::acceptor acceptor(io_, *endpoint);
+  Acceptor acceptor(io_, *endpoint);
   AcceptNext(acceptor, framing_);
   PrintReady(place.address);
   io_.run();
@@ -131,7 +131,7 @@ absl::StatusOr<std::unique_ptr<Client>> BeastSystem::Connect(const Place& place,
                                                              const Workload& workload) {
   const auto endpoint = ParseEndpoint(place.address);
   if (!endpoint.ok()) return endpoint.status();
-  tcp::socket socket(io_);
+  BufferedSocket::Socket socket(io_);
   error_code error;
   socket.connect(*endpoint, error);
   if (error) return SocketError("connect", error);

@@ -13,15 +13,15 @@ namespace {
 namespace websocket = boost::beast::websocket;
 
 // As for raw TCP: smaller reads let both ends work at the same time.
-constexpr size_t kReadBytes = size_t{16} << 10;
+constexpr size_t kReadBytes = size_t{128} << 10;
 // Beast masks through a buffer of this size: one system call for each.
 constexpr size_t kMaskingBytes = (size_t{64} << 10) - 16;
 
 }  // namespace
 
-BeastSession::BeastSession(boost::asio::ip::tcp::socket socket, Framing framing)
-    : ws_(std::move(socket)), framing_(framing) {
-  ws_.next_layer().set_option(boost::asio::ip::tcp::no_delay(true));
+BeastSession::BeastSession(BufferedSocket::Socket socket, Framing framing)
+    : ws_(BufferedSocket(std::move(socket))), framing_(framing) {
+  ws_.next_layer().socket().set_option(boost::asio::ip::tcp::no_delay(true));
   ws_.binary(true);
   ws_.auto_fragment(false);
   ws_.write_buffer_bytes(kMaskingBytes);
@@ -54,12 +54,13 @@ void BeastSession::Read() {
         if (error) return OnEnd(error);
         in_.Commit(size);
         OnBytes(in_);
+        Flush();
         Read();
       });
 }
 
 void BeastSession::Flush() {
-  if (busy_ || out_.empty()) return;
+  if (busy_ || out_.empty() || ws_.next_layer().has_buffered()) return;
   std::swap(out_, writing_);
   Write();
 }

@@ -6,11 +6,11 @@
 #ifndef GRID_BENCH_PEERS_BEAST_SESSION_H_
 #define GRID_BENCH_PEERS_BEAST_SESSION_H_
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <cstddef>
 #include <memory>
 
+#include "bench/peers/buffered_socket.h"
 #include "bench/peers/byte_queue.h"
 
 namespace grid::bench {
@@ -19,7 +19,7 @@ enum class Framing { kOnePerMessage, kPacked };
 
 class BeastSession : public std::enable_shared_from_this<BeastSession> {
  public:
-  BeastSession(boost::asio::ip::tcp::socket socket, Framing framing);
+  BeastSession(BufferedSocket::Socket socket, Framing framing);
   virtual ~BeastSession() = default;
   BeastSession(const BeastSession&) = delete;
   BeastSession& operator=(const BeastSession&) = delete;
@@ -30,7 +30,8 @@ class BeastSession : public std::enable_shared_from_this<BeastSession> {
 
   // Begins to read.
   void Start() { Read(); }
-  // Messages to be written, as batch.h has them; Flush sees to it.
+  // Messages to be written, as batch.h has them; Flush sees to it. While a write is under way, or
+  // more input is at hand that may add to them, they wait and go together.
   ByteQueue& out() { return out_; }
   void Flush();
 
@@ -46,7 +47,7 @@ class BeastSession : public std::enable_shared_from_this<BeastSession> {
   void Write();
   size_t NextFrame() const;
 
-  boost::beast::websocket::stream<boost::asio::ip::tcp::socket, false> ws_;
+  boost::beast::websocket::stream<BufferedSocket, false> ws_;
   const Framing framing_;
   ByteQueue in_;
   ByteQueue out_;
