@@ -27,8 +27,8 @@ TCP = System("tcp", "bench_tcp")
 BEAST = System("beast", "bench_beast")
 PACKED = System("packed beast", "bench_beast_packed")
 GRPC = System("grpc", "bench_grpc")
-CAPNP = System("capnp", "bench_capnp")
-ZMQ = System("zmq", "bench_zmq")
+CAPNP = System("capnp", "bench_capnp", modes=("echo", "oneway"))
+ZMQ = System("zmq", "bench_zmq", modes=("echo", "oneway"))
 SYSTEMS = [IO, WORKER, TYPED, TCP, PACKED, BEAST, ZMQ, CAPNP, GRPC]
 BASELINES = [TCP, PACKED, BEAST, ZMQ, GRPC]
 
