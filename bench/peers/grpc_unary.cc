@@ -46,18 +46,19 @@ class UnaryClient final : public Client {
   };
 
   void Fill() {
-    while (Call* const call = Take()) {
-      call->context.emplace();
-      call->reply.Clear();
-      stub_.UnaryCall(&*call->context, kGrpcEcho, grpc::StubOptions(), &payload_, &call->reply,
-                      [this, call](const grpc::Status& status) { OnReply(*call, status); });
+    for (;;) {
+      Call* call = nullptr;
+      {
+        std::lock_guard lock(mutex_);
+        call = Take(Clock::now());
+      }
+      if (call == nullptr) return;
+      Start(*call);
     }
   }
 
-  // The next to be started; null: none is due, or all are in flight.
-  Call* Take() {
-    const Clock::time_point now = Clock::now();
-    std::lock_guard lock(mutex_);
+  // The next to be started; null: none is due, or all are in flight. With the lock.
+  Call* Take(Clock::time_point now) {
     if (free_.empty() || !load_->Due(now)) return nullptr;
     Call* const call = free_.back();
     free_.pop_back();
@@ -66,24 +67,33 @@ class UnaryClient final : public Client {
     return call;
   }
 
-  // On one of gRPC's threads.
-  void OnReply(Call& call, const grpc::Status& status) {
-    Count(call, status);
-    Fill();
-    std::lock_guard lock(mutex_);
-    // Only now: Run may go on once nothing is in flight.
-    if (--in_flight_ == 0) done_.notify_one();
+  void Start(Call& call) {
+    call.context.emplace();
+    call.reply.Clear();
+    stub_.UnaryCall(&*call.context, kGrpcEcho, grpc::StubOptions(), &payload_, &call.reply,
+                    [this, &call](const grpc::Status& status) { OnReply(call, status); });
   }
 
-  void Count(Call& call, const grpc::Status& status) {
+  // On one of gRPC's threads; the next call takes the place of this one. A call that failed is not
+  // used again: it would fail again.
+  void OnReply(Call& call, const grpc::Status& status) {
     const Clock::time_point now = Clock::now();
-    std::lock_guard lock(mutex_);
-    if (!status.ok()) return load_->Failed(absl::UnavailableError(status.error_message()));
-    if (call.reply.Length() != workload_.size) {
-      return load_->Failed(absl::DataLossError("an answer of another length"));
+    Call* next = nullptr;
+    {
+      std::lock_guard lock(mutex_);
+      if (!status.ok()) {
+        load_->Failed(absl::UnavailableError(status.error_message()));
+      } else if (call.reply.Length() != workload_.size) {
+        load_->Failed(absl::DataLossError("an answer of another length"));
+      } else {
+        load_->Answered(call.sent, now);
+        free_.push_back(&call);
+      }
+      next = Take(now);
+      // Run may go on once nothing is in flight, and this object with it.
+      if (--in_flight_ == 0) done_.notify_one();
     }
-    load_->Answered(call.sent, now);
-    free_.push_back(&call);
+    if (next != nullptr) Start(*next);
   }
 
   const Workload workload_;
