@@ -40,7 +40,7 @@ class Case:
     program: str
     run: tuple  # arguments of the client, or of a program that needs no server
     serve: tuple | None = None  # arguments of the servers
-    servers: int = 1  # at ports that follow each other
+    ports: int = 1  # that follow each other: one for each server, or what the program listens on
     timed: bool = True  # takes --duration
     wide: bool = False  # two cores for each side
 
@@ -84,22 +84,27 @@ def threads(count, peers):
     run = ("--mode", "echo", "--inflight", str(256 * peers), "--size", "512", *IO.flags,
            "--io-threads", str(count), "--peers", str(peers))
     return Case(f"{count} threads, {peers} peers" if count > 1 else "1 thread, 1 peer", IO.name,
-                IO.program, run, (), servers=peers, wide=count > 1)
+                IO.program, run, (), ports=peers, wide=count > 1)
 
 
 def mesh(managers):
     run = ("--managers", str(managers), "--inflight", "1024", "--size", "512")
-    return Case(f"mesh of {managers}", "grid", "bench_mesh", run)
+    return Case(f"mesh of {managers}", "grid", "bench_mesh", run, ports=managers)
 
 
-def idle(what, count):
-    return Case(f"idle {what}", "grid", "bench_idle", (f"--{what}", str(count)), timed=False)
+def idle_streams():
+    return Case("idle stream", "grid", "bench_idle", ("--streams", "100000"), timed=False)
+
+
+def idle_connections():
+    return Case("idle connection", "grid", "bench_idle", ("--connections", "1000"), timed=False)
 
 
 def session():
     run = ("--benchmark_filter=^Requests/512/batch:256$", "--benchmark_format=json",
            "--benchmark_min_time=0.05")
-    return Case("two sessions, no I/O, 512 B", "grid", "session_bench", run, timed=False)
+    return Case("two sessions, no I/O, 512 B", "grid", "session_bench", run, ports=0,
+                timed=False)
 
 
 INFLIGHT = [1, 16, 64, 256, 1024]
@@ -119,7 +124,7 @@ def all_cases(echoes):
     cases += [open_loop(rate) for rate in (1_000, 100_000, 500_000)]
     cases += [threads(1, 1), threads(2, 4)]
     cases += [mesh(managers) for managers in (2, 4, 16, 64)]
-    cases += [session(), idle("streams", 1000), idle("connections", 100)]
+    cases += [session(), idle_streams(), idle_connections()]
     return cases
 
 
@@ -170,8 +175,10 @@ def targets():
         Target("of one peer and one thread", threads(2, 4), threads(1, 1), "rps", 1.7),
         Target("of a mesh of 4", mesh(64), mesh(4), "rps", 0.8),
         Target("allocations per request", session(), None, "allocations", 0, **at_most),
-        Target("bytes, both ends", idle("streams", 1000), None, "bytes", 4 * KIB, **at_most),
-        Target("bytes, both ends", idle("connections", 100), None, "bytes", 64 * KIB, **at_most),
+        Target("bytes, both ends", idle_streams(), None, "bytes_per_stream", 4 * KIB, **at_most),
+        # The dialling ends have a manager each, which is no part of a connection.
+        Target("bytes, accepting end", idle_connections(), None, "bytes_per_accepting_end",
+               64 * KIB, **at_most),
     ]
 
 
