@@ -63,9 +63,7 @@ int Run(System& system, const Place& place, const RunFlags& flags) {
   auto client = system.Connect(place, workload);
   if (!client.ok()) return Fail(system, client.status());
 
-  const Clock::time_point start = Clock::now();
-  const Clock::time_point begin = start + workload.warm_up;
-  const Window window{.start = start, .begin = begin, .end = begin + workload.duration};
+  const Window window = WindowFrom(Clock::now(), workload);
   CpuMeter cpu(window, flags.server);
   const Tally tally = (*client)->Run(window);
   const std::string report = FormatReport(system.name(), workload, tally, cpu.Finish());

@@ -28,7 +28,7 @@ std::string_view ModeName(Mode mode) {
 }
 
 std::string FormatReport(std::string_view system, const Workload& workload, const Tally& tally,
-                         const CpuMeter::Used& cpu) {
+                         const CpuMeter::Used& cpu, std::string_view more) {
   const double seconds = std::chrono::duration<double>(workload.duration).count();
   const double rps = static_cast<double>(tally.requests) / seconds;
   const auto micros = [&](std::chrono::nanoseconds ns) {
@@ -38,11 +38,11 @@ std::string FormatReport(std::string_view system, const Workload& workload, cons
   const tools::LatencyHistogram& latency = tally.latency;
   const auto rate = workload.rate > 0 ? std::optional(workload.rate) : std::nullopt;
   return absl::StrCat(
-      "{\"system\":\"", std::string(system), "\",\"mode\":\"", std::string(ModeName(workload.mode)),
-      "\",\"size\":", workload.size, ",\"inflight\":", workload.inflight,
-      ",\"rate\":", Number(rate, 1), ",\"requests\":", tally.requests,
-      ",\"seconds\":", Number(seconds, 3), ",\"rps\":", Number(rps, 1),
-      ",\"p50_us\":", micros(latency.Percentile(50)),
+      "{\"system\":\"", std::string(system), "\"", std::string(more), ",\"mode\":\"",
+      std::string(ModeName(workload.mode)), "\",\"size\":", workload.size,
+      ",\"inflight\":", workload.inflight, ",\"rate\":", Number(rate, 1),
+      ",\"requests\":", tally.requests, ",\"seconds\":", Number(seconds, 3),
+      ",\"rps\":", Number(rps, 1), ",\"p50_us\":", micros(latency.Percentile(50)),
       ",\"p90_us\":", micros(latency.Percentile(90)),
       ",\"p99_us\":", micros(latency.Percentile(99)),
       ",\"p999_us\":", micros(latency.Percentile(99.9)), ",\"max_us\":", micros(latency.max()),

@@ -14,9 +14,9 @@ namespace grid::bench {
 std::string_view ModeName(Mode mode);
 
 // Ends with a newline. What is not known is null: latencies of a one-way run, the rate of a closed
-// loop.
+// loop. `more` goes behind the system's name, as ",\"managers\":4".
 std::string FormatReport(std::string_view system, const Workload& workload, const Tally& tally,
-                         const CpuMeter::Used& cpu);
+                         const CpuMeter::Used& cpu, std::string_view more = "");
 
 }  // namespace grid::bench
 

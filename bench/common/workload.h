@@ -37,6 +37,11 @@ struct Window {
   bool Contains(Clock::time_point t) const { return begin <= t && t < end; }
 };
 
+inline Window WindowFrom(Clock::time_point start, const Workload& workload) {
+  const Clock::time_point begin = start + workload.warm_up;
+  return {.start = start, .begin = begin, .end = begin + workload.duration};
+}
+
 }  // namespace grid::bench
 
 #endif  // GRID_BENCH_COMMON_WORKLOAD_H_
