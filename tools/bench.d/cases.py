@@ -97,7 +97,7 @@ def idle_streams():
 
 
 def idle_connections():
-    return Case("idle connection", "grid", "bench_idle", ("--connections", "1000"), timed=False)
+    return Case("idle connection", "grid", "bench_idle", ("--connections", "200"), timed=False)
 
 
 def session():
