@@ -12,12 +12,14 @@
 
 #include <cstdlib>
 
-#include "bench/micro/allocations.h"
+#include "bench/micro/measure.h"
 #include "grid/testing/cluster.h"
 #include "handlers/single_handler.h"
 
 namespace grid {
 namespace {
+
+using bench::Measure;
 
 struct ObjectInfo {
   std::string bucket;
@@ -134,15 +136,6 @@ class TwoNodes {
   testing::Cluster cluster_;
   Connection peer_;
 };
-
-template <typename Operation>
-void Measure(benchmark::State& state, Operation&& operation) {
-  for (int i = 0; i < 100; ++i) operation();  // pools and tables have their size afterwards
-  const uint64_t before = bench::Allocations();
-  for (auto _ : state) operation();
-  state.counters["allocations"] =
-      static_cast<double>(bench::Allocations() - before) / static_cast<double>(state.iterations());
-}
 
 template <typename T>
 Buffer Encoded() {

@@ -25,10 +25,11 @@ uint64_t LatencyHistogram::LastOf(size_t bucket) {
   return ((place + (uint64_t{1} << kSubBits) + 1) << shift) - 1;
 }
 
-void LatencyHistogram::Record(std::chrono::nanoseconds value) {
+void LatencyHistogram::Record(std::chrono::nanoseconds value, uint64_t count) {
+  if (count == 0) return;
   const int64_t ns = std::max<int64_t>(value.count(), 0);
-  ++buckets_[BucketOf(static_cast<uint64_t>(ns))];
-  ++count_;
+  buckets_[BucketOf(static_cast<uint64_t>(ns))] += count;
+  count_ += count;
   max_ = std::max(max_, ns);
 }
 

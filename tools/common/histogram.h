@@ -19,8 +19,8 @@ namespace grid::tools {
 
 class LatencyHistogram {
  public:
-  // Negative values count as 0, those beyond the range in the last bucket.
-  void Record(std::chrono::nanoseconds value);
+  // `count` times `value`. Negative values count as 0, those beyond the range in the last bucket.
+  void Record(std::chrono::nanoseconds value, uint64_t count = 1);
   void Add(const LatencyHistogram& other);
   void Reset() { *this = LatencyHistogram(); }
 

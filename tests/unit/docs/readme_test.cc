@@ -88,7 +88,7 @@ TEST(Readme, PresetsExist) {
 class Document : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Docs, Document,
                          testing::Values("README.md", "grid/README.md", "grid/PROTOCOL.md",
-                                         "serialization/README.md"),
+                                         "serialization/README.md", "bench/README.md"),
                          [](const auto& file) {
                            std::string name = file.param;
                            for (char& c : name) {

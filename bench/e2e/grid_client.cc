@@ -1,0 +1,74 @@
+#include "bench/e2e/grid_client.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <latch>
+
+#include "grid/base/log.h"
+
+namespace grid::bench {
+namespace {
+
+constexpr std::chrono::seconds kConnect{10};
+
+// Of `whole`, for one of several connections: spread evenly, the first take the rest.
+Workload ShareOf(const Workload& whole, size_t index, size_t connections) {
+  Workload share = whole;
+  share.inflight = whole.inflight / connections + (index < whole.inflight % connections ? 1 : 0);
+  share.rate = whole.rate / static_cast<double>(connections);
+  return share;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> GridClient::Connect(const GridClientOptions& options,
+                                                            const Workload& workload) {
+  if (options.handler == HandlerKind::kTyped && workload.mode != Mode::kEcho) {
+    return absl::InvalidArgumentError("--handler typed: for requests only");
+  }
+  std::unique_ptr<GridClient> client(new GridClient(options.io_threads));
+  const size_t connections = std::min(options.addresses.size(), workload.inflight);
+  for (size_t i = 0; i < connections; ++i) {
+    absl::Status status = client->Add(options, i, ShareOf(workload, i, connections));
+    if (!status.ok()) return status;
+  }
+  return client;
+}
+
+absl::Status GridClient::Add(const GridClientOptions& options, size_t index,
+                             const Workload& share) {
+  const std::string server = ServerName(options.addresses[index]);
+  boost::asio::io_context& io = threads_.at(index);
+  ManagerOptions manager_options;
+  manager_options.local = ClientName(server);
+  manager_options.log = NullLog();
+  manager_options.io_contexts = {&io};
+  managers_.push_back(std::make_unique<Manager>(std::move(manager_options)));
+  Manager& manager = *managers_.back();
+  absl::Status status = manager.AddPeer(server);
+  status.Update(manager.Start());
+  if (!status.ok()) return status;
+  const Connection peer = manager.Connection(server);
+  status = peer.WaitConnected(kConnect, boost::asio::use_future).get();
+  if (!status.ok()) return status;
+  LanePlace place{.io = &io, .peer = peer, .handler = options.handler};
+  lanes_.push_back(share.mode == Mode::kEcho ? MakeEchoLane(std::move(place), share)
+                                             : MakeStreamLane(std::move(place), share));
+  return absl::OkStatus();
+}
+
+Tally GridClient::Run(const Window& window) {
+  std::latch done(static_cast<std::ptrdiff_t>(lanes_.size()));
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    boost::asio::post(threads_.at(i), [&done, &window, lane = lanes_[i].get()] {
+      lane->Start(window, [&done] { done.count_down(); });
+    });
+  }
+  done.wait();
+  Tally sum;
+  for (const auto& lane : lanes_) sum.Add(lane->tally());
+  return sum;
+}
+
+}  // namespace grid::bench

@@ -1,0 +1,42 @@
+// GridClient: the asking side of bench_grid, one manager for each server.
+#ifndef GRID_BENCH_E2E_GRID_CLIENT_H_
+#define GRID_BENCH_E2E_GRID_CLIENT_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "bench/common/program.h"
+#include "bench/e2e/grid_lane.h"
+#include "bench/e2e/io_threads.h"
+#include "grid/manager.h"
+
+namespace grid::bench {
+
+struct GridClientOptions {
+  HandlerKind handler = HandlerKind::kIo;
+  int io_threads = 1;
+  std::vector<std::string> addresses = {};  // of the servers
+};
+
+class GridClient final : public Client {
+ public:
+  static absl::StatusOr<std::unique_ptr<Client>> Connect(const GridClientOptions& options,
+                                                         const Workload& workload);
+  Tally Run(const Window& window) override;
+
+ private:
+  explicit GridClient(int io_threads) : threads_(io_threads) {}
+  absl::Status Add(const GridClientOptions& options, size_t index, const Workload& share);
+
+  // Destroyed from the last: what the managers complete when they end runs on the threads and
+  // refers to the lanes.
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  IoThreads threads_;
+  std::vector<std::unique_ptr<Manager>> managers_;
+};
+
+}  // namespace grid::bench
+
+#endif  // GRID_BENCH_E2E_GRID_CLIENT_H_

@@ -1,0 +1,90 @@
+// bench_grid: the library itself, two processes.
+#include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "bench/common/address.h"
+#include "bench/common/program.h"
+#include "bench/common/stop.h"
+#include "bench/e2e/grid_client.h"
+#include "bench/e2e/grid_place.h"
+#include "bench/e2e/grid_server.h"
+#include "grid/base/log.h"
+#include "grid/manager.h"
+
+namespace grid::bench {
+namespace {
+
+class GridSystem final : public System {
+ public:
+  std::string name() const override { return "grid"; }
+
+  void AddServeFlags(CLI::App& serve) override {
+    AddThreads(serve);
+    serve.add_option("--workers", workers_, "threads for handlers that may block")
+        ->check(CLI::Range(1, 4096));
+  }
+
+  void AddRunFlags(CLI::App& run) override {
+    AddThreads(run);
+    const std::map<std::string, HandlerKind> kinds = {
+        {"io", HandlerKind::kIo}, {"worker", HandlerKind::kWorker}, {"typed", HandlerKind::kTyped}};
+    run.add_option("--handler", handler_,
+                   "what serves: bytes on the I/O thread (io) or on a worker (worker), or a typed "
+                   "handler of requests (typed)")
+        ->transform(CLI::CheckedTransformer(kinds));
+    run.add_option("--peers", peers_,
+                   "servers to spread the load over, at ADDRESS and the ports that follow")
+        ->check(CLI::Range(1, 1000));
+  }
+
+  absl::Status Serve(const Place& place) override {
+    BlockStop();
+    ManagerOptions options;
+    options.local = ServerName(place.address);
+    options.log = NullLog();
+    options.io_threads = io_threads_;
+    options.worker_threads = workers_;
+    Manager manager(std::move(options));
+    absl::Status status = RegisterBenchHandlers(manager);
+    status.Update(manager.AddPeer(ClientName(manager.local())));
+    status.Update(manager.Start());
+    if (!status.ok()) return status;
+    if (const auto port = manager.Listen(place.address); !port.ok()) return port.status();
+    PrintReady(place.address);
+    WaitForStop();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<Client>> Connect(const Place& place,
+                                                  const Workload& workload) override {
+    const auto first = ParseEndpoint(place.address);
+    if (!first.ok()) return first.status();
+    GridClientOptions options{.handler = handler_, .io_threads = io_threads_};
+    for (int i = 0; i < peers_; ++i) {
+      options.addresses.push_back(
+          absl::StrCat(first->address().to_string(), ":", first->port() + i));
+    }
+    return GridClient::Connect(options, workload);
+  }
+
+ private:
+  void AddThreads(CLI::App& command) {
+    command.add_option("--io-threads", io_threads_, "threads that own connections")
+        ->check(CLI::Range(1, 256));
+  }
+
+  int io_threads_ = 1;
+  int workers_ = 8;
+  int peers_ = 1;
+  HandlerKind handler_ = HandlerKind::kIo;
+};
+
+}  // namespace
+}  // namespace grid::bench
+
+int main(int argc, char** argv) {
+  grid::bench::GridSystem grid;
+  return grid::bench::Main(grid, argc, argv);
+}
