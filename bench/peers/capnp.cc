@@ -1,6 +1,7 @@
 // Cap'n Proto RPC: requests are calls, the one-way stream is a streaming method of an object that
 // the client lends to the server.
 #include <capnp/rpc-twoparty.h>
+#include <echo.capnp.h>
 #include <kj/async-io.h>
 #include <kj/async-unix.h>
 #include <kj/io.h>
@@ -14,7 +15,6 @@
 #include "bench/common/load.h"
 #include "bench/common/program.h"
 #include "bench/common/stop.h"
-#include "bench/peers/echo.capnp.h"
 
 namespace grid::bench {
 namespace {
