@@ -51,8 +51,8 @@ struct Value {
 constexpr DecodeLimits kLimits{
     .max_depth = 5, .max_length = 64, .max_elements = 8, .max_total = 4096};
 
-// The bytes of a value that was read. A hash map's order is that of its history, so what is compared
-// is sorted.
+// The bytes of a value that was read. A hash map's order is that of its history, so what is
+// compared is sorted.
 std::string Written(const Value& value) {
   Value rest = value;
   rest.table.clear();

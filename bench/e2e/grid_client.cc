@@ -27,7 +27,7 @@ absl::StatusOr<std::unique_ptr<Client>> GridClient::Connect(const GridClientOpti
   if (options.handler == HandlerKind::kTyped && workload.mode != Mode::kEcho) {
     return absl::InvalidArgumentError("--handler typed: for requests only");
   }
-  std::unique_ptr<GridClient> client(new GridClient(options.io_threads));
+  std::unique_ptr<GridClient> client(new GridClient(options));
   const size_t connections = std::min(options.addresses.size(), workload.inflight);
   for (size_t i = 0; i < connections; ++i) {
     absl::Status status = client->Add(options, i, ShareOf(workload, i, connections));

@@ -2,6 +2,7 @@
 #ifndef GRID_BENCH_E2E_GRID_CLIENT_H_
 #define GRID_BENCH_E2E_GRID_CLIENT_H_
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ namespace grid::bench {
 struct GridClientOptions {
   HandlerKind handler = HandlerKind::kIo;
   int io_threads = 1;
+  std::chrono::microseconds poll{0};
   std::vector<std::string> addresses = {};  // of the servers
 };
 
@@ -27,7 +29,8 @@ class GridClient final : public Client {
   Tally Run(const Window& window) override;
 
  private:
-  explicit GridClient(int io_threads) : threads_(io_threads) {}
+  explicit GridClient(const GridClientOptions& options)
+      : threads_(options.io_threads, options.poll) {}
   absl::Status Add(const GridClientOptions& options, size_t index, const Workload& share);
 
   // Destroyed from the last: what the managers complete when they end runs on the threads and

@@ -19,6 +19,7 @@ namespace {
 class GridSystem final : public System {
  public:
   std::string name() const override { return "grid"; }
+  bool polls() const override { return true; }
 
   void AddServeFlags(CLI::App& serve) override {
     AddThreads(serve);
@@ -46,6 +47,7 @@ class GridSystem final : public System {
     options.log = NullLog();
     options.io_threads = io_threads_;
     options.worker_threads = workers_;
+    options.poll_budget = std::chrono::duration_cast<std::chrono::microseconds>(place.poll);
     Manager manager(std::move(options));
     absl::Status status = RegisterBenchHandlers(manager);
     status.Update(manager.AddPeer(ClientName(manager.local())));
@@ -61,7 +63,10 @@ class GridSystem final : public System {
                                                   const Workload& workload) override {
     const auto first = ParseEndpoint(place.address);
     if (!first.ok()) return first.status();
-    GridClientOptions options{.handler = handler_, .io_threads = io_threads_};
+    GridClientOptions options{
+        .handler = handler_,
+        .io_threads = io_threads_,
+        .poll = std::chrono::duration_cast<std::chrono::microseconds>(place.poll)};
     for (int i = 0; i < peers_; ++i) {
       options.addresses.push_back(
           absl::StrCat(first->address().to_string(), ":", first->port() + i));

@@ -28,7 +28,7 @@ ManagerOptions WithDefaults(ManagerOptions options) {
 
 std::shared_ptr<IoLoops> MakeLoops(const ManagerOptions& options) {
   if (!options.io_contexts.empty()) return std::make_shared<IoLoops>(options.io_contexts);
-  return std::make_shared<IoLoops>(std::clamp(options.io_threads, 1, 256));
+  return std::make_shared<IoLoops>(std::clamp(options.io_threads, 1, 256), options.poll_budget);
 }
 
 std::mt19937_64 MakeRandom(uint64_t seed) {
@@ -109,6 +109,9 @@ absl::Status ManagerCore::CheckOptions() const {
   if (options_.worker_threads < 1 || options_.worker_threads > 4096) {
     return OutOfRange("worker_threads", "1 to 4096");
   }
+  if (options_.poll_budget.count() < 0 || options_.poll_budget > std::chrono::milliseconds(1)) {
+    return OutOfRange("poll_budget", "0 to 1 ms");
+  }
   const Limits& limits = options_.limits;
   if (limits.max_message_bytes < 1024)
     return OutOfRange("limits.max_message_bytes", "1024 or more");
@@ -143,7 +146,7 @@ absl::Status ManagerCore::Start() {
     tls.ca_file = options_.tls.ca_file;
     tls.require_client_certificate = options_.tls.require_client_certificate;
     auto made =
-        MakeBeastNetwork(tls, NetworkLimits(), SocketOptions(), options_.clock, options_.log);
+        MakeBeastNetwork(tls, NetworkLimits(), options_.sockets, options_.clock, options_.log);
     if (!made.ok()) return made.status();
     network = *std::move(made);
   }

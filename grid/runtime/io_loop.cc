@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <mutex>
 
+#include "grid/runtime/poll_loop.h"
+
 namespace grid {
 
-IoLoops::IoLoops(int threads) {
+IoLoops::IoLoops(int threads, std::chrono::microseconds poll_budget) : poll_budget_(poll_budget) {
   for (int i = 0; i < threads; ++i) {
     // One thread runs each: the hint makes the io_context skip wake-ups it would need for more.
     owned_.push_back(std::make_unique<asio::io_context>(1));
@@ -28,7 +30,7 @@ void IoLoops::Start() {
   }
   for (auto& io : owned_) {
     guards_.push_back(asio::make_work_guard(*io));
-    threads_.emplace_back([io = io.get()] { io->run(); });
+    threads_.emplace_back([this, io = io.get()] { RunPolling(*io, poll_budget_); });
   }
 }
 

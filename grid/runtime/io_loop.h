@@ -6,6 +6,7 @@
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <shared_mutex>
@@ -34,8 +35,8 @@ class IoLoop {
 
 class IoLoops {
  public:
-  // Own io_contexts, with a thread each from Start on.
-  explicit IoLoops(int threads);
+  // Own io_contexts, with a thread each from Start on, which polls for up to `poll_budget`.
+  explicit IoLoops(int threads, std::chrono::microseconds poll_budget = {});
   // The host program's: it runs them.
   explicit IoLoops(const std::vector<asio::io_context*>& external);
   ~IoLoops();  // Stop()
@@ -63,6 +64,7 @@ class IoLoops {
   std::vector<asio::io_context*> contexts() const;
 
  private:
+  const std::chrono::microseconds poll_budget_{0};
   std::vector<std::unique_ptr<asio::io_context>> owned_;
   std::vector<std::unique_ptr<IoLoop>> loops_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards_;

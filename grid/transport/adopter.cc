@@ -36,7 +36,7 @@ void Adopter::Adopt(asio::io_context& io, std::shared_ptr<AdoptedConnection> con
       if (request->on_refuse) request->on_refuse(HttpRefusal::kBadRequest, ec.message());
       return;
     }
-    ApplyNoDelay(socket, config->sockets);
+    ApplyToConnection(socket, config->sockets);
     auto handshake = std::make_shared<ServerHandshake>(config, request, io, std::move(socket),
                                                        std::move(admission), std::move(connection));
     if (handshakes->Remember(handshake)) handshake->Start();

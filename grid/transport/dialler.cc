@@ -159,7 +159,7 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
       Channel::Socket& socket = ws_->next_layer().socket();
       socket.open(endpoint.protocol(), ec);
       if (ec) continue;
-      ApplyBufferSizes(socket, config_->sockets);
+      ApplyBeforeConnect(socket, config_->sockets);
       std::tie(ec) = co_await socket.async_connect(endpoint, kTuple);
       // With nobody listening on a port of the ephemeral range, the kernel may pick that very port
       // for us and connect the socket to itself.
@@ -167,7 +167,7 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
         ec = asio::error::connection_refused;
       }
       if (!ec) {
-        ApplyNoDelay(socket, config_->sockets);
+        ApplyToConnection(socket, config_->sockets);
         co_return absl::OkStatus();
       }
     }

@@ -50,7 +50,7 @@ class ListenerCore final : public std::enable_shared_from_this<ListenerCore> {
       acceptor_.set_option(asio::ip::v6_only(false), ec);
       if (ec) return ec;
     }
-    ApplyBufferSizes(acceptor_, config_->sockets);
+    ApplyBeforeConnect(acceptor_, config_->sockets);
     acceptor_.bind(endpoint, ec);
     if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
     return ec;
@@ -100,7 +100,7 @@ class ListenerCore final : public std::enable_shared_from_this<ListenerCore> {
       }
       return;
     }
-    ApplyNoDelay(socket, config_->sockets);
+    ApplyToConnection(socket, config_->sockets);
     asio::post(io, [self = shared_from_this(), &io, socket = std::move(socket),
                     admission = Admission(request_->gate)]() mutable {
       auto handshake = std::make_shared<ServerHandshake>(self->config_, self->request_, io,

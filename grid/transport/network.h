@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "grid/base/clock.h"
 #include "grid/base/log.h"
+#include "grid/base/socket_options.h"
 #include "grid/transport/transport.h"
 
 namespace grid {
@@ -34,12 +35,6 @@ struct TlsOptions {
   // Dialling: check that the server's certificate is valid for its host name. Only tests switch it
   // off.
   bool verify_server = true;
-};
-
-struct SocketOptions {
-  bool no_delay = true;
-  int send_buffer_bytes = 0;     // 0: the system's
-  int receive_buffer_bytes = 0;  // 0: the system's
 };
 
 // What BeastNetwork needs besides the single call.

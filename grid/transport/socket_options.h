@@ -1,6 +1,10 @@
-// ApplyBufferSizes and ApplyNoDelay: SocketOptions, put on a socket.
+// ApplyBeforeConnect and ApplyToConnection: SocketOptions, put on a socket.
 #ifndef GRID_GRID_TRANSPORT_SOCKET_OPTIONS_H_
 #define GRID_GRID_TRANSPORT_SOCKET_OPTIONS_H_
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/socket_base.hpp>
@@ -9,10 +13,10 @@
 
 namespace grid::internal {
 
-// Before connect or listen: TCP fixes its window scale then. An accepted socket inherits them. The
-// kernel clips what it finds too large, so there is nothing to report.
+// On a listening socket too, whose connections inherit them: TCP fixes its window scale before it
+// connects.
 template <typename Socket>
-void ApplyBufferSizes(Socket& socket, const SocketOptions& options) {
+void ApplyBeforeConnect(Socket& socket, const SocketOptions& options) {
   boost::system::error_code ignored;
   if (options.send_buffer_bytes > 0) {
     socket.set_option(asio::socket_base::send_buffer_size(options.send_buffer_bytes), ignored);
@@ -21,12 +25,18 @@ void ApplyBufferSizes(Socket& socket, const SocketOptions& options) {
     socket.set_option(asio::socket_base::receive_buffer_size(options.receive_buffer_bytes),
                       ignored);
   }
+  if (const std::string& name = options.congestion_control; !name.empty()) {
+    setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_CONGESTION, name.data(),
+               static_cast<socklen_t>(name.size()));
+  }
 }
 
 template <typename Socket>
-void ApplyNoDelay(Socket& socket, const SocketOptions& options) {
+void ApplyToConnection(Socket& socket, const SocketOptions& options) {
+  using QuickAck = asio::detail::socket_option::boolean<IPPROTO_TCP, TCP_QUICKACK>;
   boost::system::error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(options.no_delay), ignored);
+  if (options.quick_ack) socket.set_option(QuickAck(true), ignored);
 }
 
 }  // namespace grid::internal
