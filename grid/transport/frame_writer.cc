@@ -64,14 +64,14 @@ const FrameWriter::Buffers& FrameWriter::pending() {
   if (pong_.has_value()) {
     control_ = *pong_;
     pong_.reset();
-    Begin(Writing::kPong, Opcode::kPong, control_.payload());
+    Begin(Writing::kPong, Opcode::kPong, control_.view());
   } else if (message_.has_value()) {
     const MutableBytes message = *message_;
     message_.reset();
     Begin(Writing::kMessage, Opcode::kBinary, message);
   } else if (close_.has_value()) {
     control_ = *close_;
-    Begin(Writing::kClose, Opcode::kClose, control_.payload());
+    Begin(Writing::kClose, Opcode::kClose, control_.view());
   }
   return pending_;
 }

@@ -21,6 +21,13 @@
 
 namespace grid::internal {
 
+// The payload of a ping, pong or close frame.
+struct ControlPayload {
+  std::array<uint8_t, kMaxControlPayload> bytes;
+  size_t size = 0;
+  MutableBytes view() { return {bytes.data(), size}; }
+};
+
 class FrameWriter {
  public:
   // For sendmsg: what is left of a header, and of its payload.
@@ -55,12 +62,6 @@ class FrameWriter {
  private:
   enum class Writing : uint8_t { kNothing, kMessage, kPong, kClose, kClosed };
 
-  struct ControlFrame {
-    std::array<uint8_t, kMaxControlPayload> bytes;
-    size_t size = 0;
-    MutableBytes payload() { return {bytes.data(), size}; }
-  };
-
   void Begin(Writing what, Opcode opcode, MutableBytes payload);
   MaskingKey NextKey();
 
@@ -69,9 +70,9 @@ class FrameWriter {
   Buffers pending_;
   std::array<uint8_t, kMaxFrameHeader> header_;
   std::optional<MutableBytes> message_;
-  std::optional<ControlFrame> pong_;
-  std::optional<ControlFrame> close_;
-  ControlFrame control_;  // that is being written
+  std::optional<ControlPayload> pong_;
+  std::optional<ControlPayload> close_;
+  ControlPayload control_;  // that is being written
 
   std::array<MaskingKey, 64> keys_;
   size_t keys_used_ = 64;
