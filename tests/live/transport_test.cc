@@ -1,4 +1,4 @@
-// The Beast transport between two of its own: messages, TLS, closing.
+// The transport between two of its own: messages, TLS, closing.
 
 #include <gtest/gtest.h>
 
