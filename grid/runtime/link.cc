@@ -125,6 +125,7 @@ void Link::BeginEvent() {
 
 void Link::EndEvent() {
   in_event_ = false;
+  HandOver();
   Settle();
 }
 
@@ -267,6 +268,16 @@ void Link::RunTasks() {
   tasks_.Drain([this](std::unique_ptr<LinkTask> task) { task->Run(*this); });
 }
 
+bool Link::RunOnWorker(std::unique_ptr<WorkerTask> task) {
+  if (!services_.workers->Reserve()) return false;
+  for_workers_.Push(std::move(task));
+  return true;
+}
+
+void Link::HandOver() {
+  if (!for_workers_.empty()) services_.workers->Submit(std::move(for_workers_));
+}
+
 // --- The end ---
 
 void Link::Down(const absl::Status& status, std::string_view cause) {
@@ -277,6 +288,7 @@ void Link::Down(const absl::Status& status, std::string_view cause) {
   stall_timer_->Clear();
   owner_->OnLinkDown(*this, status, cause);
   session_.Shutdown(status);
+  HandOver();  // the event may have no other end
   tasks_.Seal([this](std::unique_ptr<LinkTask> task) { task->Run(*this); });
 }
 
@@ -352,17 +364,8 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   if (function != nullptr) {
     auto call =
         std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
-    RunningCall* const raw = call.get();
-    const bool accepted = services_.workers->Submit([function, call = std::move(call)]() mutable {
-      call->Start();
-      absl::StatusOr<Buffer> result = RunGuarded([&]() -> absl::StatusOr<Buffer> {
-        return (*function)(call->payload(), call->context());
-      });
-      RunningCall::Answer(std::move(call), std::move(result));
-    });
-    if (!accepted) return Admit::kRefused;
-    *running = raw;
-    return Admit::kPending;
+    *running = call.get();
+    return RunOnWorker(std::move(call)) ? Admit::kPending : Admit::kRefused;
   }
 
   const auto& coroutine = std::get<SingleCoroutine>(entry.function);

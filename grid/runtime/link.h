@@ -107,6 +107,9 @@ class Link final : public std::enable_shared_from_this<Link>,
   // Any thread. False when the link is down; `task` stays with the caller then.
   bool Post(std::unique_ptr<LinkTask>& task);
 
+  // Runs `task` on a worker, from the end of the present event on. False: no room, and it is gone.
+  bool RunOnWorker(std::unique_ptr<WorkerTask> task);
+
   // Sends a request; completes through the loop.
   void StartCall(const OutgoingCall& out, ReplyHandler handler,
                  const std::shared_ptr<CallCancellation>& cancellation);
@@ -146,6 +149,7 @@ class Link final : public std::enable_shared_from_this<Link>,
 
   void RunTasks();
   void Settle();
+  void HandOver();
   void BeginEvent();
   void EndEvent();
   void Flush();
@@ -167,6 +171,7 @@ class Link final : public std::enable_shared_from_this<Link>,
   Session session_;
   std::unique_ptr<Transport> transport_;
   TaskQueue tasks_;
+  WorkerTasks for_workers_;  // until the event ends
 
   Buffer first_;
   bool in_event_ = false;       // Settle follows by itself

@@ -7,38 +7,39 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "absl/status/statusor.h"
 #include "grid/mux/session_host.h"
 #include "grid/runtime/link.h"
+#include "grid/runtime/worker_pool.h"
 #include "handlers/context.h"
+#include "handlers/handler_table.h"
 
 namespace grid {
 
-// Owned by whoever runs the handler, then, as a task, by the link's queue, until the answer is
-// given. The session's pointer to it is used before that only.
-class RunningCall final : public RunningRequest, public LinkTask {
+// Owned by whoever runs the handler (before that by the workers' queue), then, as a task, by the
+// link's queue, until the answer is given. The session's pointer to it is used before that only.
+class RunningCall final : public RunningRequest, public LinkTask, public WorkerTask {
  public:
   // `payload`: the request's, copied.
   RunningCall(std::shared_ptr<Link> link, const HandlerEntry& entry, const InboundRequest& request,
               Buffer payload)
       : link_(std::move(link)),
         activity_(link_->activity()),
+        entry_(entry),
         request_(request),
         payload_(std::move(payload)),
         received_(link_->Now()),
         context_(link_->caller(), entry.id, entry.subroute, request.deadline, &link_->pool()) {}
 
   RequestContext& context() { return context_; }
-  // A worker has the request now.
-  void Start() { context_.set_queue_time(link_->services().clock->Now() - received_); }
   // Loop thread: nobody waits for the answer any more.
   void Cancel(const absl::Status& why) {
     in_cancel_ = true;
     context_.Cancel(why);
     in_cancel_ = false;
   }
-  BytesView payload() const { return payload_; }
   Buffer TakePayload() { return std::move(payload_); }
 
   // Any thread: the handler has returned.
@@ -65,6 +66,9 @@ class RunningCall final : public RunningRequest, public LinkTask {
     link.Post(task);  // down: the answer is dropped with the task
   }
 
+  // On a worker: a SingleFunction.
+  void RunOnWorker(std::unique_ptr<WorkerTask> self) override;
+  // Back on the loop's thread.
   void Run(Link& link) override { Give(link, this); }
 
   // While `*early` is set to take it, an answer goes there instead of to the session.
@@ -87,6 +91,7 @@ class RunningCall final : public RunningRequest, public LinkTask {
  private:
   const std::shared_ptr<Link> link_;
   const Activity activity_;
+  const HandlerEntry& entry_;
   const InboundRequest request_;  // its payload view is not used
   Buffer payload_;
   const TimePoint received_;
@@ -106,6 +111,15 @@ auto RunGuarded(Function&& function) -> decltype(function()) {
   } catch (...) {
     return absl::InternalError("the handler threw something that is no std::exception");
   }
+}
+
+inline void RunningCall::RunOnWorker(std::unique_ptr<WorkerTask> self) {
+  context_.set_queue_time(link_->services().clock->Now() - received_);
+  absl::StatusOr<Buffer> result = RunGuarded([&]() -> absl::StatusOr<Buffer> {
+    return std::get<SingleFunction>(entry_.function)(payload_, context_);
+  });
+  Answer(std::unique_ptr<RunningCall>(static_cast<RunningCall*>(self.release())),
+         std::move(result));
 }
 
 inline absl::Status StatusFrom(std::exception_ptr error) {

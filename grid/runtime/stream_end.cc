@@ -38,6 +38,28 @@ class StreamEnd::Task final : public LinkTask {
   Action action_;
 };
 
+// The handler, on a worker.
+class StreamEnd::HandlerTask final : public WorkerTask {
+ public:
+  HandlerTask(std::shared_ptr<StreamEnd> end, const StreamFunction& function, const Link& link)
+      : end_(std::move(end)),
+        function_(function),
+        clock_(link.services().clock),
+        received_(link.Now()) {}
+
+  void RunOnWorker(std::unique_ptr<WorkerTask>) override {
+    end_->context_->set_queue_time(clock_->Now() - received_);
+    Stream stream(end_);
+    end_->Finish(RunGuarded([&]() -> absl::Status { return function_(stream, *end_->context_); }));
+  }
+
+ private:
+  const std::shared_ptr<StreamEnd> end_;
+  const StreamFunction& function_;
+  const std::shared_ptr<Clock> clock_;
+  const TimePoint received_;
+};
+
 StreamEnd::StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home)
     : pool_(std::move(pool)), home_(std::move(home)) {}
 
@@ -133,14 +155,7 @@ StreamSink* StreamEnd::Serve(std::shared_ptr<Link> link, const HandlerEntry& ent
 bool StreamEnd::StartHandler(const HandlerEntry& entry, Link& link) {
   const std::shared_ptr<StreamEnd> self = shared_from_this();
   if (const auto* function = std::get_if<StreamFunction>(&entry.function)) {
-    const TimePoint received = link.Now();
-    return link.services().workers->Submit(
-        [self, function, received, clock = link.services().clock] {
-          self->context_->set_queue_time(clock->Now() - received);
-          Stream stream(self);
-          self->Finish(
-              RunGuarded([&]() -> absl::Status { return (*function)(stream, *self->context_); }));
-        });
+    return link.RunOnWorker(std::make_unique<HandlerTask>(self, *function, link));
   }
   if (const auto* coroutine = std::get_if<StreamCoroutine>(&entry.function)) {
     asio::co_spawn(link.loop().io(), RunCoroutine(*coroutine), asio::detached);

@@ -75,6 +75,7 @@ class StreamEnd final : public StreamBackend,
   // the link is down or there never was one.
   using Action = absl::AnyInvocable<void(StreamEnd&, Session*, StreamMux*)>;
   class Task;
+  class HandlerTask;
 
   void Run(Action action);
   void SendNow(Session* session, StreamMux* mux, Buffer payload, WriteHandler handler);

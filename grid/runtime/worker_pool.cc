@@ -20,6 +20,11 @@ class Current {
   const WorkerPool* const outer_;
 };
 
+void RunTask(std::unique_ptr<WorkerTask> task) {
+  WorkerTask& running = *task;
+  running.RunOnWorker(std::move(task));
+}
+
 }  // namespace
 
 WorkerPool::WorkerPool(int threads, size_t max_queue, boost::asio::any_io_executor executor)
@@ -32,50 +37,76 @@ void WorkerPool::Start() {
   for (int i = 0; i < thread_count_; ++i) threads_.emplace_back([this] { Run(); });
 }
 
-bool WorkerPool::Submit(Task&& task) {
+bool WorkerPool::Reserve() {
+  if (stopping_.load(std::memory_order_relaxed)) return false;
+  size_t waiting = waiting_.load(std::memory_order_relaxed);
+  do {
+    if (waiting >= max_queue_) return false;
+  } while (!waiting_.compare_exchange_weak(waiting, waiting + 1, std::memory_order_relaxed));
+  return true;
+}
+
+void WorkerPool::Submit(WorkerTasks tasks) {
+  if (executor_) {
+    while (!tasks.empty()) Post(tasks.Pop());
+    return;
+  }
+  bool wake;
   {
     std::lock_guard lock(mutex_);
-    if (stopping_ || waiting_.load(std::memory_order_relaxed) >= max_queue_) return false;
-    waiting_.fetch_add(1, std::memory_order_relaxed);
-    if (!executor_) {
-      queue_.push_back(std::move(task));
-      work_.notify_one();
-      return true;
-    }
+    if (stopping_.load(std::memory_order_relaxed)) return GiveBack(tasks.size());  // drops them
+    queue_.Append(tasks);
+    wake = ShouldWake();
   }
+  if (wake) work_.notify_one();
+}
+
+void WorkerPool::Post(std::unique_ptr<WorkerTask> task) {
   // Asio copies what it posts through a type-erased executor; the task can only be moved.
-  auto shared = std::make_shared<Task>(std::move(task));
+  auto shared = std::make_shared<std::unique_ptr<WorkerTask>>(std::move(task));
   boost::asio::post(executor_, [this, shared] {
-    waiting_.fetch_sub(1, std::memory_order_relaxed);
+    GiveBack(1);
     const Current current(this);
-    (*shared)();
+    RunTask(std::move(*shared));
   });
+}
+
+// Whenever tasks and idle workers both wait, a worker is on its way. If that one leaves tasks
+// behind it calls this before it runs its own, and so on until no task waits or no worker is idle.
+bool WorkerPool::ShouldWake() {
+  if (waking_ || idle_ == 0 || queue_.empty()) return false;
+  waking_ = true;
   return true;
 }
 
 void WorkerPool::Run() {
   const Current current(this);
+  std::unique_lock lock(mutex_);
   for (;;) {
-    Task task;
-    {
-      std::unique_lock lock(mutex_);
-      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (stopping_) return;
-      task = std::move(queue_.front());
-      queue_.pop_front();
-      waiting_.fetch_sub(1, std::memory_order_relaxed);
+    while (queue_.empty() && !stopping_.load(std::memory_order_relaxed)) {
+      ++idle_;
+      work_.wait(lock);
+      --idle_;
+      waking_ = false;
     }
-    task();
+    if (stopping_.load(std::memory_order_relaxed)) return;
+    std::unique_ptr<WorkerTask> task = queue_.Pop();
+    GiveBack(1);
+    const bool wake = ShouldWake();
+    lock.unlock();
+    if (wake) work_.notify_one();
+    RunTask(std::move(task));
+    lock.lock();
   }
 }
 
 void WorkerPool::Stop() {
-  std::deque<Task> dropped;
+  WorkerTasks dropped;  // destroyed without the lock
   {
     std::lock_guard lock(mutex_);
-    stopping_ = true;
-    dropped.swap(queue_);
-    if (!executor_) waiting_.store(0, std::memory_order_relaxed);
+    stopping_.store(true, std::memory_order_relaxed);
+    dropped.Append(queue_);
+    GiveBack(dropped.size());
     work_.notify_all();
   }
   for (std::thread& thread : threads_) thread.join();

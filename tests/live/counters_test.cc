@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <set>
@@ -20,11 +21,21 @@
 namespace grid::live {
 namespace {
 
+constexpr HandlerId kWorkerHandler{90};
+
 class Counters : public testing::Test {
  protected:
   void Start(ManagerOptions options = NodeOptions("http://127.0.0.1:9")) {
     peer_ = NameFor(options.local);
-    node_ = NewNode(options, peer_);
+    node_ = NewNode(options, peer_, false);
+    ASSERT_TRUE(node_
+                    ->RegisterSingle({.id = kWorkerHandler, .run_on = RunOn::kWorkerPool},
+                                     [this](BytesView, RequestContext&) -> absl::StatusOr<Buffer> {
+                                       ++worker_requests_;
+                                       return Buffer();
+                                     })
+                    .ok());
+    ASSERT_TRUE(node_->Start().ok());
     const auto port = node_->Listen("127.0.0.1:0");
     ASSERT_TRUE(port.ok()) << port.status();
     port_ = *port;
@@ -75,6 +86,7 @@ class Counters : public testing::Test {
         WaitFor([&] { return node_->Connection(peer_).state() != ConnectionState::kConnected; }));
   }
 
+  std::atomic<int> worker_requests_ = 0;
   std::string peer_;
   std::unique_ptr<Manager> node_;
   uint16_t port_ = 0;
@@ -129,6 +141,19 @@ TEST_F(Counters, ConnectRefusals) {
   ASSERT_TRUE(node_->AddPeer(hello.host).ok());
   ExpectConnectRefused(Binary(EncodeConnect(hello).view()), "wrong-side");
   EXPECT_EQ(node_->Stats().accepted, 5u);
+}
+
+// What one read brings goes to the workers together, also when it ends the connection.
+TEST_F(Counters, RequestInFrontOfABadFrame_ReachesAWorker) {
+  Start();
+  const Message request{
+      .mux_id = 1, .deadline_ms = 60'000, .handler = kWorkerHandler.value(), .op = Op::kRequest};
+  std::string bytes(EncodedSize(request), '\0');
+  EncodeMessage(request, reinterpret_cast<uint8_t*>(bytes.data()));
+  ExpectClosed(Frame(0x82, bytes, true) + Frame(0x81, "text", true), "close-text-frame");
+  EXPECT_TRUE(WaitFor([&] { return worker_requests_ == 1; }));
+  EXPECT_EQ(node_->Stats().worker_queue, 0u);
+  node_->Stop();  // which waits for the request
 }
 
 TEST_F(Counters, WaysToEndAConnection) {
