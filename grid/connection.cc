@@ -1,6 +1,5 @@
 #include "grid/connection.h"
 
-#include <boost/asio/append.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/system_executor.hpp>
 #include <utility>
@@ -70,8 +69,10 @@ absl::StatusOr<Stream> Connection::OpenStream(HandlerId handler, BytesView initi
 }
 
 void Connection::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) const {
-  if (peer_ == nullptr)
-    return asio::post(asio::system_executor(), asio::append(std::move(handler), EmptyHandle()));
+  if (peer_ == nullptr) {
+    return asio::post(asio::system_executor(),
+                      [handler = std::move(handler)]() mutable { handler(EmptyHandle()); });
+  }
   peer_->StartWaitConnected(timeout, std::move(handler));
 }
 

@@ -8,12 +8,10 @@
 #ifndef GRID_HANDLERS_REPLY_HANDLER_H_
 #define GRID_HANDLERS_REPLY_HANDLER_H_
 
-#include <boost/asio/associated_allocator.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/recycling_allocator.hpp>
 #include <boost/asio/system_executor.hpp>
 #include <memory>
 #include <type_traits>
@@ -21,13 +19,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "handlers/operation.h"
 #include "serialization/buffer.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/bytes.h"
 
 namespace grid {
-
-namespace asio = boost::asio;
 
 namespace internal {
 
@@ -59,32 +56,13 @@ class ReplyOperation {
   const asio::cancellation_slot slot_;
 };
 
-// Whether what `executor` is given by the thread that runs `io` would run at once.
-template <typename Executor>
-bool RunsHere(const Executor& executor, const asio::io_context& io) {
-  using Io = asio::io_context::executor_type;
-  if constexpr (std::is_same_v<Executor, Io>) {
-    return &executor.context() == &io;
-  } else if constexpr (requires { executor.template target<Io>(); }) {
-    const Io* target = executor.template target<Io>();
-    return target != nullptr && &target->context() == &io;
-  } else {
-    return false;
-  }
-}
-
 template <typename Handler, typename Decode>
 class ReplyOperationFor final : public ReplyOperation {
  public:
   static ReplyOperation* New(Handler handler, Decode decode) {
-    Allocator allocator(asio::get_associated_allocator(handler, Fallback()));
-    ReplyOperationFor* const memory = Traits::allocate(allocator, 1);
-    try {
+    return Memory::New(Memory::AllocatorOf(handler), [&](void* memory) {
       return new (memory) ReplyOperationFor(std::move(handler), std::move(decode));
-    } catch (...) {
-      Traits::deallocate(allocator, memory, 1);
-      throw;
-    }
+    });
   }
 
   void Reply(asio::io_context& io, BufferPool& pool, BytesView reply) override {
@@ -112,10 +90,7 @@ class ReplyOperationFor final : public ReplyOperation {
 
  private:
   using Result = std::invoke_result_t<const Decode&, Buffer>;
-  using Fallback = asio::recycling_allocator<void>;
-  using Traits = typename std::allocator_traits<
-      asio::associated_allocator_t<Handler, Fallback>>::template rebind_traits<ReplyOperationFor>;
-  using Allocator = typename Traits::allocator_type;
+  using Memory = OperationMemory<ReplyOperationFor, Handler>;
 
   ReplyOperationFor(Handler handler, Decode decode)
       : ReplyOperation(asio::get_associated_cancellation_slot(handler)),
@@ -125,10 +100,10 @@ class ReplyOperationFor final : public ReplyOperation {
 
   // Gives the memory back: before the handler is called, as it may start the next request in it.
   std::pair<Handler, Decode> Take() {
-    Allocator allocator(asio::get_associated_allocator(handler_, Fallback()));
+    const auto allocator = Memory::AllocatorOf(handler_);
     std::pair<Handler, Decode> taken(std::move(handler_), std::move(decode_));
     this->~ReplyOperationFor();
-    Traits::deallocate(allocator, this, 1);
+    Memory::Free(allocator, this);
     return taken;
   }
 
@@ -174,11 +149,7 @@ class ReplyHandler {
   }
 
  private:
-  struct Dropper {
-    void operator()(internal::ReplyOperation* operation) const { operation->Drop(); }
-  };
-
-  std::unique_ptr<internal::ReplyOperation, Dropper> operation_;
+  std::unique_ptr<internal::ReplyOperation, internal::OperationDropper> operation_;
 };
 
 }  // namespace grid

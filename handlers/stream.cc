@@ -1,7 +1,6 @@
 #include "handlers/stream.h"
 
-#include <boost/asio/append.hpp>
-#include <boost/asio/dispatch.hpp>
+#include <utility>
 
 namespace grid {
 namespace {
@@ -23,19 +22,13 @@ Stream::~Stream() {
 }
 
 void Stream::StartRead(std::shared_ptr<StreamBackend> backend, ReadHandler handler) {
-  if (backend == nullptr) {
-    asio::dispatch(asio::append(std::move(handler), ReadResult(NoStream())));
-    return;
-  }
+  if (backend == nullptr) return handler(NoStream());
   backend->StartRead(std::move(handler));
 }
 
 void Stream::StartWrite(std::shared_ptr<StreamBackend> backend, BytesView payload,
                         WriteHandler handler) {
-  if (backend == nullptr) {
-    asio::dispatch(asio::append(std::move(handler), NoStream()));
-    return;
-  }
+  if (backend == nullptr) return handler(NoStream());
   backend->StartWrite(payload, std::move(handler));
 }
 

@@ -16,7 +16,6 @@
 #ifndef GRID_HANDLERS_STREAM_H_
 #define GRID_HANDLERS_STREAM_H_
 
-#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
@@ -25,16 +24,15 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "handlers/completion.h"
 #include "handlers/context.h"
 #include "serialization/buffer.h"
 
 namespace grid {
 
-namespace asio = boost::asio;
-
 using ReadResult = absl::StatusOr<std::optional<Buffer>>;
-using ReadHandler = asio::any_completion_handler<void(ReadResult)>;
-using WriteHandler = asio::any_completion_handler<void(absl::Status)>;
+using ReadHandler = Completion<ReadResult>;
+using WriteHandler = Completion<absl::Status>;
 
 // What a Stream stands on; implemented by the connection (and by tests). All functions may be
 // called from any thread and never block, except the two that say so.

@@ -373,7 +373,7 @@ void Peer::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler ha
     }
   }
   auto number = std::make_shared<std::atomic<uint64_t>>(0);
-  auto slot = asio::get_associated_cancellation_slot(handler);
+  auto slot = handler.cancellation_slot();
   if (slot.is_connected()) {
     slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
       if (auto self = weak.lock())
@@ -398,14 +398,12 @@ Link* Peer::LinkHere() const {
 
 void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView payload,
                         const RequestOptions& options, ReplyHandler completion) {
-  const auto fail = [&](const absl::Status& why) {
-    FailLater(home_, std::move(completion), why);
-  };
+  const auto fail = [&](const absl::Status& why) { FailLater(home_, std::move(completion), why); };
   if (!handler.valid()) return fail(InvalidHandler());
   Link* const here = LinkHere();
-  const TimePoint deadline = Deadline(
-      here != nullptr ? here->Now() : core_->clock()->Now(),
-      options.timeout.count() == 0 ? core_->options().timeouts.request : options.timeout);
+  const TimePoint deadline =
+      Deadline(here != nullptr ? here->Now() : core_->clock()->Now(),
+               options.timeout.count() == 0 ? core_->options().timeouts.request : options.timeout);
 
   std::shared_ptr<CallCancellation> cancellation;
   auto slot = completion.cancellation_slot();

@@ -19,6 +19,9 @@ namespace {
 // How often a write in progress is looked at; what a stalled one lasts longer than the limit.
 constexpr std::chrono::milliseconds kStallCheck{500};
 
+// Completions of one event that may lead to others; then it is the turn of other events.
+constexpr size_t kReadyPerEvent = 256;
+
 CloseCode CodeFor(SessionEnd end) {
   switch (end) {
     case SessionEnd::kMalformedMessage:
@@ -124,9 +127,22 @@ void Link::BeginEvent() {
 }
 
 void Link::EndEvent() {
+  RunReady();
   in_event_ = false;
   HandOver();
   Settle();
+}
+
+// Still inside the event: what the handlers start and write joins the same batch.
+void Link::RunReady() {
+  size_t ran = 0;
+  for (; ran < ready_.size() && ran < kReadyPerEvent; ++ran) {
+    // The list may grow meanwhile.
+    ReadyCompletion completion = std::move(ready_[ran]);
+    completion.Run(&loop_.io());
+  }
+  ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(ran));
+  if (!ready_.empty()) PostEvent();
 }
 
 // The event goes on until OnReadEnd, so that what all messages of one read lead to leaves together.
@@ -197,12 +213,22 @@ void Link::Changed() {
     if (session_.ShouldWrite()) Flush();
     return;
   }
-  if (settle_posted_ || down_) return;
-  settle_posted_ = true;
+  if (!down_) PostEvent();
+}
+
+void Link::PostEvent() {
+  if (event_posted_) return;
+  event_posted_ = true;
   asio::post(loop_.io(), [self = shared_from_this()] {
-    self->settle_posted_ = false;
-    Event event(*self);
+    self->event_posted_ = false;
+    self->BeginEvent();
+    self->EndEvent();
   });
+}
+
+void Link::Later(ReadyCompletion completion) {
+  ready_.push_back(std::move(completion));
+  if (!in_event_) PostEvent();
 }
 
 void Link::OnSessionEnd(SessionEnd why, std::string_view detail) {
@@ -286,6 +312,9 @@ void Link::Down(const absl::Status& status, std::string_view cause) {
   down_ = true;
   timer_->Clear();
   stall_timer_->Clear();
+  // The transport tells no end of an event any more.
+  in_event_ = false;
+  if (!ready_.empty()) PostEvent();
   owner_->OnLinkDown(*this, status, cause);
   session_.Shutdown(status);
   HandOver();  // the event may have no other end

@@ -34,6 +34,7 @@
 #include "grid/runtime/worker_pool.h"
 #include "grid/transport/loop_timer.h"
 #include "grid/transport/transport.h"
+#include "handlers/completion.h"
 #include "handlers/requester.h"
 
 namespace grid {
@@ -117,6 +118,10 @@ class Link final : public std::enable_shared_from_this<Link>,
   // For StreamEnd: the session to work on; changes are written after the present event.
   Session& session() { return session_; }
   void Changed();
+  // Calls a completion handler once the caller has returned: at the end of the present event,
+  // before what came of it is written, or else in an event of its own. Also while the link goes
+  // down.
+  void Later(ReadyCompletion completion);
   void Recycle(PendingCall* call);
 
   IoLoop& loop() const { return loop_; }
@@ -148,8 +153,10 @@ class Link final : public std::enable_shared_from_this<Link>,
   void OnSessionEnd(SessionEnd why, std::string_view detail) override;
 
   void RunTasks();
+  void RunReady();
   void Settle();
   void HandOver();
+  void PostEvent();
   void BeginEvent();
   void EndEvent();
   void Flush();
@@ -174,9 +181,12 @@ class Link final : public std::enable_shared_from_this<Link>,
   WorkerTasks for_workers_;  // until the event ends
 
   Buffer first_;
-  bool in_event_ = false;       // Settle follows by itself
-  TimePoint now_;               // of the event
-  bool settle_posted_ = false;  // or has been posted
+  bool in_event_ = false;      // Settle follows by itself
+  TimePoint now_;              // of the event
+  bool event_posted_ = false;  // or an event has been posted
+  // Completions for the end of the event, oldest first. While there are any, an event is under way
+  // or posted.
+  std::vector<ReadyCompletion> ready_;
   bool writing_ = false;
   bool down_ = false;
   // What ended the session, until Settle acts on it.

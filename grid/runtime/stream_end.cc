@@ -65,6 +65,20 @@ StreamEnd::StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home)
 
 StreamEnd::~StreamEnd() = default;
 
+Link* StreamEnd::LinkHere() const {
+  return link_ != nullptr && link_->loop().RunningHere() ? link_.get() : nullptr;
+}
+
+// Completes an operation that is just being started, or whose end is no event of its own.
+template <typename Result>
+void StreamEnd::Later(Link* here, Completion<Result> handler, Result result) {
+  if (here != nullptr) {
+    here->Later(handler.With(std::move(result)));
+  } else {
+    CompleteLater(home_, std::move(handler), std::move(result));
+  }
+}
+
 void StreamEnd::Run(Action action) {
   std::shared_ptr<Link> link;
   {
@@ -213,8 +227,10 @@ void StreamEnd::GiveCredits(int unsettled) {
 void StreamEnd::StartRead(ReadHandler handler) {
   std::optional<ReadResult> ready;
   int unsettled = 0;
+  Link* here;
   {
     std::lock_guard lock(mutex_);
+    here = LinkHere();
     if (reader_) {
       ready = ReadResult(absl::FailedPreconditionError("one Read at a time"));
     } else {
@@ -224,18 +240,18 @@ void StreamEnd::StartRead(ReadHandler handler) {
     }
     if (!ready.has_value()) {
       const uint64_t number = ++read_number_;
-      auto slot = asio::get_associated_cancellation_slot(handler);
+      auto slot = handler.cancellation_slot();
       if (slot.is_connected()) {
         slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
           if (auto self = weak.lock()) self->CancelRead(number);
         });
       }
-      StoreHandler(reader_, std::move(handler));
+      reader_ = std::move(handler);
       return;
     }
   }
   GiveCredits(unsettled);
-  CompleteLater(home_, std::move(handler), *std::move(ready));
+  Later(here, std::move(handler), *std::move(ready));
 }
 
 void StreamEnd::CancelRead(uint64_t number) {
@@ -243,7 +259,7 @@ void StreamEnd::CancelRead(uint64_t number) {
   {
     std::lock_guard lock(mutex_);
     if (!reader_ || read_number_ != number) return;
-    StoreHandler(handler, std::move(reader_));
+    handler = std::move(reader_);
   }
   CompleteLater(home_, std::move(handler), ReadResult(absl::CancelledError("Read was cancelled")));
 }
@@ -271,10 +287,15 @@ void StreamEnd::OnData(BytesView payload) {
   Buffer message;
   const bool fits = pool_->TryCopy(payload, &message);
   ReadHandler reader;
-  std::shared_ptr<Link> link;
+  Link* link;
   {
     std::lock_guard lock(mutex_);
-    if (!fits) link = link_;
+    link = link_.get();
+    if (fits && !reader_) {
+      inbox_.push_back(std::move(message));
+      return changed_.notify_one();
+    }
+    if (fits) reader = std::move(reader_);
   }
   if (!fits) {
     link->CountBufferedLimit();
@@ -283,18 +304,8 @@ void StreamEnd::OnData(BytesView payload) {
                                "max_buffered_bytes are held by messages that are not read"),
                            Delivery::kMaybeExecuted));
   }
-  {
-    std::lock_guard lock(mutex_);
-    if (!reader_) {
-      inbox_.push_back(std::move(message));
-      return changed_.notify_one();
-    }
-    StoreHandler(reader, std::move(reader_));
-    link = link_;
-  }
   link->session().Consumed(mux_);
-  CompleteOnLoop(link->loop().io(), std::move(reader),
-                 ReadResult(std::optional<Buffer>(std::move(message))));
+  reader.Complete(&link->loop().io(), ReadResult(std::optional<Buffer>(std::move(message))));
 }
 
 void StreamEnd::OnEof() {
@@ -304,9 +315,9 @@ void StreamEnd::OnEof() {
     input_over_ = true;
     changed_.notify_all();
     if (!reader_) return;
-    StoreHandler(reader, std::move(reader_));
+    reader = std::move(reader_);
   }
-  CompleteOnLoop(home_.loop().io(), std::move(reader), ReadResult(std::nullopt));
+  reader.Complete(&home_.loop().io(), ReadResult(std::nullopt));
 }
 
 // --- Writing ---
@@ -325,66 +336,83 @@ absl::Status StreamEnd::WriteError() const {
 void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
   absl::Status error;
   uint64_t number = 0;
+  Link* here;
   {
     std::lock_guard lock(mutex_);
+    here = LinkHere();
     error = WriteError();
     if (error.ok()) {
       write_pending_ = true;
       number = ++write_number_;
     }
   }
-  if (!error.ok()) return CompleteLater(home_, std::move(handler), std::move(error));
+  if (!error.ok()) return Later(here, std::move(handler), std::move(error));
   // Here, on the caller's thread: the slot is not ours to touch on any other.
-  auto slot = asio::get_associated_cancellation_slot(handler);
+  auto slot = handler.cancellation_slot();
   if (slot.is_connected()) {
     slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
       if (auto self = weak.lock()) self->CancelWrite(number);
     });
   }
-  Run([payload = pool_->Copy(NotNil(payload)), handler = std::move(handler)](
-          StreamEnd& self, Session* session, StreamMux* mux) mutable {
-    self.SendNow(session, mux, std::move(payload), std::move(handler));
+  payload = NotNil(payload);
+  if (here != nullptr) {
+    // Straight into what is being sent; copied first only if it has to wait.
+    if (std::optional<absl::Status> status = Send(&here->session(), mux_, payload)) {
+      FinishWrite(std::move(handler), *std::move(status));
+    } else {
+      BlockWrite(pool_->Copy(payload), std::move(handler));
+    }
+    return here->Changed();
+  }
+  Run([copy = pool_->Copy(payload), handler = std::move(handler)](StreamEnd& self, Session* session,
+                                                                  StreamMux* mux) mutable {
+    if (std::optional<absl::Status> status = self.Send(session, mux, copy)) {
+      self.FinishWrite(std::move(handler), *std::move(status));
+    } else {
+      self.BlockWrite(std::move(copy), std::move(handler));
+    }
   });
 }
 
-void StreamEnd::SendNow(Session* session, StreamMux* mux, Buffer payload, WriteHandler handler) {
+// What became of the message; nothing yet while there is no credit for it.
+std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, BytesView payload) {
   const auto result = mux == nullptr ? Session::SendResult::kClosed : session->Send(mux, payload);
-  absl::Status status;
   switch (result) {
     case Session::SendResult::kSent:
-      break;
+      return absl::OkStatus();
     case Session::SendResult::kNoCredit:
-      blocked_write_ = std::move(payload);
-      StoreHandler(blocked_handler_, std::move(handler));
-      return;
+      return std::nullopt;
     case Session::SendResult::kTooBig:
-      status =
-          WithDelivery(absl::InvalidArgumentError(absl::StrCat("a message of ", payload.size(),
-                                                               " bytes exceeds max_message_bytes")),
-                       Delivery::kNotSent);
-      break;
+      return WithDelivery(absl::InvalidArgumentError(absl::StrCat(
+                              "a message of ", payload.size(), " bytes exceeds max_message_bytes")),
+                          Delivery::kNotSent);
     case Session::SendResult::kOutputFull:
-      status = WithDelivery(
+      return WithDelivery(
           absl::ResourceExhaustedError("max_output_bytes wait to be written on the connection"),
           Delivery::kRejected);
+    case Session::SendResult::kClosed:
       break;
-    case Session::SendResult::kClosed: {
-      std::lock_guard lock(mutex_);
-      write_pending_ = false;
-      status = WriteError();
-      if (status.ok()) status = DisconnectedError("the stream has ended", Delivery::kMaybeExecuted);
-      break;
-    }
   }
-  FinishWrite(std::move(handler), std::move(status));
+  std::lock_guard lock(mutex_);
+  write_pending_ = false;
+  absl::Status error = WriteError();
+  return error.ok() ? DisconnectedError("the stream has ended", Delivery::kMaybeExecuted) : error;
 }
 
+void StreamEnd::BlockWrite(Buffer payload, WriteHandler handler) {
+  blocked_write_ = std::move(payload);
+  blocked_handler_ = std::move(handler);
+}
+
+// Loop thread, or no link.
 void StreamEnd::FinishWrite(WriteHandler handler, absl::Status status) {
+  Link* here;
   {
     std::lock_guard lock(mutex_);
     write_pending_ = false;
+    here = LinkHere();
   }
-  CompleteLater(home_, std::move(handler), std::move(status));
+  Later(here, std::move(handler), std::move(status));
 }
 
 // It comes behind its write: that has been sent by then, or waits for credit.
@@ -417,15 +445,16 @@ void StreamEnd::FailBlockedWrite() {
 
 void StreamEnd::OnSendable() {
   if (!blocked_write_.has_value()) return;
-  std::shared_ptr<Link> link;
+  Session* session;
   {
     std::lock_guard lock(mutex_);
-    link = link_;
+    session = &link_->session();
   }
-  Buffer payload = *std::move(blocked_write_);
+  std::optional<absl::Status> status = Send(session, mux_, *blocked_write_);
+  if (!status.has_value()) return;
   blocked_write_.reset();
-  SendNow(&link->session(), mux_, std::move(payload), std::move(blocked_handler_));
-  if (!blocked_write_.has_value()) AfterWrite(&link->session(), mux_);
+  FinishWrite(std::move(blocked_handler_), *std::move(status));
+  AfterWrite(session, mux_);
 }
 
 void StreamEnd::AfterWrite(Session* session, StreamMux* mux) {
@@ -449,9 +478,10 @@ absl::Status StreamEnd::WriteBlocking(BytesView payload) {
   auto written = std::make_shared<std::promise<absl::Status>>();
   std::future<absl::Status> status = written->get_future();
   // On the system's executor: the I/O thread need not be free to wake us.
-  StartWrite(payload, asio::bind_executor(asio::system_executor(), [written](absl::Status result) {
-               written->set_value(std::move(result));
-             }));
+  StartWrite(payload, WriteHandler(asio::bind_executor(asio::system_executor(),
+                                                       [written](absl::Status result) {
+                                                         written->set_value(std::move(result));
+                                                       })));
   return status.get();
 }
 
@@ -549,7 +579,7 @@ void StreamEnd::End(const absl::Status& status) {
     if (!end_.has_value()) end_ = status;
     changed_.notify_all();
     if (!reader_) return;
-    StoreHandler(reader, std::move(reader_));
+    reader = std::move(reader_);
     result = TakeReady();
   }
   CompleteLater(home_, std::move(reader), *std::move(result));

@@ -78,7 +78,12 @@ class StreamEnd final : public StreamBackend,
   class HandlerTask;
 
   void Run(Action action);
-  void SendNow(Session* session, StreamMux* mux, Buffer payload, WriteHandler handler);
+  // The stream's link, when on its thread; it stays until the caller has returned to the loop.
+  Link* LinkHere() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  template <typename Result>
+  void Later(Link* here, Completion<Result> handler, Result result);
+  std::optional<absl::Status> Send(Session* session, StreamMux* mux, BytesView payload);
+  void BlockWrite(Buffer payload, WriteHandler handler);
   void FinishWrite(WriteHandler handler, absl::Status status);
   void FailBlockedWrite();
   void FinishNow(Session* session, StreamMux* mux, const absl::Status& status);

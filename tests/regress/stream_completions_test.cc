@@ -3,7 +3,9 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -17,6 +19,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr HandlerId kKept{90};  // a stream whose handler's end the test keeps
+constexpr HandlerId kWide{91};  // the same, with many credits for the caller
 
 class StreamCompletionsTest : public ::testing::Test {
  protected:
@@ -25,6 +28,12 @@ class StreamCompletionsTest : public ::testing::Test {
     options.setup = [this](int, Manager& manager) {
       ASSERT_TRUE(manager
                       .RegisterStream({.id = kKept, .in_capacity = 1, .out_capacity = 1},
+                                      StreamStarter([this](Stream stream, RequestContext&) {
+                                        served_ = std::move(stream);
+                                      }))
+                      .ok());
+      ASSERT_TRUE(manager
+                      .RegisterStream({.id = kWide, .in_capacity = 10'000, .out_capacity = 1},
                                       StreamStarter([this](Stream stream, RequestContext&) {
                                         served_ = std::move(stream);
                                       }))
@@ -146,6 +155,93 @@ TEST_F(StreamCompletionsTest, LateCancellation_LeavesTheNextWriteAlone) {
   calling_.Cancel();
   Settle();
   EXPECT_TRUE(second.done());
+}
+
+// Handlers that write again, and read again, as soon as they are called: never from inside Write or
+// Read, and all in one event, whose messages leave together.
+TEST_F(StreamCompletionsTest, OnTheIoThread_CompletionsFollowTheInitiatingFunction) {
+  constexpr int kMessages = 100;
+  absl::StatusOr<Stream> opened = cluster_->Peer(0, 1).OpenStream(
+      kWide, {}, {.has_input = true, .in_capacity = kMessages, .out_capacity = 1});
+  ASSERT_TRUE(opened.ok());
+  Stream writing = *std::move(opened);
+  Settle();
+  const auto writes = [this] { return cluster_->Peer(0, 1).Stats().writes; };
+  const uint64_t before = writes();
+
+  bool inside = false;
+  int written = 0;
+  std::function<void()> write = [&] {
+    inside = true;
+    writing.Write(AsBytes("message"), [&](absl::Status status) {
+      EXPECT_FALSE(inside);
+      EXPECT_TRUE(status.ok()) << status;
+      if (++written < kMessages) write();
+    });
+    inside = false;
+  };
+  asio::post(cluster_->io(), [&] { write(); });
+  Settle();
+  EXPECT_EQ(written, kMessages);
+  EXPECT_LE(writes() - before, 2u);
+
+  int read = 0;
+  std::function<void()> next = [&] {
+    inside = true;
+    served_.Read([&](ReadResult message) {
+      EXPECT_FALSE(inside);
+      EXPECT_TRUE(message.ok() && message->has_value());
+      if (++read < kMessages) next();
+    });
+    inside = false;
+  };
+  asio::post(cluster_->io(), [&] { next(); });
+  Settle();
+  EXPECT_EQ(read, kMessages);
+}
+
+// More in one go than an event takes: other connections have their turn in between.
+TEST_F(StreamCompletionsTest, AnEndlessWriter_LetsOthersIn) {
+  constexpr uint32_t kCredits = 10'000;
+  absl::StatusOr<Stream> opened = cluster_->Peer(0, 1).OpenStream(
+      kWide, {}, {.has_input = true, .in_capacity = kCredits, .out_capacity = 1});
+  ASSERT_TRUE(opened.ok());
+  Stream writing = *std::move(opened);
+  Settle();
+  uint32_t written = 0;
+  std::function<void()> write = [&] {
+    writing.Write(AsBytes("m"), [&](absl::Status status) {
+      if (status.ok() && ++written < kCredits) write();
+    });
+  };
+  uint32_t at_turn = 0;
+  asio::post(cluster_->io(), [&] {
+    write();
+    asio::post(cluster_->io(), [&] { asio::post(cluster_->io(), [&] { at_turn = written; }); });
+  });
+  Settle();
+  EXPECT_GT(at_turn, 0u);
+  EXPECT_LT(at_turn, kCredits);
+}
+
+// What has been sent, or read, completes as such even if the stream ends before its handler is
+// called.
+TEST_F(StreamCompletionsTest, CompletionsOnTheirWay_SurviveTheEndOfTheConnection) {
+  testing::Probe<absl::Status> message("message");
+  calling_.Write(AsBytes("message"), message.Handler());
+  Settle();
+  testing::Probe<absl::Status> written("write");
+  testing::Probe<ReadResult> read("read");
+  asio::post(cluster_->io(), [&] {
+    served_.Write(AsBytes("answer"), written.Handler());
+    served_.Read(read.Handler());
+    EXPECT_FALSE(written.done() || read.done());
+    EXPECT_TRUE(cluster_->manager(1).RemovePeer(cluster_->name(0)).ok());
+  });
+  Settle();
+  ASSERT_TRUE(written.done() && read.done());
+  EXPECT_TRUE(written.value().ok()) << written.value();
+  EXPECT_TRUE(read.value().ok() && read.value()->has_value());
 }
 
 }  // namespace

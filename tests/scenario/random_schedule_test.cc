@@ -290,8 +290,9 @@ void World::Settle() {
       EXPECT_TRUE(cluster().RunUntilConnected(a, b, minutes(1))) << a << " and " << b;
     }
   }
-  // Long enough for what was stalled to find out, and for everybody to have said so.
-  cluster().RunFor(seconds(2));
+  // Long enough for what was stalled to find out, and for everybody to have said so: a request that
+  // arrives only now has its two seconds still before it.
+  cluster().RunFor(seconds(3));
   // A ping may be on its way at any moment.
   cluster().RunUntil([&] { return BytesToWrite() == 0; }, milliseconds(100));
   for (int node = 0; node < cluster().size(); ++node) {

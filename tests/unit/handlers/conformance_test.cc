@@ -39,8 +39,7 @@ class FakeStream final : public StreamBackend {
     } else if (input_ended) {
       std::move(handler)(ReadResult(std::nullopt));
     } else {
-      // Not assigned: the move assignment of Boost 1.81 calls itself.
-      pending_.swap(handler);
+      pending_ = std::move(handler);
     }
   }
   void StartWrite(BytesView payload, WriteHandler handler) override {

@@ -1,0 +1,78 @@
+// What all operations of the public API share: one started operation is one object, which holds the
+// completion handler, and whose memory is the handler's associated allocator's.
+#ifndef GRID_HANDLERS_OPERATION_H_
+#define GRID_HANDLERS_OPERATION_H_
+
+#include <boost/asio/associated_allocator.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/recycling_allocator.hpp>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace grid {
+
+namespace asio = boost::asio;
+
+namespace internal {
+
+// Whether what `executor` is given by the thread that runs `io` would run at once.
+template <typename Executor>
+bool RunsHere(const Executor& executor, const asio::io_context& io) {
+  using Io = asio::io_context::executor_type;
+  if constexpr (std::is_same_v<Executor, Io>) {
+    return &executor.context() == &io;
+  } else if constexpr (requires { executor.template target<Io>(); }) {
+    const Io* target = executor.template target<Io>();
+    return target != nullptr && &target->context() == &io;
+  } else {
+    return false;
+  }
+}
+
+// The memory of an Operation that holds a Handler: its allocator's, or Asio's recycling one's if it
+// has none.
+template <typename Operation, typename Handler>
+class OperationMemory {
+ private:
+  using Fallback = asio::recycling_allocator<void>;
+  using Traits = typename std::allocator_traits<
+      asio::associated_allocator_t<Handler, Fallback>>::template rebind_traits<Operation>;
+
+ public:
+  using Allocator = typename Traits::allocator_type;
+
+  static Allocator AllocatorOf(const Handler& handler) {
+    return Allocator(asio::get_associated_allocator(handler, Fallback()));
+  }
+
+  // `make(memory)` constructs the operation there.
+  template <typename Make>
+  static Operation* New(Allocator allocator, Make&& make) {
+    Operation* const memory = Traits::allocate(allocator, 1);
+    try {
+      return make(memory);
+    } catch (...) {
+      Traits::deallocate(allocator, memory, 1);
+      throw;
+    }
+  }
+
+  // The destructor has run already.
+  static void Free(Allocator allocator, Operation* memory) {
+    Traits::deallocate(allocator, memory, 1);
+  }
+};
+
+// Ends an operation by dropping it.
+struct OperationDropper {
+  template <typename Operation>
+  void operator()(Operation* operation) const {
+    operation->Drop();
+  }
+};
+
+}  // namespace internal
+}  // namespace grid
+
+#endif  // GRID_HANDLERS_OPERATION_H_
