@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/string_view.h"
+
 namespace grid {
 
 absl::Status RequestContext::cancellation() const {
@@ -37,11 +40,16 @@ void RequestContext::Run(absl::AnyInvocable<void()> callback, std::unique_lock<s
   callback_done_.notify_all();
 }
 
-void RequestContext::Cancel(absl::Status why) {
+void RequestContext::Cancel(const absl::Status& why) {
   state_.fetch_or(kTouched);
   std::unique_lock lock(mutex_);
   if (finished() || cancelled_.load(std::memory_order_relaxed)) return;
-  why_ = std::move(why);
+  // A copy of our own: the calls that end for one reason, with a connection say, would otherwise
+  // all count the users of one Status, from as many threads.
+  why_ = absl::Status(why.code(), why.message());
+  why.ForEachPayload([this](absl::string_view type, const absl::Cord& payload) {
+    why_.SetPayload(type, payload);
+  });
   cancelled_.store(true, std::memory_order_release);
   // A callback may finish the handler, on this thread or another: those behind it must not run
   // then.

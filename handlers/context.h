@@ -72,7 +72,7 @@ class RequestContext {
   void set_queue_time(std::chrono::nanoseconds waited) { queue_time_ = waited; }
   // For the runtime: marks the call as cancelled (`why` must not be OK) and runs the callbacks. The
   // first reason stays. The context must outlive the call, whatever the callbacks do.
-  void Cancel(absl::Status why);
+  void Cancel(const absl::Status& why);
   // For the runtime: the handler has finished. Drops the callbacks that have not run, and waits for
   // one that runs on another thread, so what a callback refers to may be destroyed afterwards.
   // Idempotent.
