@@ -145,8 +145,8 @@ TEST(FrameReader, AfterABrokenRule_ReadsNothing) {
 
 TEST(FrameReader, LengthNotInItsShortestForm_IsRefused) {
   for (const std::string& bytes : {std::string("\x82\x7e\x00\x05hello", 9),
-                                  std::string("\x82\x7f\0\0\0\0\0\0\xff\xffhello", 15),
-                                  std::string("\x82\x7f\xff\0\0\0\0\0\0\0", 10)}) {
+                                   std::string("\x82\x7f\0\0\0\0\0\0\xff\xffhello", 15),
+                                   std::string("\x82\x7f\xff\0\0\0\0\0\0\0", 10)}) {
     FrameReader reader(/*from_client=*/false, SIZE_MAX);
     EXPECT_EQ(ReadAll(reader, bytes, 100), (std::vector<Read>{{Kind::kBad, ""}}));
   }
