@@ -155,7 +155,7 @@ int Run(int argc, char** argv) {
   app.add_option("--managers", flags.managers, "nodes of the mesh")->check(CLI::Range(2, 64));
   app.add_option("--port", flags.port, "where the first listens; the others on those that follow");
   app.add_option("--inflight", workload.inflight, "requests in flight, all pairs together")
-      ->check(CLI::Range(1, 100'000));
+      ->check(CLI::Range(1, 1'000'000));
   app.add_option("--size", workload.size, "bytes of payload")
       ->check(CLI::Range(size_t{0}, size_t{16} << 20));
   AddDurationFlag(app, "--duration", &workload.duration, "measured time, as 2s (the default)");

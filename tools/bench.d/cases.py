@@ -43,6 +43,7 @@ class Case:
     ports: int = 1  # that follow each other: one for each server, or what the program listens on
     timed: bool = True  # takes --duration
     wide: bool = False  # two cores for each side
+    patient: bool = False  # so much is in flight that an answer takes most of a second
 
     @property
     def name(self):
@@ -87,9 +88,14 @@ def threads(count, peers):
                 IO.program, run, (), ports=peers, wide=count > 1)
 
 
-def mesh(managers):
-    run = ("--managers", str(managers), "--inflight", "1024", "--size", "512")
-    return Case(f"mesh of {managers}", "grid", "bench_mesh", run, ports=managers)
+# 64 for each of the 64 * 63 pairs of the largest mesh: with few, there is nothing to merge.
+MESH_INFLIGHT = 64 * 64 * 63
+
+
+def mesh(managers, inflight=MESH_INFLIGHT):
+    run = ("--managers", str(managers), "--inflight", str(inflight), "--size", "512")
+    return Case(f"mesh of {managers} P={inflight}", "grid", "bench_mesh", run, ports=managers,
+                patient=True)
 
 
 def idle_streams():
@@ -124,6 +130,7 @@ def all_cases(echoes):
     cases += [open_loop(rate) for rate in (1_000, 100_000, 500_000)]
     cases += [threads(1, 1), threads(2, 4)]
     cases += [mesh(managers) for managers in (2, 4, 16, 64)]
+    cases += [mesh(managers, 16_384) for managers in (4, 64)]
     cases += [session(), idle_streams(), idle_connections()]
     return cases
 

@@ -24,6 +24,7 @@ class Settings:
     folder: pathlib.Path  # of the programs
     duration: str
     warm_up: str
+    patience: str  # the warm-up of patient cases
     cores: list  # for server, client and, where each has two, server and client again; or empty
 
 
@@ -125,8 +126,9 @@ def measure(case, settings):
     program = str(settings.folder / case.program)
     arguments, limit = list(case.run), LIMIT
     if case.timed:
-        arguments += ["--duration", settings.duration, "--warm-up", settings.warm_up]
-        limit += 3 * (seconds(settings.duration) + seconds(settings.warm_up))
+        warm_up = settings.patience if case.patient else settings.warm_up
+        arguments += ["--duration", settings.duration, "--warm-up", warm_up]
+        limit += 3 * (seconds(settings.duration) + seconds(warm_up))
     port = free_ports(case.ports)
     if case.serve is None:
         if case.ports:
