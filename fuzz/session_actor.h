@@ -380,7 +380,7 @@ class SessionActor final : public SessionHost {
       return Admit::kAnswered;
     }
     if (want == 1) {
-      session_->AnswerError(request, nullptr, "no", *now_);
+      session_->AnswerError(request, nullptr, absl::NotFoundError("no"), *now_);
       return Admit::kAnswered;
     }
     if (want == 2 && request.payload.size() > 1 && request.payload[1] == 0) {
@@ -520,7 +520,7 @@ class SessionActor final : public SessionHost {
     if (held.answered) return;
     held.answered = true;
     if (error) {
-      session_->AnswerError(held.request, &held, "late no", *now_);
+      session_->AnswerError(held.request, &held, absl::UnknownError("late no"), *now_);
     } else {
       session_->Answer(held.request, &held, AsBytes(held.payload), *now_);
     }

@@ -64,6 +64,13 @@ struct Timeouts {
   std::chrono::minutes clock_skew{5};            // largest difference between two hosts' clocks
 };
 
+// What we offer beyond version 1 of the protocol; used with peers that offer it too
+// (grid/PROTOCOL.md, "Extensions").
+struct ExtensionOptions {
+  // Errors carry their code and delivery class, not only a text.
+  bool status = true;
+};
+
 // Certificates for https hosts; PEM files, read by Start.
 struct TlsFiles {
   std::string certificate_file;  // needed to listen under an https name
@@ -99,6 +106,7 @@ struct ManagerOptions {
 
   Limits limits;
   Timeouts timeouts;
+  ExtensionOptions extensions;
   TlsFiles tls;
   SocketOptions sockets;
 

@@ -1,6 +1,8 @@
 #include "serialization/control_payloads.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -131,6 +133,47 @@ absl::Status DecodeMap(
   return absl::OkStatus();
 }
 
+// The key Ext of the Connect exchange: feature name -> value. What version 1 sends has no such key.
+constexpr size_t kMaxExtensionsPart = 160;
+
+unsigned FeaturesIn(const Extensions& extensions) {
+  unsigned count = 0;
+  for (const ExtensionName& feature : kExtensionNames) count += extensions.*feature.value != 0;
+  return count;
+}
+
+uint8_t* WriteExtensions(const Extensions& extensions, uint8_t* p) {
+  const unsigned count = FeaturesIn(extensions);
+  if (count == 0) return p;
+  p = internal::WriteFixMap(count, internal::WriteStr("Ext", p));
+  for (const ExtensionName& feature : kExtensionNames) {
+    const uint32_t value = extensions.*feature.value;
+    if (value != 0) p = internal::WriteUint(value, internal::WriteStr(feature.name, p));
+  }
+  return p;
+}
+
+MsgpackError ReadExtensions(MsgpackReader& in, Extensions* extensions) {
+  uint32_t count = 0;
+  MsgpackError error = in.ReadMapHeader(&count);
+  for (; error == MsgpackError::kOk && count > 0; --count) {
+    std::string_view key;
+    error = ReadKey(in, &key);
+    if (error != MsgpackError::kOk) break;
+    const auto* const feature =
+        std::find_if(std::begin(kExtensionNames), std::end(kExtensionNames),
+                     [&](const ExtensionName& known) { return known.name == key; });
+    if (feature == std::end(kExtensionNames)) {
+      error = in.Skip();  // of a newer peer
+      continue;
+    }
+    uint64_t value = 0;
+    error = in.ReadUint(UINT32_MAX, &value);
+    extensions->*feature->value = static_cast<uint32_t>(value);
+  }
+  return error;
+}
+
 // Appends what `write` writes, which is at most kMaxFixedPart + `strings` bytes.
 void AppendEncoded(Buffer* out, size_t strings, absl::FunctionRef<uint8_t*(uint8_t* p)> write) {
   const size_t start = out->size();
@@ -148,21 +191,26 @@ using internal::WriteStr;
 }  // namespace
 
 void Encode(const ConnectRequest& value, Buffer* out) {
-  AppendEncoded(out, value.host.size() + value.token.size(), [&](uint8_t* p) {
-    p = WriteFixMap(4, p);
+  const bool extended = value.extensions != Extensions();
+  const size_t strings = value.host.size() + value.token.size();
+  AppendEncoded(out, strings + kMaxExtensionsPart, [&](uint8_t* p) {
+    p = WriteFixMap(extended ? 5 : 4, p);
     p = WriteBin(value.id, WriteStr("ID", p));
     p = WriteStr(value.host, WriteStr("Host", p));
     p = WriteTime(value.time, WriteStr("Time", p));
-    return WriteStr(value.token, WriteStr("Token", p));
+    p = WriteStr(value.token, WriteStr("Token", p));
+    return WriteExtensions(value.extensions, p);
   });
 }
 
 void Encode(const ConnectResponse& value, Buffer* out) {
-  AppendEncoded(out, value.rejected_reason.size(), [&](uint8_t* p) {
-    p = WriteFixMap(3, p);
+  const bool extended = value.extensions != Extensions();
+  AppendEncoded(out, value.rejected_reason.size() + kMaxExtensionsPart, [&](uint8_t* p) {
+    p = WriteFixMap(extended ? 4 : 3, p);
     p = WriteBin(value.id, WriteStr("ID", p));
     p = WriteBool(value.accepted, WriteStr("Accepted", p));
-    return WriteStr(value.rejected_reason, WriteStr("RejectedReason", p));
+    p = WriteStr(value.rejected_reason, WriteStr("RejectedReason", p));
+    return WriteExtensions(value.extensions, p);
   });
 }
 
@@ -197,6 +245,7 @@ absl::Status Decode(BytesView bytes, ConnectRequest* value) {
     if (key == "Host") return ReadString(in, &value->host);
     if (key == "Time") return ReadTime(in, &value->time);
     if (key == "Token") return ReadString(in, &value->token);
+    if (key == "Ext") return ReadExtensions(in, &value->extensions);
     return in.Skip();
   });
 }
@@ -207,6 +256,7 @@ absl::Status Decode(BytesView bytes, ConnectResponse* value) {
     if (key == "ID") return ReadId(in, &value->id);
     if (key == "Accepted") return in.ReadBool(&value->accepted);
     if (key == "RejectedReason") return ReadString(in, &value->rejected_reason);
+    if (key == "Ext") return ReadExtensions(in, &value->extensions);
     return in.Skip();
   });
 }

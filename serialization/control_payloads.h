@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "serialization/buffer.h"
 #include "serialization/bytes.h"
+#include "serialization/extensions.h"
 
 namespace grid {
 
@@ -31,17 +32,19 @@ struct WireTime {
 // The 16 bytes of an instance's UUID: new for every start of a process.
 using InstanceId = std::array<uint8_t, 16>;
 
-struct ConnectRequest {  // keys ID, Host, Time, Token
+struct ConnectRequest {  // keys ID, Host, Time, Token; Ext where there is any
   InstanceId id{};
   std::string host;
   WireTime time;
   std::string token;
+  Extensions extensions = {};
 };
 
-struct ConnectResponse {  // keys ID, Accepted, RejectedReason
+struct ConnectResponse {  // keys ID, Accepted, RejectedReason; Ext where there is any
   InstanceId id{};
   bool accepted = false;
   std::string rejected_reason;
+  Extensions extensions = {};
 };
 
 struct PingMessage {  // key t

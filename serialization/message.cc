@@ -115,6 +115,7 @@ size_t EncodedSize(const Message& message) {
                 UintSize(message.deadline_ms) + UintSize(message.handler) +
                 UintSize(static_cast<uint8_t>(message.op)) + UintSize(message.flags) +
                 internal::BinHeaderSizeFor(payload) + payload;
+  if (!message.extension.empty()) size += 2 + message.extension.size();
   if ((message.flags & kFlagSubroute) != 0) size += kSubrouteIdSize;
   if ((message.flags & kFlagCrc) != 0) size += kCrcSize;
   return size;
@@ -131,6 +132,10 @@ uint8_t* EncodeMessage(const Message& message, uint8_t* out) {
   p = internal::WriteUint(static_cast<uint8_t>(message.op), p);
   p = internal::WriteUint(message.flags, p);
   p = internal::WriteBin(message.payload, p);
+  if (!message.extension.empty()) {
+    assert(message.extension.size() <= kMaxExtensionBytes);
+    p = internal::WriteBin(message.extension, p);
+  }
   if ((message.flags & kFlagSubroute) != 0) {
     assert(message.subroute != nullptr);
     std::memcpy(p, message.subroute, kSubrouteIdSize);
@@ -148,6 +153,7 @@ DecodeError DecodeMessage(BytesView bytes, Message* message, BytesView* rest) {
   MsgpackReader in(bytes);
   message->payload = {};
   message->subroute = nullptr;
+  message->extension = {};
   if (rest != nullptr) *rest = {};
 
   uint8_t op = 0;
@@ -191,6 +197,13 @@ DecodeError DecodeMessage(BytesView bytes, Message* message, BytesView* rest) {
     message->subroute = tail + tail_size;
   }
   if (!payload.empty() || (flags & kFlagPayloadIsZero) != 0) message->payload = payload;
+  // Whether the flag means anything is not known here: without the extension that defines it, it is
+  // no error.
+  constexpr uint8_t kBin8 = 0xc4;
+  if ((flags & kFlagExtended) != 0 && tail_size >= 2 && tail[0] == kBin8 &&
+      tail_size - 2 == tail[1]) {
+    message->extension = {tail + 2, tail_size - 2};
+  }
   if (rest != nullptr) *rest = {tail, tail_size};
   return DecodeError::kOk;
 }

@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "serialization/bytes.h"
+#include "serialization/extension_block.h"
 
 namespace grid {
 
@@ -52,12 +53,18 @@ inline constexpr uint8_t kFlagStateless = 4;
 inline constexpr uint8_t kFlagPayloadIsErr = 8;
 inline constexpr uint8_t kFlagPayloadIsZero = 16;
 inline constexpr uint8_t kFlagSubroute = 32;
+// Of extensions, and only where these were agreed upon.
+inline constexpr uint8_t kFlagExtended = 64;     // an extension block follows the array
+inline constexpr uint8_t kFlagCompressed = 128;  // the payload is a zstd frame
 
 inline constexpr size_t kSubrouteIdSize = 32;
 inline constexpr size_t kCrcSize = 4;
-// Most bytes that EncodeMessage writes besides the payload: array, bin header, subroute id, CRC.
+// Most bytes that EncodeMessage writes besides the payload and an extension block: array, bin
+// header, subroute id, CRC.
 inline constexpr size_t kMaxMessageOverhead =
     1 + 9 + 5 + 5 + 2 + 2 + 2 + 5 + kSubrouteIdSize + kCrcSize;
+// Most that an extension block adds.
+inline constexpr size_t kMaxExtensionOverhead = 2 + kMaxExtensionBytes;
 
 struct Message {
   uint64_t mux_id = 0;
@@ -71,14 +78,19 @@ struct Message {
   BytesView payload = {};
   // 32 bytes, set exactly when kFlagSubroute is in `flags`.
   const uint8_t* subroute = nullptr;
+  // The map of the extension block (extension_block.h), at most kMaxExtensionBytes; written unless
+  // it is empty, and then kFlagExtended must be set. Decoding leaves it nil when there is none, or
+  // none that is whole.
+  BytesView extension = {};
 };
 
 // Exact number of bytes that EncodeMessage(message) writes. When kFlagCrc is set the checksum
 // counts.
 size_t EncodedSize(const Message& message);
 
-// Writes `message` with its trailers (subroute id if kFlagSubroute, checksum if kFlagCrc) at `out`,
-// which must have EncodedSize(message) bytes. Returns the end.
+// Writes `message` with its trailers (extension block if there is one, subroute id if
+// kFlagSubroute, checksum if kFlagCrc) at `out`, which must have EncodedSize(message) bytes.
+// Returns the end.
 uint8_t* EncodeMessage(const Message& message, uint8_t* out);
 
 enum class DecodeError : uint8_t {

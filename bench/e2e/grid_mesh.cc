@@ -46,6 +46,7 @@ class Mesh {
       ManagerOptions options;
       options.local = absl::StrCat("http://127.0.0.1:", flags.port + i);
       options.log = NullLog();
+      options.limits.max_inflight = 1'000'000;  // what --inflight may be, if there is one pair only
       options.io_contexts = {&io_};
       options.worker_executor = io_.get_executor();  // there is nothing for workers to do
       managers_.push_back(std::make_unique<Manager>(std::move(options)));

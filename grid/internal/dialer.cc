@@ -23,8 +23,8 @@ class Dialer::Exchange final : public TransportHandler {
 
   void Start(const std::string& token) {
     ManagerCore& core = dialer_.core_;
-    request_ = EncodeConnect(
-        {core.instance(), core.options().local, ToWireTime(core.clock()->WallNow()), token});
+    request_ = EncodeConnect({core.instance(), core.options().local,
+                              ToWireTime(core.clock()->WallNow()), token, core.extensions()});
     timer_.Set(core.clock()->Now() + core.options().timeouts.dial);
     transport_->SetMaxMessageBytes(kMaxHandshakeBytes);
     transport_->Start(this);
@@ -64,6 +64,7 @@ class Dialer::Exchange final : public TransportHandler {
     established.transport = std::move(transport_);
     established.loop = &dialer_.loop_;
     established.instance = (*answer_)->id;
+    established.extensions = Agree(dialer_.core_.extensions(), (*answer_)->extensions);
     std::unique_ptr<Exchange> self = std::move(dialer_.exchange_);
     peer.Establish(std::move(established));
   }

@@ -70,7 +70,11 @@ void Incoming::OnMessage(BytesView message) {
   established.transport = std::move(transport_);
   established.loop = &loop_;
   established.instance = request->id;
-  established.first = EncodeConnectResponse({core_->instance(), true, ""});
+  // One who announces nothing is of version 1, and is to hear nothing of it.
+  const bool extended = request->extensions != Extensions();
+  established.extensions = Agree(core_->extensions(), request->extensions);
+  established.first = EncodeConnectResponse(
+      {core_->instance(), true, "", extended ? core_->extensions() : Extensions()});
   const std::shared_ptr<Incoming> keep = shared_from_this();
   peer->Establish(std::move(established));
   Done();
@@ -83,7 +87,7 @@ void Incoming::Refuse(std::string_view label, const absl::Status& why) {
   core_->Log(LogLevel::kWarning,
              absl::StrCat("refused a connection from ", transport_->remote_address(), ": ",
                           std::string(why.message())));
-  response_ = EncodeConnectResponse({core_->instance(), false, std::string(why.message())});
+  response_ = EncodeConnectResponse({core_->instance(), false, std::string(why.message()), {}});
   transport_->Write(response_.mutable_view());
   // A refused dialer may leave its socket open: the refuser closes.
   transport_->Close(CloseCode::kPolicyViolation, "refused");

@@ -424,6 +424,11 @@ std::shared_ptr<Peer> ManagerCore::FindOrMissing(const std::string& host) {
 
 // --- Services ---
 
+Extensions ManagerCore::extensions() const {
+  const ExtensionOptions& offered = options_.extensions;
+  return {.status = offered.status};
+}
+
 LinkServices ManagerCore::services() {
   return {options_.clock, handlers_.get(), pool_, &workers_, loops_};
 }

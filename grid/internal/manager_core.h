@@ -82,6 +82,8 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   const std::shared_ptr<IoLoops>& loops() const { return loops_; }
   const std::shared_ptr<BufferPool>& pool() const { return pool_; }
   const InstanceId& instance() const { return instance_; }
+  // What we announce.
+  Extensions extensions() const;
   LinkServices services();
   // A share in what Stop waits for; null once everything has ended.
   Activity activity() const;

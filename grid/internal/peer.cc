@@ -165,6 +165,7 @@ void Peer::Install(Established established) {
   const ManagerOptions& options = core_->options();
   LinkConfig config;
   config.session.checksums = UsesChecksums(options.local, host_);
+  config.session.extensions = established.extensions;
   config.session.max_message_bytes = options.limits.max_message_bytes;
   config.session.max_output_bytes = options.limits.max_output_bytes;
   config.session.max_inflight = options.limits.max_inflight;

@@ -63,6 +63,7 @@ struct Established {
   std::unique_ptr<Transport> transport;
   IoLoop* loop = nullptr;
   InstanceId instance{};  // of the remote process
+  Extensions extensions;  // that both speak
   Buffer first;           // to be written first: the acceptor's ConnectResponse
 };
 

@@ -11,8 +11,29 @@
 namespace grid {
 namespace {
 
-constexpr uint8_t kKnownFlags =
+constexpr uint8_t kVersion1Flags =
     kFlagCrc | kFlagEof | kFlagStateless | kFlagPayloadIsErr | kFlagPayloadIsZero | kFlagSubroute;
+
+uint8_t KnownFlags(const Extensions& extensions) {
+  uint8_t flags = kVersion1Flags;
+  if (extensions != Extensions()) flags |= kFlagExtended;
+  if (extensions.zstd != 0) flags |= kFlagCompressed;
+  return flags;
+}
+
+// What a failure says where only text can travel.
+std::string ErrorText(const absl::Status& error) {
+  return error.message().empty() ? absl::StatusCodeToString(error.code())
+                                 : std::string(error.message());
+}
+
+// As a peer names it: none but those that there are.
+absl::StatusCode CodeFrom(uint8_t value, absl::StatusCode otherwise) {
+  if (value == 0) return otherwise;
+  return value <= static_cast<uint8_t>(absl::StatusCode::kUnauthenticated)
+             ? static_cast<absl::StatusCode>(value)
+             : absl::StatusCode::kUnknown;
+}
 
 }  // namespace
 
@@ -23,6 +44,7 @@ Session::Session(const SessionConfig& config, const HandlerTable& handlers, Buff
       counters_(counters),
       host_(host),
       base_flags_(config.checksums ? kFlagCrc : 0),
+      known_flags_(KnownFlags(config.extensions)),
       start_(now),
       now_(now),
       output_(pool, counters),
@@ -52,7 +74,10 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
     return Fail(checksum ? SessionEnd::kBadChecksum : SessionEnd::kMalformedMessage,
                 DescribeDecodeError(error));
   }
-  if ((message.flags & ~kKnownFlags) != 0) counters_.Count(Drop::kUnknownFlags);
+  if ((message.flags & ~known_flags_) != 0) counters_.Count(Drop::kUnknownFlags);
+  if (!TakeFields(message)) {
+    return Fail(SessionEnd::kMalformedMessage, "the extension block can't be read");
+  }
   if (message.op == Op::kMerged) {
     if (inside_merged) return Fail(SessionEnd::kNestedMerged, "a Merged inside a Merged");
     MergedReader reader(message.seq, rest);
@@ -108,6 +133,13 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
   counters_.Count(Drop::kUnknownOp);
 }
 
+// False for a block that should be there and is none.
+bool Session::TakeFields(const Message& message) {
+  if (has_fields_) fields_ = {};
+  has_fields_ = (message.flags & known_flags_ & kFlagExtended) != 0;
+  return !has_fields_ || (!IsNil(message.extension) && ReadExtension(message.extension, &fields_));
+}
+
 void Session::Fail(SessionEnd why, std::string_view detail) {
   if (failed_ || ended_) return;
   failed_ = true;
@@ -119,8 +151,49 @@ void Session::Push(Message message) {
   // the queue.
   if (ended_) return;
   message.flags |= base_flags_;
+  if (!message.extension.empty()) message.flags |= kFlagExtended;
   output_.Push(message);
   CheckOutput();
+}
+
+// What answers a message with all its fields, unknown flags included, but for what is behind its
+// array.
+Message Session::CopyOf(const Message& message) const {
+  Message copy = message;
+  copy.flags &=
+      static_cast<uint8_t>(~(kFlagSubroute | (known_flags_ & (kFlagExtended | kFlagCompressed))));
+  copy.subroute = nullptr;
+  copy.extension = {};
+  return copy;
+}
+
+// With `error` as its payload and, where the peer understands them, its code and delivery class.
+void Session::PushError(Message message, const absl::Status& error) {
+  // An error must fit; what is cut off is only text.
+  const std::string text =
+      ErrorText(error).substr(0, config_.max_message_bytes - kMaxMessageOverhead);
+  message.payload = AsBytes(text);
+  PushWithStatus(message, error);
+}
+
+void Session::PushWithStatus(Message message, const absl::Status& error) {
+  ExtensionBlock block;
+  if (config_.extensions.status != 0) {
+    block.Write({.code = static_cast<uint8_t>(error.code()),
+                 .delivery = static_cast<uint8_t>(1 + static_cast<int>(DeliveryOf(error)))});
+    message.extension = block.view();
+  }
+  Push(message);
+}
+
+// An error that has come: as its block says, or else with `code` and `delivery`.
+absl::Status Session::RemoteError(std::string_view text, absl::StatusCode code,
+                                  Delivery delivery) const {
+  if (fields_.delivery > 0 && fields_.delivery <= 1 + static_cast<int>(Delivery::kExecuted)) {
+    delivery = static_cast<Delivery>(fields_.delivery - 1);
+  }
+  return WithDelivery(absl::Status(CodeFrom(fields_.code, code), {text.data(), text.size()}),
+                      delivery, /*remote=*/true);
 }
 
 // Requests and stream messages stop at max_output_bytes. What is left, answers and control
@@ -201,10 +274,8 @@ void Session::OnPing(const Message& message) {
 void Session::SendPong(const Message& ping, const PongMessage& pong) {
   scratch_.Resize(0);
   Encode(pong, &scratch_);
-  Message reply = ping;
+  Message reply = CopyOf(ping);
   reply.op = Op::kPong;
-  reply.flags &= static_cast<uint8_t>(~kFlagSubroute);
-  reply.subroute = nullptr;
   reply.payload = scratch_;
   Push(reply);
 }

@@ -32,9 +32,11 @@
 #include "grid/mux/session_host.h"
 #include "grid/mux/stream_mux.h"
 #include "grid/mux/timer_wheel.h"
+#include "handlers/delivery.h"
 #include "handlers/handler_table.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/control_payloads.h"
+#include "serialization/extensions.h"
 #include "serialization/message.h"
 #include "serialization/subroute_id.h"
 
@@ -43,6 +45,8 @@ namespace grid {
 struct SessionConfig {
   // Set the CRC on messages: unless both hosts are https.
   bool checksums = true;
+  // What both ends speak.
+  Extensions extensions = {};
   size_t max_message_bytes = size_t{32} << 20;
   size_t max_output_bytes = size_t{64} << 20;
   uint32_t max_inflight = 100'000;  // per direction; below 1 << MuxTable::kIndexBits
@@ -109,8 +113,8 @@ class Session {
   // is dropped.
   void Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
               TimePoint now);
-  void AnswerError(const InboundRequest& request, RunningRequest* running, std::string_view text,
-                   TimePoint now);
+  void AnswerError(const InboundRequest& request, RunningRequest* running,
+                   const absl::Status& error, TimePoint now);
 
   // --- Streams ---
 
@@ -168,6 +172,11 @@ class Session {
   void SendPing();
   void SendPong(const Message& ping, const PongMessage& pong);
   void Push(Message message);
+  void PushError(Message message, const absl::Status& error);
+  void PushWithStatus(Message message, const absl::Status& error);
+  absl::Status RemoteError(std::string_view text, absl::StatusCode code, Delivery delivery) const;
+  bool TakeFields(const Message& message);
+  Message CopyOf(const Message& message) const;
   void CheckOutput();
   bool OutputAllows(size_t payload) const;
   WireTime WallAt(TimePoint at) const;
@@ -181,11 +190,11 @@ class Session {
   void OnCallDeadline(ClientMux* mux);
   void OnRequestDeadline(ServerMux* mux);
   void EndCall(ClientMux* mux, const absl::Status& status);
-  void SendMuxConnectError(const Message& request, std::string_view text);
+  void SendMuxConnectError(const Message& request, const absl::Status& why);
   void RefuseUnknownHandler(const Message& request);
+  static absl::Status NoRoomError();
   static uint32_t RemainingMs(TimePoint deadline, TimePoint now);
-  void Reply(const InboundRequest& request, RunningRequest* running, BytesView payload,
-             bool is_error);
+  bool EndRunning(const InboundRequest& request, RunningRequest* running);
   absl::Status CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight);
   bool AdmitInbound(const Message& message);
   ServerMux* AddServer(uint64_t id);
@@ -210,7 +219,8 @@ class Session {
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);
   void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
-  void SendDisconnect(uint64_t mux_id, Op op, std::string_view error);
+  void SendStreamError(StreamMux* mux, const absl::Status& error);
+  void SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error);
   std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
 
   const SessionConfig config_;
@@ -218,8 +228,12 @@ class Session {
   SessionCounters& counters_;
   SessionHost& host_;
   const uint8_t base_flags_;
+  const uint8_t known_flags_;
   const TimePoint start_;
 
+  // Of the message being processed: its extension block, if any.
+  ExtensionFields fields_;
+  bool has_fields_ = false;
   TimePoint now_;        // of the call being processed
   bool failed_ = false;  // OnSessionEnd was called: input is ignored
   bool ended_ = false;   // Shutdown was called

@@ -9,14 +9,6 @@
 #include "handlers/delivery.h"
 
 namespace grid {
-namespace {
-
-absl::Status RemoteError(BytesView text) {
-  return WithDelivery(absl::UnknownError(std::string(AsText(text))), Delivery::kExecuted,
-                      /*remote=*/true);
-}
-
-}  // namespace
 
 // Rounded up, so that the handler is not told an earlier end than the caller waits for; cut to what
 // the field can hold (49 days).
@@ -104,7 +96,7 @@ bool Session::CancelCall(uint64_t mux_id) {
   wheel_.Clear(&mux->deadline_timer);
   calls_.Remove(mux);
   counters_.outgoing_requests.Sub(1);
-  SendDisconnect(mux_id, Op::kDisconnectServerMux, {});
+  SendDisconnect(mux_id, Op::kDisconnectServerMux, absl::OkStatus());
   return true;
 }
 
@@ -117,7 +109,10 @@ void Session::OnCallDeadline(ClientMux* mux) {
 void Session::OnResponse(const Message& message) {
   ClientMux* mux = calls_.Find(message.mux_id);
   if (mux == nullptr || mux->call == nullptr) return counters_.Count(Drop::kLateResponse);
-  if ((message.flags & kFlagPayloadIsErr) != 0) return EndCall(mux, RemoteError(message.payload));
+  if ((message.flags & kFlagPayloadIsErr) != 0) {
+    return EndCall(
+        mux, RemoteError(AsText(message.payload), absl::StatusCode::kUnknown, Delivery::kExecuted));
+  }
   CallSink* sink = mux->call;
   wheel_.Clear(&mux->deadline_timer);
   calls_.Remove(mux);
@@ -136,9 +131,9 @@ void Session::OnMuxConnectError(const Message& message) {
   // The only text of version 1 that is stable enough to be told apart (PROTOCOL.md, "Version 1
   // peers").
   const bool unknown = absl::StartsWith(error.error, "Invalid Handler");
-  const absl::Status status = WithDelivery(
-      unknown ? absl::UnimplementedError(error.error) : absl::UnavailableError(error.error),
-      Delivery::kRejected, /*remote=*/true);
+  const absl::Status status = RemoteError(
+      error.error, unknown ? absl::StatusCode::kUnimplemented : absl::StatusCode::kUnavailable,
+      Delivery::kRejected);
   if (mux->stream != nullptr) return EndCallerStream(mux->stream.get(), status);
   EndCall(mux, status);
 }
@@ -149,9 +144,10 @@ void Session::OnDisconnectClientMux(const Message& message) {
   if (mux == nullptr) return;
   const bool has_reason = (message.flags & kFlagPayloadIsErr) != 0;
   const absl::Status status =
-      has_reason ? RemoteError(message.payload)
-                 : WithDelivery(absl::AbortedError("ended by the peer without an answer"),
-                                Delivery::kMaybeExecuted, /*remote=*/true);
+      has_reason
+          ? RemoteError(AsText(message.payload), absl::StatusCode::kUnknown, Delivery::kExecuted)
+          : WithDelivery(absl::AbortedError("ended by the peer without an answer"),
+                         Delivery::kMaybeExecuted, /*remote=*/true);
   if (mux->stream != nullptr) return EndCallerStream(mux->stream.get(), status);
   EndCall(mux, status);
 }
@@ -166,18 +162,21 @@ void Session::RefuseUnknownHandler(const Message& request) {
     absl::StrAppend(&text, " for type: ", int{request.handler},
                     request.subroute != nullptr ? " on that subroute" : "");
   }
-  SendMuxConnectError(request, text);
+  SendMuxConnectError(request, absl::UnimplementedError(text));
 }
 
-void Session::SendMuxConnectError(const Message& request, std::string_view text) {
+void Session::SendMuxConnectError(const Message& request, const absl::Status& why) {
   scratch_.Resize(0);
-  Encode(MuxConnectError{std::string(text)}, &scratch_);
-  Message reply = request;
+  Encode(MuxConnectError{std::string(why.message())}, &scratch_);
+  Message reply = CopyOf(request);
   reply.op = Op::kMuxConnectError;
-  reply.flags &= static_cast<uint8_t>(~kFlagSubroute);
-  reply.subroute = nullptr;
   reply.payload = scratch_;
-  Push(reply);
+  PushWithStatus(reply, WithDelivery(why, Delivery::kRejected));
+}
+
+absl::Status Session::NoRoomError() {
+  return absl::ResourceExhaustedError(
+      "no room to run the handler: max_worker_queue or max_buffered_bytes is reached");
 }
 
 bool Session::AdmitInbound(const Message& message) {
@@ -187,8 +186,9 @@ bool Session::AdmitInbound(const Message& message) {
   }
   if (serving_.size() >= config_.max_inflight) {
     counters_.Count(Drop::kInflightLimitIn);
-    SendMuxConnectError(message, absl::StrCat("too many requests and streams in flight (limit ",
-                                              config_.max_inflight, ")"));
+    SendMuxConnectError(message, absl::ResourceExhaustedError(
+                                     absl::StrCat("too many requests and streams in flight (limit ",
+                                                  config_.max_inflight, ")")));
     return false;
   }
   return true;
@@ -208,8 +208,7 @@ void Session::OnRequest(const Message& message) {
       return;
     case SessionHost::Admit::kRefused:
       counters_.Count(Drop::kHandlerRefused);
-      return SendMuxConnectError(
-          message, "no room to run the handler: max_worker_queue or max_buffered_bytes is reached");
+      return SendMuxConnectError(message, NoRoomError());
     case SessionHost::Admit::kPending:
       break;
   }
@@ -224,43 +223,53 @@ void Session::OnRequest(const Message& message) {
 
 void Session::Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
                      TimePoint now) {
-  now_ = now;
   if (payload.size() + kMaxMessageOverhead > config_.max_message_bytes) {
     counters_.Count(Drop::kMessageTooBig);
-    const std::string text =
-        absl::StrCat("a reply of ", payload.size(), " bytes exceeds max_message_bytes (",
-                     config_.max_message_bytes, ")");
-    return Reply(request, running, AsBytes(text), true);
+    return AnswerError(request, running,
+                       absl::OutOfRangeError(absl::StrCat("a reply of ", payload.size(),
+                                                          " bytes exceeds max_message_bytes (",
+                                                          config_.max_message_bytes, ")")),
+                       now);
   }
-  Reply(request, running, payload, false);
+  now_ = now;
+  if (!EndRunning(request, running)) return;
+  Message message{.mux_id = request.mux_id,
+                  .seq = request.seq,
+                  .op = Op::kResponse,
+                  .flags = kFlagEof,
+                  .payload = payload};
+  if (payload.empty() && !IsNil(payload)) message.flags |= kFlagPayloadIsZero;
+  Push(message);
 }
 
 void Session::AnswerError(const InboundRequest& request, RunningRequest* running,
-                          std::string_view text, TimePoint now) {
+                          const absl::Status& error, TimePoint now) {
   now_ = now;
-  // An error must fit as well; what is cut off is only text.
-  text = text.substr(0, config_.max_message_bytes - kMaxMessageOverhead);
-  Reply(request, running, AsBytes(text), true);
+  if (!EndRunning(request, running)) return;
+  // The handler has run, whatever a call of its own may have met with.
+  PushError({.mux_id = request.mux_id,
+             .seq = request.seq,
+             .op = Op::kResponse,
+             .flags = kFlagEof | kFlagPayloadIsErr},
+            WithDelivery(error, Delivery::kExecuted));
 }
 
-void Session::Reply(const InboundRequest& request, RunningRequest* running, BytesView payload,
-                    bool is_error) {
+// False when nobody waits for the answer any more.
+bool Session::EndRunning(const InboundRequest& request, RunningRequest* running) {
+  bool waits = !ended_ && request.deadline > now_;
   if (running != nullptr) {
     ServerMux* mux = FindServer(request.mux_id);
     // Its own entry stays until it answers, so this is only a safeguard against a host that answers
     // twice.
-    if (mux == nullptr || mux->running != running) return counters_.Count(Drop::kExpiredReply);
-    const bool cancelled = mux->cancelled;
-    RemoveServer(mux);
-    if (cancelled) return counters_.Count(Drop::kExpiredReply);
+    if (mux == nullptr || mux->running != running) {
+      waits = false;
+    } else {
+      if (mux->cancelled) waits = false;
+      RemoveServer(mux);
+    }
   }
-  if (ended_ || request.deadline <= now_) return counters_.Count(Drop::kExpiredReply);
-  Message message{
-      .mux_id = request.mux_id, .seq = request.seq, .op = Op::kResponse, .flags = kFlagEof};
-  if (is_error) message.flags |= kFlagPayloadIsErr;
-  if (payload.empty() && !IsNil(payload)) message.flags |= kFlagPayloadIsZero;
-  message.payload = payload;
-  Push(message);
+  if (!waits) counters_.Count(Drop::kExpiredReply);
+  return waits;
 }
 
 void Session::OnRequestDeadline(ServerMux* mux) {

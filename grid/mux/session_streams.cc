@@ -97,7 +97,8 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
 void Session::OnConnectMux(const Message& message) {
   if ((message.flags & kFlagStateless) != 0) {
     counters_.Count(Drop::kStatelessStream);
-    return SendMuxConnectError(message, "stateless streams are not supported");
+    return SendMuxConnectError(message,
+                               absl::UnimplementedError("stateless streams are not supported"));
   }
   const HandlerEntry* entry =
       message.handler == 0 ? nullptr : handlers_.Find(message.handler, message.subroute);
@@ -132,9 +133,7 @@ void Session::OnConnectMux(const Message& message) {
   if (sink == nullptr) {
     counters_.Count(Drop::kHandlerRefused);
     RemoveServer(server);
-    SendMuxConnectError(
-        message, "no room to run the handler: max_worker_queue or max_buffered_bytes is reached");
-    return;
+    return SendMuxConnectError(message, NoRoomError());
   }
   if (!mux->finishing) mux->sink = sink;
   StartStreamTimers(mux);
@@ -202,9 +201,8 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
   if (mux->finishing) return counters_.Count(Drop::kLateStreamMessage);
 
   if (error) {
-    return EndCallerStream(mux,
-                           WithDelivery(absl::UnknownError(std::string(AsText(message.payload))),
-                                        Delivery::kExecuted, /*remote=*/true));
+    return EndCallerStream(
+        mux, RemoteError(AsText(message.payload), absl::StatusCode::kUnknown, Delivery::kExecuted));
   }
   if (has_payload) {
     if (mux->received_eof || mux->unread >= mux->window) {
@@ -274,13 +272,20 @@ void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView paylo
   Push({.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload});
 }
 
-void Session::SendDisconnect(uint64_t mux_id, Op op, std::string_view error) {
+// The handler's end: the last message of a stream that has failed.
+void Session::SendStreamError(StreamMux* mux, const absl::Status& error) {
+  PushError({.mux_id = mux->id,
+             .seq = mux->next_send++,
+             .op = Op::kMuxServerMsg,
+             .flags = kFlagEof | kFlagPayloadIsErr},
+            error);
+}
+
+void Session::SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error) {
   Message message{.mux_id = mux_id, .op = op};
-  if (!error.empty()) {
-    message.flags = kFlagPayloadIsErr;
-    message.payload = AsBytes(error);
-  }
-  Push(message);
+  if (error.ok()) return Push(message);
+  message.flags = kFlagPayloadIsErr;
+  PushError(message, error);
 }
 
 // --- Closing ---
@@ -328,15 +333,12 @@ void Session::Finish(StreamMux* mux, const absl::Status& status) {
 
 void Session::SendEnd(StreamMux* mux) {
   const uint64_t id = mux->id;
-  uint8_t flags = kFlagEof;
-  std::string_view text;
-  if (!mux->finish_status.ok()) {
-    flags |= kFlagPayloadIsErr;
-    text = {mux->finish_status.message().data(), mux->finish_status.message().size()};
-    text = text.substr(0, config_.max_message_bytes - kMaxMessageOverhead);
+  if (mux->finish_status.ok()) {
+    SendStreamOp(mux, Op::kMuxServerMsg, kFlagEof, {});
+  } else {
+    SendStreamError(mux, WithDelivery(mux->finish_status, Delivery::kExecuted));
   }
-  SendStreamOp(mux, Op::kMuxServerMsg, flags, AsBytes(text));
-  SendDisconnect(id, Op::kDisconnectClientMux, {});
+  SendDisconnect(id, Op::kDisconnectClientMux, absl::OkStatus());
   mux->over = true;
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
@@ -350,13 +352,12 @@ void Session::Abort(StreamMux* mux, const absl::Status& status) {
     SendStreamOp(mux, Op::kDisconnectServerMux, 0, {});
     return EndCallerStream(mux, status);
   }
-  const std::string text(status.message());
   // With a credit the error takes the usual way; without one it travels in the disconnect.
   if (mux->send_credit > 0) {
-    SendStreamOp(mux, Op::kMuxServerMsg, kFlagEof | kFlagPayloadIsErr, AsBytes(text));
-    SendDisconnect(mux->id, Op::kDisconnectClientMux, {});
+    SendStreamError(mux, status);
+    SendDisconnect(mux->id, Op::kDisconnectClientMux, absl::OkStatus());
   } else {
-    SendDisconnect(mux->id, Op::kDisconnectClientMux, text);
+    SendDisconnect(mux->id, Op::kDisconnectClientMux, status);
   }
   EndHandlerStream(mux, status);
 }

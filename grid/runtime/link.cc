@@ -382,7 +382,7 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
     if (result.ok()) {
       session_.Answer(request, nullptr, *result, Now());
     } else {
-      session_.AnswerError(request, nullptr, RunningCall::ErrorText(result.status()), Now());
+      session_.AnswerError(request, nullptr, result.status(), Now());
     }
     Changed();
     return Admit::kAnswered;

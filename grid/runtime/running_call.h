@@ -78,14 +78,8 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
     if (result_.ok()) {
       link.session().Answer(request_, running, *result_, link.Now());
     } else {
-      link.session().AnswerError(request_, running, ErrorText(result_.status()), link.Now());
+      link.session().AnswerError(request_, running, result_.status(), link.Now());
     }
-  }
-
-  // What a failed handler tells its caller: version 1 carries text only.
-  static std::string ErrorText(const absl::Status& status) {
-    if (!status.message().empty()) return std::string(status.message());
-    return absl::StatusCodeToString(status.code());
   }
 
  private:

@@ -535,7 +535,6 @@ void StreamEnd::Finish(absl::Status status) {
     send_closed_ = true;
   }
   context_->Finish();
-  if (!status.ok()) status = absl::UnknownError(RunningCall::ErrorText(status));
   Run([status = std::move(status)](StreamEnd& self, Session* session, StreamMux* mux) {
     if (mux != nullptr && self.blocked_write_.has_value()) {
       self.finish_after_write_ = status;

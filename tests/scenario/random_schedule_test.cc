@@ -280,7 +280,8 @@ void World::Settle() {
   for (RandomCall& call : calls_) {
     if (!call.probe.done()) continue;
     const Reply& reply = call.probe.value();
-    EXPECT_NE(reply.status().code(), absl::StatusCode::kInternal) << reply.status();
+    // Of the library itself; a handler may fail as it likes.
+    EXPECT_TRUE(!absl::IsInternal(reply.status()) || IsRemote(reply.status())) << reply.status();
     if (reply.ok() && call.handler != kUnknown) {
       EXPECT_TRUE(reply->text() == call.payload);
     }

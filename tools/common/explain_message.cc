@@ -52,8 +52,8 @@ json::array FlagNames(uint8_t flags) {
                 {kFlagPayloadIsErr, "PayloadIsErr"},
                 {kFlagPayloadIsZero, "PayloadIsZero"},
                 {kFlagSubroute, "Subroute"},
-                {64, "Extended"},
-                {128, "Compressed"}};
+                {kFlagExtended, "Extended"},
+                {kFlagCompressed, "Compressed"}};
   json::array names;
   for (const auto& flag : kNames) {
     if ((flags & flag.bit) != 0) names.emplace_back(flag.name);
@@ -61,16 +61,25 @@ json::array FlagNames(uint8_t flags) {
   return names;
 }
 
+void Describe(const Extensions& value, json::object* out) {
+  json::object features;
+  for (const ExtensionName& feature : kExtensionNames) {
+    if (value.*feature.value != 0) features[JsonText(feature.name)] = value.*feature.value;
+  }
+  if (!features.empty()) (*out)["Ext"] = std::move(features);
+}
 void Describe(const ConnectRequest& value, json::object* out) {
   (*out)["ID"] = Hex(value.id);
   (*out)["Host"] = value.host;
   (*out)["Time"] = FormatTime(value.time);
   (*out)["Token"] = value.token;
+  Describe(value.extensions, out);
 }
 void Describe(const ConnectResponse& value, json::object* out) {
   (*out)["ID"] = Hex(value.id);
   (*out)["Accepted"] = value.accepted;
   (*out)["RejectedReason"] = value.rejected_reason;
+  Describe(value.extensions, out);
 }
 void Describe(const PingMessage& value, json::object* out) { (*out)["t"] = FormatTime(value.time); }
 void Describe(const PongMessage& value, json::object* out) {
@@ -153,6 +162,34 @@ absl::StatusOr<json::array> ExplainInner(const Message& outer, BytesView rest, i
   return messages;
 }
 
+json::object ExplainExtension(BytesView block) {
+  json::object out;
+  out["hex"] = Hex(block);
+  ExtensionFields fields;
+  if (!ReadExtension(block, &fields)) {
+    out["error"] = "not a map of small integers";
+    return out;
+  }
+  const auto add = [&](const char* name, uint64_t value) {
+    if (value != 0) out[name] = value;
+  };
+  add("GrantMessages", fields.grant_messages);
+  add("GrantBytes", fields.grant_bytes);
+  add("WindowMessages", fields.window_messages);
+  add("WindowBytes", fields.window_bytes);
+  add("Offset", fields.offset);
+  if (fields.more) out["More"] = true;
+  add("OriginalBytes", fields.original_bytes);
+  add("Dictionary", fields.dictionary);
+  if (!fields.traceparent.empty()) out["Traceparent"] = JsonText(fields.traceparent);
+  if (!fields.metadata.empty()) out["Meta"] = Hex(fields.metadata);
+  add("Code", fields.code);
+  add("Delivery", fields.delivery);
+  add("Handler", fields.handler);
+  add("Priority", fields.priority);
+  return out;
+}
+
 json::object ExplainChecksum(BytesView bytes) {
   const BytesView covered = bytes.first(bytes.size() - kCrcSize);
   const uint8_t* p = bytes.data() + covered.size();
@@ -200,7 +237,11 @@ absl::StatusOr<json::object> Explain(BytesView bytes, int depth) {
   absl::StatusOr<json::object> payload = ExplainPayload(message);
   if (!payload.ok()) return payload.status();
   out["payload"] = *std::move(payload);
-  if (message.op != Op::kMerged && !rest.empty()) out["ignored"] = Hex(rest);
+  if (!IsNil(message.extension)) {
+    out["extension"] = ExplainExtension(message.extension);
+  } else if (message.op != Op::kMerged && !rest.empty()) {
+    out["ignored"] = Hex(rest);
+  }
   if ((message.flags & kFlagSubroute) != 0) {
     out["subroute"] = Hex({message.subroute, kSubrouteIdSize});
   }

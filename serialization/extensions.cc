@@ -1,0 +1,15 @@
+#include "serialization/extensions.h"
+
+#include <algorithm>
+
+namespace grid {
+
+Extensions Agree(const Extensions& ours, const Extensions& theirs) {
+  Extensions agreed;
+  for (const ExtensionName& feature : kExtensionNames) {
+    agreed.*feature.value = std::min(ours.*feature.value, theirs.*feature.value);
+  }
+  return agreed;
+}
+
+}  // namespace grid
