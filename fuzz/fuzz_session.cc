@@ -1,7 +1,7 @@
 // One session against a hostile peer: messages of arbitrary bytes and of well-formed nonsense, in
 // between local calls, streams, cancels, writes and time. See session_actor.h for what must hold.
 //
-// The input is a list of steps, each begun by a byte:
+// The input is a byte of extensions and a list of steps, each begun by a byte:
 //   0  a WebSocket message of arbitrary bytes       1-4  a message put together from fields, with a
 //   checksum 5  several of those in a Merged                 6    a write begins, 7 it ends 8  time
 //   passes                                  9-   something local
@@ -28,6 +28,17 @@ std::string SomeMessage(const SessionActor& actor, Input& in) {
   if ((shape & 16) != 0) message.flags = in.Byte() & ~kFlagSubroute;
   message.flags |= kFlagCrc;
   message.payload = in.Bytes(in.Byte() % 64);
+  ExtensionBlock block;
+  if ((shape & 32) != 0) {
+    // Small numbers, or the largest that there are.
+    const auto some = [&in] { return in.Byte() - uint64_t{1}; };
+    block.Write({.grant_messages = static_cast<uint32_t>(some()),
+                 .grant_bytes = some(),
+                 .window_messages = static_cast<uint32_t>(some()),
+                 .window_bytes = some()});
+    message.extension = block.view();
+    message.flags |= kFlagExtended;
+  }
   std::string bytes(EncodedSize(message), '\0');
   EncodeMessage(message, reinterpret_cast<uint8_t*>(bytes.data()));
   return bytes;
@@ -50,7 +61,9 @@ std::string SomeMerged(const SessionActor& actor, Input& in) {
 
 void Run(Input in) {
   TimePoint now = TimePoint(std::chrono::hours(1));
-  SessionActor actor({.honest_peer = false, .first_generation = in.Byte()}, &now);
+  const Extensions extensions = SomeExtensions(in);
+  SessionActor actor(
+      {.honest_peer = false, .extensions = extensions, .first_generation = in.Byte()}, &now);
   std::string written;
   while (!in.empty() && !actor.failed()) {
     switch (const uint8_t step = in.Byte() % 16; step) {

@@ -2,7 +2,8 @@
 // and time. Whatever it is, everything completes exactly once, stream messages arrive whole and in
 // order, neither end ever sees the other break a rule, and at the end both tables are empty.
 //
-// The input is a list of steps, each begun by a byte; its top bit chooses the end that acts.
+// The input is a byte of extensions, and a list of steps, each begun by a byte; its top bit chooses
+// the end that acts.
 
 #include <chrono>
 #include <cstddef>
@@ -18,6 +19,14 @@ namespace {
 
 class Pair {
  public:
+  explicit Pair(const Extensions& extensions)
+      : actors_{SessionActor({.honest_peer = true, .extensions = extensions, .first_generation = 5},
+                             &now_),
+                SessionActor({.honest_peer = true,
+                              .extensions = extensions,
+                              .first_generation = 0xfffffff0},
+                             &now_)} {}
+
   void Run(Input in) {
     while (!in.empty() && !Failed()) Step(in);
     if (!Failed()) ComeToRest();
@@ -102,9 +111,7 @@ class Pair {
   }
 
   TimePoint now_ = TimePoint(std::chrono::hours(1));
-  SessionActor actors_[2] = {
-      SessionActor({.honest_peer = true, .first_generation = 5}, &now_),
-      SessionActor({.honest_peer = true, .first_generation = 0xfffffff0}, &now_)};
+  SessionActor actors_[2];
   std::deque<std::string> pipes_[2];  // by who writes
 };
 
@@ -112,6 +119,8 @@ class Pair {
 }  // namespace grid::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  grid::fuzz::Pair().Run(grid::fuzz::Input(data, size));
+  grid::fuzz::Input in(data, size);
+  const grid::Extensions extensions = grid::fuzz::SomeExtensions(in);
+  grid::fuzz::Pair(extensions).Run(in);
   return 0;
 }

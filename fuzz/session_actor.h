@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,6 +55,12 @@ class Input {
   BytesView left_;
 };
 
+// What both ends speak: a bit for each.
+inline Extensions SomeExtensions(Input& in) {
+  const uint8_t bits = in.Byte();
+  return {.credits = bits & 1u};
+}
+
 inline constexpr uint8_t kSingle = 1;
 inline constexpr uint8_t kStreamOne = 2;      // in 1, out 1
 inline constexpr uint8_t kStreamFew = 3;      // in 5, out 3
@@ -67,9 +74,9 @@ inline const HandlerTable& Handlers() {
     };
     const StreamFunction stream = [](Stream&, RequestContext&) { return absl::OkStatus(); };
     Require(made->RegisterSingle({.id = HandlerId{kSingle}}, single).ok(), "handler 1");
-    Require(made->RegisterStream({.id = HandlerId{kStreamOne}, .in_capacity = 1}, stream).ok(),
+    Require(made->RegisterStream({.id = HandlerId{kStreamOne}, .in_capacity = 1, .window = {.messages = 3, .bytes = 10}}, stream).ok(),
             "handler 2");
-    Require(made->RegisterStream({.id = HandlerId{kStreamFew}, .in_capacity = 5, .out_capacity = 3},
+    Require(made->RegisterStream({.id = HandlerId{kStreamFew}, .in_capacity = 5, .out_capacity = 3, .window = {.messages = 7, .bytes = 5000}},
                                  stream)
                 .ok(),
             "handler 3");
@@ -92,15 +99,18 @@ class SessionActor final : public SessionHost {
  public:
   struct Options {
     bool honest_peer = false;  // the other end is one of ours: contents and order are checked
+    Extensions extensions = {};
     uint32_t first_generation = 0;
   };
 
   SessionActor(const Options& options, const TimePoint* now)
       : options_(options),
         now_(now),
-        config_{.max_message_bytes = 40'000,
+        config_{.extensions = options.extensions,
+                .max_message_bytes = 40'000,
                 .max_output_bytes = 100'000,
                 .max_inflight = 30,
+                .max_window_bytes = 50'000,
                 .first_generation = options.first_generation,
                 .wall_start = {}},
         pool_(BufferPool::Create()),
@@ -286,6 +296,7 @@ class SessionActor final : public SessionHost {
   struct StreamState : StreamSink {
     void Count(BytesView payload) {
       ++unread;
+      unread_bytes.push_back(payload.size());
       if (!actor->options_.honest_peer) return;
       Require(payload.size() >= 4, "a stream message lost its contents");
       uint32_t number;
@@ -300,6 +311,7 @@ class SessionActor final : public SessionHost {
     uint32_t sent = 0;
     uint32_t received = 0;
     uint32_t unread = 0;
+    std::deque<size_t> unread_bytes;  // of each
     int ends = 0;
   };
 
@@ -461,7 +473,8 @@ class SessionActor final : public SessionHost {
                               .deadline = deadline,
                               .has_input = entry->in_capacity > 0,
                               .in_capacity = entry->in_capacity,
-                              .out_capacity = entry->out_capacity},
+                              .out_capacity = entry->out_capacity,
+                              .window = {.messages = 1u + which % 5, .bytes = 1u + mode % 7}},
                              stream.get(), *now_);
     if (!mux.ok())
       return Require(IsSafeToRetry(mux.status()), "a stream that did not open was sent");
@@ -502,7 +515,9 @@ class SessionActor final : public SessionHost {
   void ConsumeOn(T& stream) {
     if (stream.mux == nullptr || stream.unread == 0) return;
     --stream.unread;
-    session_->Consumed(stream.mux);
+    const size_t bytes = stream.unread_bytes.front();
+    stream.unread_bytes.pop_front();
+    session_->Consumed(stream.mux, 1, bytes, *now_);
   }
   void CancelStream(Outgoing& stream) {
     if (stream.mux == nullptr) return;

@@ -43,6 +43,10 @@ struct Limits {
   // stream messages not yet read, and output. Beyond it incoming requests are rejected and streams
   // that receive more end with kResourceExhausted; what we send ourselves has its own limits.
   size_t max_buffered_bytes = size_t{1} << 30;
+  // What the byte windows (StreamWindow) of all streams on one connection let come together. A
+  // window takes at most half of what is left of it, to begin with and when it grows; but each
+  // stream may have 4 KiB. Takes part where both ends offer the extension `credits`.
+  uint64_t max_window_bytes = uint64_t{256} << 20;
   // Requests that wait for a connection (wait_for_ready), per peer.
   size_t max_waiting = 10'000;
 };
@@ -67,6 +71,10 @@ struct Timeouts {
 // What we offer beyond version 1 of the protocol; used with peers that offer it too
 // (grid/PROTOCOL.md, "Extensions").
 struct ExtensionOptions {
+  // Streams are limited by windows in bytes as well as in messages, which each end chooses for what
+  // it receives (StreamWindow); the capacities of the two ends need not match. Credit is given in
+  // batches.
+  bool credits = true;
   // Errors carry their code and delivery class, not only a text.
   bool status = true;
 };

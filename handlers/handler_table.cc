@@ -41,6 +41,10 @@ absl::Status Validate(const HandlerEntry& entry) {
     return absl::InvalidArgumentError(
         absl::StrCat(Describe(entry), ": out_capacity must be at least 1"));
   }
+  if (entry.is_stream() && (entry.window.messages == 0 || entry.window.bytes == 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Describe(entry), ": the window must hold a message and a byte"));
+  }
   return absl::OkStatus();
 }
 
@@ -57,6 +61,7 @@ HandlerEntry MakeEntry(StreamSpec spec, RunOn run_on, decltype(HandlerEntry::fun
           .run_on = run_on,
           .in_capacity = spec.in_capacity,
           .out_capacity = spec.out_capacity,
+          .window = spec.window,
           .function = std::move(function)};
 }
 

@@ -26,6 +26,7 @@ struct HandlerEntry {
   RunOn run_on = RunOn::kWorkerPool;  // kIoThread for coroutines and stream starters
   uint32_t in_capacity = 0;           // streams only
   uint32_t out_capacity = 0;          // streams only
+  StreamWindow window = {};           // streams only
   std::variant<SingleFunction, SingleCoroutine, StreamFunction, StreamCoroutine, StreamStarter>
       function;
 

@@ -62,10 +62,13 @@ struct StreamSpec {
   HandlerId id;
   std::string subroute = {};
   // Messages from the caller that may wait unread; 0: the handler takes no input. Both ends must
-  // agree (version 1 does not negotiate it).
+  // agree (version 1 does not negotiate it); with the extension `credits` it only says whether
+  // there is input.
   uint32_t in_capacity = 0;
   // Messages to the caller that may be on their way unread, at least 1; must agree as well.
   uint32_t out_capacity = 1;
+  // What may come from the caller unread, instead of in_capacity, with the extension `credits`.
+  StreamWindow window = {};
 };
 
 class Registrar {
@@ -76,7 +79,7 @@ class Registrar {
   virtual ~Registrar() = default;
 
   // kInvalidArgument: the id is not valid, the subroute is too long, the function is empty, or
-  // out_capacity is 0.
+  // out_capacity or a part of the window is 0.
   // kAlreadyExists: there is a handler with this id and subroute.
   virtual absl::Status RegisterSingle(SingleSpec spec, SingleFunction function) = 0;
   virtual absl::Status RegisterSingle(SingleSpec spec, SingleCoroutine function) = 0;

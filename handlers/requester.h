@@ -35,9 +35,12 @@ struct StreamOptions {
   // True: the caller will Write, and CloseSend. False: the peer is told at once that nothing
   // follows.
   bool has_input = false;
-  // The handler's registered capacities (StreamSpec); both ends must agree.
+  // The handler's registered capacities (StreamSpec); both ends must agree, unless both offer the
+  // extension `credits`.
   uint32_t in_capacity = 1;
   uint32_t out_capacity = 1;
+  // What may come from the handler unread, instead of out_capacity, with the extension `credits`.
+  StreamWindow window = {};
   // For the whole stream; 0: none.
   std::chrono::milliseconds timeout{0};
   bool wait_for_ready = false;

@@ -12,7 +12,8 @@
 //     if (!*m) break;                    // the peer ended it
 //   }
 //
-// Reading is what gives the peer credit to send more; at most `capacity` messages wait unread.
+// Reading is what gives the peer credit to send more; what waits unread is limited by the stream's
+// window (handlers/stream_window.h), or with a version 1 peer by its capacity in messages.
 #ifndef GRID_HANDLERS_STREAM_H_
 #define GRID_HANDLERS_STREAM_H_
 
@@ -26,6 +27,7 @@
 #include "absl/status/statusor.h"
 #include "handlers/completion.h"
 #include "handlers/context.h"
+#include "handlers/stream_window.h"
 #include "serialization/buffer.h"
 
 namespace grid {

@@ -40,6 +40,8 @@ namespace grid {
 struct StreamCapacities {
   uint32_t in = 1;
   uint32_t out = 1;
+  // Instead, in either direction, where both ends offer the extension `credits`.
+  StreamWindow window = {};
 };
 
 // For one stream; see StreamOptions.
@@ -85,7 +87,8 @@ class StreamHandler {
     StreamSpec spec{.id = id_,
                     .subroute = std::move(subroute),
                     .in_capacity = kHasInput ? capacities_.in : 0,
-                    .out_capacity = capacities_.out};
+                    .out_capacity = capacities_.out,
+                    .window = capacities_.window};
     if constexpr (std::is_same_v<Result, absl::Status>) {
       return registrar.RegisterStream(
           std::move(spec), StreamFunction([function = std::move(function), limits = limits_](
@@ -149,6 +152,7 @@ class StreamHandler {
                                                   {.has_input = kHasInput,
                                                    .in_capacity = capacities_.in,
                                                    .out_capacity = capacities_.out,
+                                                   .window = capacities_.window,
                                                    .timeout = options.timeout,
                                                    .wait_for_ready = options.wait_for_ready});
     if (!stream.ok()) return stream.status();

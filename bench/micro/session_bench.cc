@@ -59,7 +59,7 @@ class Host final : public SessionHost, public StreamSink {
   }
   void OnSessionEnd(SessionEnd, std::string_view) override { std::abort(); }
 
-  void OnData(BytesView) override { session->Consumed(mux_); }
+  void OnData(BytesView payload) override { session->Consumed(mux_, 1, payload.size(), kNow); }
   void OnEof() override { session->Finish(mux_, absl::OkStatus()); }
   void OnSendable() override {}
   void OnEnd(const absl::Status&) override {}

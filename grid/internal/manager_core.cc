@@ -426,7 +426,7 @@ std::shared_ptr<Peer> ManagerCore::FindOrMissing(const std::string& host) {
 
 Extensions ManagerCore::extensions() const {
   const ExtensionOptions& offered = options_.extensions;
-  return {.status = offered.status};
+  return {.credits = offered.credits, .status = offered.status};
 }
 
 LinkServices ManagerCore::services() {

@@ -169,6 +169,7 @@ void Peer::Install(Established established) {
   config.session.max_message_bytes = options.limits.max_message_bytes;
   config.session.max_output_bytes = options.limits.max_output_bytes;
   config.session.max_inflight = options.limits.max_inflight;
+  config.session.max_window_bytes = options.limits.max_window_bytes;
   config.session.default_timeout = options.timeouts.request;
   config.session.ping_interval = options.timeouts.ping;
   config.session.stream_ping_interval = options.timeouts.stream_ping;
@@ -512,6 +513,7 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   out.has_input = options.has_input;
   out.in_capacity = options.in_capacity;
   out.out_capacity = options.out_capacity;
+  out.window = options.window;
   if (options.timeout.count() > 0) out.deadline = Deadline(options.timeout);
 
   auto end = std::make_shared<StreamEnd>(core_->pool(), home_);

@@ -45,6 +45,7 @@ enum class Drop : uint8_t {
   kMessageTooBig,      // refused: max_message_bytes, on sending
   kHandlerRefused,     // refused by the host: no room for another handler to run
   kBufferedLimit,      // ended: max_buffered_bytes were held when a stream message came
+  kWindowLimit,        // a stream's window stayed smaller: max_window_bytes
   kCount,
 };
 // "late-response", …

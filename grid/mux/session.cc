@@ -288,6 +288,7 @@ void Session::OnPong(const Message& message) {
   counters_.last_pong_ns.Set(static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(now_.time_since_epoch()).count()));
   if (pong.time == WallAt(ping_sent_)) {
+    round_trip_ = std::min(round_trip_, now_ - ping_sent_);
     counters_.round_trip_ns.Set(static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(now_ - ping_sent_).count()));
   }

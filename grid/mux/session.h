@@ -34,6 +34,7 @@
 #include "grid/mux/timer_wheel.h"
 #include "handlers/delivery.h"
 #include "handlers/handler_table.h"
+#include "handlers/stream_window.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/control_payloads.h"
 #include "serialization/extensions.h"
@@ -50,6 +51,7 @@ struct SessionConfig {
   size_t max_message_bytes = size_t{32} << 20;
   size_t max_output_bytes = size_t{64} << 20;
   uint32_t max_inflight = 100'000;  // per direction; below 1 << MuxTable::kIndexBits
+  uint64_t max_window_bytes = uint64_t{256} << 20;
   std::chrono::milliseconds default_timeout{60'000};
   std::chrono::milliseconds ping_interval{10'000};
   std::chrono::milliseconds stream_ping_interval{15'000};
@@ -74,6 +76,7 @@ struct StreamArgs {
   bool has_input = false;
   uint32_t in_capacity = 1;
   uint32_t out_capacity = 1;
+  StreamWindow window = {};  // instead of out_capacity, where credits are spoken
 };
 
 class Session {
@@ -125,8 +128,9 @@ class Session {
   // a limit (max_message_bytes, max_output_bytes); nothing was sent. kClosed: after CloseSend,
   // Finish or the end.
   SendResult Send(StreamMux* mux, BytesView payload);
-  // One message has been read: gives the peer a credit.
-  void Consumed(StreamMux* mux);
+  // So many messages have been read, `bytes` of payload together: gives the peer credit for others,
+  // sooner or later.
+  void Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now);
   // Caller's end: nothing more follows. Idempotent.
   void CloseSend(StreamMux* mux);
   // Caller's end: gives up, tells the peer. The sink is not called; `mux` is gone.
@@ -195,7 +199,8 @@ class Session {
   static absl::Status NoRoomError();
   static uint32_t RemainingMs(TimePoint deadline, TimePoint now);
   bool EndRunning(const InboundRequest& request, RunningRequest* running);
-  absl::Status CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight);
+  absl::Status CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight,
+                             size_t extension = 0);
   bool AdmitInbound(const Message& message);
   ServerMux* AddServer(uint64_t id);
   ServerMux* FindServer(uint64_t id);
@@ -207,6 +212,7 @@ class Session {
   void OnAckMux(const Message& message);
   void OnStreamData(const Message& message, StreamMux* mux);
   void OnUnblock(const Message& message, StreamMux* mux);
+  void TakeCredits(StreamMux* mux, Credits credits);
   void OnMuxPing(const Message& message);
   void OnMuxPong(const Message& message);
   void OnStreamDeadline(StreamMux* mux);
@@ -219,6 +225,12 @@ class Session {
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);
   void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
+  void SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
+  static void WriteWindow(const ReceiveWindow& window, ExtensionBlock* block);
+  void OpenReceiveWindow(StreamMux* mux, const StreamWindow& window);
+  uint64_t TakeWindowBytes(uint64_t wanted);
+  void ReleaseWindow(const StreamMux& mux);
+  void MeasureRoundTrip();
   void SendStreamError(StreamMux* mux, const absl::Status& error);
   void SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error);
   std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
@@ -243,6 +255,7 @@ class Session {
   MuxTable calls_;
   absl::flat_hash_map<uint64_t, ServerMux*> serving_;
   uint32_t serving_streams_ = 0;                         // of these, how many are streams
+  uint64_t window_bytes_ = 0;                            // that streams let come, together
   std::vector<std::unique_ptr<ServerMux>> server_pool_;  // all of them
   std::vector<ServerMux*> server_free_;
   std::vector<std::unique_ptr<StreamMux>> stream_free_;
@@ -251,6 +264,7 @@ class Session {
   TimerNode ping_timer_;
   TimePoint last_pong_;  // or the start
   TimePoint ping_sent_;
+  Duration round_trip_ = Duration::max();  // the shortest that a ping took; max: none has yet
   TimePoint next_ping_;
 };
 

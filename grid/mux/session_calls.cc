@@ -19,7 +19,8 @@ uint32_t Session::RemainingMs(TimePoint deadline, TimePoint now) {
 
 // --- The caller's end ---
 
-absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight) {
+absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight,
+                                    size_t extension) {
   if (ended_ || failed_) {
     return DisconnectedError("the connection has ended", Delivery::kNotSent);
   }
@@ -27,7 +28,7 @@ absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_
     return WithDelivery(absl::InvalidArgumentError("handler id must be 1 to 255"),
                         Delivery::kNotSent);
   }
-  if (payload + kMaxMessageOverhead > config_.max_message_bytes) {
+  if (payload + extension + kMaxMessageOverhead > config_.max_message_bytes) {
     counters_.Count(Drop::kMessageTooBig);
     return WithDelivery(absl::InvalidArgumentError(absl::StrCat(
                             "a payload of ", payload, " bytes exceeds max_message_bytes (",
@@ -312,6 +313,7 @@ void Session::RemoveServer(ServerMux* mux) {
   if (mux->stream != nullptr) {
     wheel_.Clear(&mux->stream->deadline_timer);
     wheel_.Clear(&mux->stream->ping_timer);
+    ReleaseWindow(*mux->stream);
     stream_free_.push_back(std::move(mux->stream));
     --serving_streams_;
   }

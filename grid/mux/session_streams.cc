@@ -1,6 +1,5 @@
 // Session: streams, at both ends.
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -15,6 +14,9 @@ namespace {
 // kCallerPatience.
 constexpr int kHandlerPatience = 4;
 constexpr int kCallerPatience = 2;
+
+// Every stream is let have this much, whatever the others have.
+constexpr uint64_t kLeastWindow = 4096;
 
 // Streams with a deadline up to one ping interval need no pings: the deadline ends them soon
 // enough.
@@ -58,7 +60,9 @@ void Session::StartStreamTimers(StreamMux* mux) {
 absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSink* sink,
                                                TimePoint now) {
   now_ = now;
-  absl::Status allowed = CheckOutgoing(args.handler, args.initial.size(), true);
+  const bool credits = config_.extensions.credits != 0;
+  absl::Status allowed = CheckOutgoing(args.handler, args.initial.size(), true,
+                                       credits ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
@@ -71,7 +75,6 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   mux->sink = sink;
   mux->next_send = 1;
   mux->next_receive = 0;
-  mux->window = std::max(1u, args.out_capacity);
   mux->in_capacity = args.has_input ? std::max(1u, args.in_capacity) : 0;
   mux->sent_eof = !args.has_input;
   StartStreamTimers(mux);
@@ -89,8 +92,17 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
     message.flags |= kFlagSubroute;
     message.subroute = args.subroute->bytes.data();
   }
+  ExtensionBlock block;
+  if (credits) {
+    OpenReceiveWindow(mux, args.window);
+    WriteWindow(mux->receive, &block);
+    message.extension = block.view();
+  } else {
+    mux->receive.Open({std::max(1u, args.out_capacity), kUnlimitedBytes}, 0);
+  }
   Push(message);
   slot->position = output_.position();
+  MeasureRoundTrip();
   return mux;
 }
 
@@ -120,11 +132,23 @@ void Session::OnConnectMux(const Message& message) {
   StreamMux* mux = server->stream.get();
   mux->next_send = 0;
   mux->next_receive = 1;
-  mux->window = entry->in_capacity;
-  mux->send_credit = std::max(1u, entry->out_capacity);
   mux->received_eof = (message.flags & kFlagEof) != 0;
   // The acknowledgement leaves before anything that the handler sends: it is number 0.
-  SendStreamOp(mux, Op::kAckMux, 0, {});
+  Message ack{.mux_id = mux->id, .seq = mux->next_send++, .op = Op::kAckMux};
+  ExtensionBlock block;
+  if (config_.extensions.credits != 0) {
+    mux->send.Grant({fields_.window_messages, fields_.window_bytes});
+    if (!mux->received_eof && entry->in_capacity > 0) {
+      OpenReceiveWindow(mux, entry->window);
+      WriteWindow(mux->receive, &block);
+      ack.extension = block.view();
+    }
+  } else {
+    mux->send.Grant({std::max(1u, entry->out_capacity), kUnlimitedBytes});
+    mux->receive.Open({entry->in_capacity, kUnlimitedBytes}, 0);
+  }
+  Push(ack);
+  MeasureRoundTrip();
   const InboundStream stream{mux, deadline, message.payload, mux->received_eof};
   StreamSink* sink = host_.OnStream(*entry, stream);
   // The handler may have finished already, and its mux be gone.
@@ -145,11 +169,9 @@ void Session::OnAckMux(const Message& message) {
   if (!CheckSequence(message, mux)) return;
   if (mux->acked) return counters_.Count(Drop::kUnexpectedOp);
   mux->acked = true;
-  mux->send_credit += mux->in_capacity;
-  if (mux->wants_credit && mux->send_credit > 0) {
-    mux->wants_credit = false;
-    mux->sink->OnSendable();
-  }
+  TakeCredits(mux, config_.extensions.credits != 0
+                       ? Credits{fields_.window_messages, fields_.window_bytes}
+                       : Credits{mux->in_capacity, kUnlimitedBytes});
 }
 
 // --- Finding and checking ---
@@ -198,14 +220,17 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
   // Version 1 does not check the number of the server's plain end.
   if (!(caller && eof && !has_payload && !error) && !CheckSequence(message, mux)) return;
   mux->last_heard = now_;
-  if (mux->finishing) return counters_.Count(Drop::kLateStreamMessage);
-
+  const Credits credits = {fields_.grant_messages, fields_.grant_bytes};
+  if (mux->finishing) {
+    counters_.Count(Drop::kLateStreamMessage);
+    return TakeCredits(mux, credits);
+  }
   if (error) {
     return EndCallerStream(
         mux, RemoteError(AsText(message.payload), absl::StatusCode::kUnknown, Delivery::kExecuted));
   }
   if (has_payload) {
-    if (mux->received_eof || mux->unread >= mux->window) {
+    if (mux->received_eof || !mux->receive.Receive(message.payload.size())) {
       counters_.Count(Drop::kCreditExceeded);
       return Abort(mux, WithDelivery(absl::ResourceExhaustedError(
                                          mux->received_eof
@@ -213,13 +238,13 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
                                              : "handler blocked: a message without credit"),
                                      Delivery::kMaybeExecuted));
     }
-    ++mux->unread;
     const uint64_t id = mux->id;
     mux->sink->OnData(message.payload);
-    if (!eof) return;
+    if (!eof && credits.messages == 0) return;
     // The sink may have ended the stream; a handler's end may wait for credit, without a sink.
     mux = FindAlive(id, caller ? StreamMux::Side::kCaller : StreamMux::Side::kHandler);
-    if (mux == nullptr || mux->finishing) return;
+    if (mux == nullptr) return;
+    if (!eof || mux->finishing) return TakeCredits(mux, credits);
   }
   if (caller) return EndCallerStream(mux, absl::OkStatus());
   if (mux->received_eof) return;
@@ -230,8 +255,14 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
 void Session::OnUnblock(const Message& message, StreamMux* mux) {
   if (mux == nullptr) return counters_.Count(Drop::kLateStreamMessage);
   if (!CheckSequence(message, mux)) return;
-  // Saturating: a peer that grants for ever must not wrap us to zero.
-  if (mux->send_credit < std::numeric_limits<uint32_t>::max()) ++mux->send_credit;
+  TakeCredits(mux, config_.extensions.credits != 0
+                       ? Credits{fields_.grant_messages, fields_.grant_bytes}
+                       : Credits{.messages = 1});
+}
+
+void Session::TakeCredits(StreamMux* mux, Credits credits) {
+  mux->send.Grant(credits);
+  if (!mux->send.open()) return;
   if (mux->finishing) return SendEnd(mux);
   if (!mux->wants_credit) return;
   mux->wants_credit = false;
@@ -244,7 +275,7 @@ Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
     counters_.Count(Drop::kMessageTooBig);
     return SendResult::kTooBig;
   }
-  if (mux->send_credit == 0) {
+  if (!mux->send.open()) {
     mux->wants_credit = true;
     return SendResult::kNoCredit;
   }
@@ -252,20 +283,85 @@ Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
     counters_.Count(Drop::kOutputLimit);
     return SendResult::kOutputFull;
   }
-  --mux->send_credit;
+  mux->send.Use(payload.size());
   const bool caller = mux->side == StreamMux::Side::kCaller;
-  SendStreamOp(mux, caller ? Op::kMuxClientMsg : Op::kMuxServerMsg,
-               payload.empty() ? kFlagPayloadIsZero : 0, payload);
+  const Op op = caller ? Op::kMuxClientMsg : Op::kMuxServerMsg;
+  const uint8_t flags = payload.empty() ? kFlagPayloadIsZero : 0;
+  if (config_.extensions.credits != 0 && mux->receive.GrantRides() && !mux->received_eof) {
+    SendGrant(mux, op, flags, payload);
+  } else {
+    SendStreamOp(mux, op, flags, payload);
+  }
   return SendResult::kSent;
 }
 
-void Session::Consumed(StreamMux* mux) {
-  // A credit for what was never received would let the peer overrun our own window.
-  if (mux->unread == 0) return;
-  --mux->unread;
+void Session::Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now) {
+  mux->receive.Consume(messages, bytes);
   if (ended_ || mux->over || mux->received_eof || mux->finishing) return;
-  SendStreamOp(mux, mux->side == StreamMux::Side::kCaller ? Op::kUnblockSrvMux : Op::kUnblockClMux,
-               0, {});
+  const Op op =
+      mux->side == StreamMux::Side::kCaller ? Op::kUnblockSrvMux : Op::kUnblockClMux;
+  if (config_.extensions.credits != 0) {
+    now_ = now;
+    if (mux->receive.GrantDue()) SendGrant(mux, op, 0, {});
+    return;
+  }
+  for (uint32_t left = mux->receive.TakeGrant().messages; left > 0; --left) {
+    SendStreamOp(mux, op, 0, {});
+  }
+}
+
+// --- Windows (the extension `credits`) ---
+
+void Session::WriteWindow(const ReceiveWindow& window, ExtensionBlock* block) {
+  const Credits size = window.size();
+  block->Write({.window_messages = size.messages, .window_bytes = size.bytes});
+}
+
+// With all the credit that is due in its block. The window grows, if it should.
+void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
+  const uint64_t wanted = mux->receive.WantedGrowth(now_, round_trip_);
+  if (wanted > 0) mux->receive.Grow(TakeWindowBytes(wanted));
+  const Credits grant = mux->receive.TakeGrant();
+  ExtensionBlock block;
+  block.Write({.grant_messages = grant.messages, .grant_bytes = grant.bytes});
+  Push({.mux_id = mux->id,
+        .seq = mux->next_send++,
+        .op = op,
+        .flags = flags,
+        .payload = payload,
+        .extension = block.view()});
+}
+
+void Session::OpenReceiveWindow(StreamMux* mux, const StreamWindow& window) {
+  uint64_t bytes = std::clamp<uint64_t>(window.bytes, 1, kUnlimitedBytes);
+  const uint64_t least = std::min(bytes, kLeastWindow);
+  const uint64_t taken = TakeWindowBytes(bytes);
+  bytes = std::max(taken, least);
+  window_bytes_ += bytes - taken;
+  mux->receive.Open({std::max(1u, window.messages), bytes},
+                    std::min<uint64_t>(window.max_bytes, kUnlimitedBytes));
+}
+
+// Takes from max_window_bytes: at most half of what is left, so that something is left for whoever
+// comes next.
+uint64_t Session::TakeWindowBytes(uint64_t wanted) {
+  const uint64_t left =
+      config_.max_window_bytes - std::min(config_.max_window_bytes, window_bytes_);
+  if (wanted > left / 2) {
+    counters_.Count(Drop::kWindowLimit);
+    wanted = left / 2;
+  }
+  window_bytes_ += wanted;
+  return wanted;
+}
+
+void Session::ReleaseWindow(const StreamMux& mux) {
+  if (config_.extensions.credits != 0) window_bytes_ -= mux.receive.size().bytes;
+}
+
+// Windows grow by the round trip: the first stream asks for it, before there is data in the way.
+void Session::MeasureRoundTrip() {
+  if (config_.extensions.credits != 0 && ping_sent_ == TimePoint{}) SendPing();
 }
 
 void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
@@ -308,6 +404,7 @@ void Session::EndCallerStream(StreamMux* mux, const absl::Status& status) {
   StreamSink* sink = mux->sink;
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
+  ReleaseWindow(*mux);
   stream_free_.push_back(std::move(slot->stream));
   calls_.Remove(slot);
   counters_.outgoing_streams.Sub(1);
@@ -328,7 +425,7 @@ void Session::Finish(StreamMux* mux, const absl::Status& status) {
   mux->finishing = true;
   mux->finish_status = status;
   if (ended_ || mux->over) return RemoveServer(FindServer(mux->id));
-  if (mux->send_credit > 0) SendEnd(mux);
+  if (mux->send.open()) SendEnd(mux);
 }
 
 void Session::SendEnd(StreamMux* mux) {
@@ -353,7 +450,7 @@ void Session::Abort(StreamMux* mux, const absl::Status& status) {
     return EndCallerStream(mux, status);
   }
   // With a credit the error takes the usual way; without one it travels in the disconnect.
-  if (mux->send_credit > 0) {
+  if (mux->send.open()) {
     SendStreamError(mux, status);
     SendDisconnect(mux->id, Op::kDisconnectClientMux, absl::OkStatus());
   } else {

@@ -10,6 +10,9 @@
 //                         read)
 //                         <-----------------------------  MuxServerMsg 2    (-1 of out_capacity)
 //   UnblockSrvMux 2 (+1: one was read)  --------------->
+//
+// With the extension `credits`, ConnectMux and AckMux say how many there are at first, in messages
+// and bytes, and later grants are of many at once (flow_control.h).
 #ifndef GRID_GRID_MUX_STREAM_MUX_H_
 #define GRID_GRID_MUX_STREAM_MUX_H_
 
@@ -17,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "grid/base/clock.h"
+#include "grid/mux/flow_control.h"
 #include "grid/mux/session_host.h"
 #include "grid/mux/timer_wheel.h"
 
@@ -37,10 +41,9 @@ struct StreamMux {
 
   uint32_t next_send = 0;     // number of the next message that we send
   uint32_t next_receive = 0;  // number that the peer's next message must have
-  uint32_t send_credit = 0;   // messages that we may send
-  uint32_t in_capacity = 0;   // caller's end: credits that AckMux brings
-  uint32_t window = 0;        // messages that the peer may have on their way to us, unread
-  uint32_t unread = 0;        // messages received, and not yet consumed
+  uint32_t in_capacity = 0;   // caller's end: credits that AckMux brings, unless it names them
+  SendWindow send;
+  ReceiveWindow receive;
 
   Side side = Side::kCaller;
   bool acked = false;          // caller's end: AckMux has come

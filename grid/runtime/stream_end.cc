@@ -116,7 +116,8 @@ void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& ou
                                   .deadline = out.deadline,
                                   .has_input = out.has_input,
                                   .in_capacity = out.in_capacity,
-                                  .out_capacity = out.out_capacity},
+                                  .out_capacity = out.out_capacity,
+                                  .window = out.window},
                                  this, link->Now());
   if (!mux.ok()) {
     const std::shared_ptr<StreamEnd> keep = shared_from_this();
@@ -204,6 +205,7 @@ std::optional<ReadResult> StreamEnd::TakeReady() {
     ReadResult message(std::optional<Buffer>(std::move(inbox_.front())));
     inbox_.pop_front();
     ++unsettled_;
+    unsettled_bytes_ += (*message)->size();
     return message;
   }
   if (end_.has_value() && !end_->ok()) return ReadResult(*end_);
@@ -211,22 +213,26 @@ std::optional<ReadResult> StreamEnd::TakeReady() {
   return std::nullopt;
 }
 
-void StreamEnd::GiveCredits(int unsettled) {
+void StreamEnd::GiveCredits(uint32_t unsettled) {
   // Whoever made it one tells the session; until that happens, others only add to it.
   if (unsettled != 1) return;
   Run([](StreamEnd& self, Session* session, StreamMux* mux) {
-    int messages;
+    uint32_t messages;
+    size_t bytes;
+    TimePoint now;
     {
       std::lock_guard lock(self.mutex_);
       messages = std::exchange(self.unsettled_, 0);
+      bytes = std::exchange(self.unsettled_bytes_, 0);
+      if (self.link_ != nullptr) now = self.link_->Now();
     }
-    for (; mux != nullptr && messages > 0; --messages) session->Consumed(mux);
+    if (mux != nullptr) session->Consumed(mux, messages, bytes, now);
   });
 }
 
 void StreamEnd::StartRead(ReadHandler handler) {
   std::optional<ReadResult> ready;
-  int unsettled = 0;
+  uint32_t unsettled = 0;
   Link* here;
   {
     std::lock_guard lock(mutex_);
@@ -234,7 +240,7 @@ void StreamEnd::StartRead(ReadHandler handler) {
     if (reader_) {
       ready = ReadResult(absl::FailedPreconditionError("one Read at a time"));
     } else {
-      const int before = unsettled_;
+      const uint32_t before = unsettled_;
       ready = TakeReady();
       if (unsettled_ != before) unsettled = unsettled_;
     }
@@ -267,12 +273,12 @@ void StreamEnd::CancelRead(uint64_t number) {
 ReadResult StreamEnd::ReadBlocking() {
   if (home_.loops->RunningHere()) return OnLoopError();
   std::optional<ReadResult> ready;
-  int unsettled = 0;
+  uint32_t unsettled = 0;
   {
     std::unique_lock lock(mutex_);
     if (reader_) return absl::FailedPreconditionError("one Read at a time");
     for (;;) {
-      const int before = unsettled_;
+      const uint32_t before = unsettled_;
       ready = TakeReady();
       if (unsettled_ != before) unsettled = unsettled_;
       if (ready.has_value()) break;
@@ -304,7 +310,7 @@ void StreamEnd::OnData(BytesView payload) {
                                "max_buffered_bytes are held by messages that are not read"),
                            Delivery::kMaybeExecuted));
   }
-  link->session().Consumed(mux_);
+  link->session().Consumed(mux_, 1, payload.size(), link->Now());
   reader.Complete(&link->loop().io(), ReadResult(std::optional<Buffer>(std::move(message))));
 }
 

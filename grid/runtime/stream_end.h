@@ -34,6 +34,7 @@ struct OutgoingStream {
   bool has_input = false;
   uint32_t in_capacity = 1;
   uint32_t out_capacity = 1;
+  StreamWindow window;
 };
 
 class StreamEnd final : public StreamBackend,
@@ -88,7 +89,7 @@ class StreamEnd final : public StreamBackend,
   void FailBlockedWrite();
   void FinishNow(Session* session, StreamMux* mux, const absl::Status& status);
   void AfterWrite(Session* session, StreamMux* mux);
-  void GiveCredits(int unsettled);
+  void GiveCredits(uint32_t unsettled);
   void CancelRead(uint64_t number);
   void CancelWrite(uint64_t number);
   void End(const absl::Status& status);
@@ -120,7 +121,8 @@ class StreamEnd final : public StreamBackend,
   std::deque<Buffer> inbox_ ABSL_GUARDED_BY(mutex_);
   ReadHandler reader_ ABSL_GUARDED_BY(mutex_);
   uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;   // tells reads apart, for cancellation
-  int unsettled_ ABSL_GUARDED_BY(mutex_) = 0;          // messages read, not yet told the session
+  uint32_t unsettled_ ABSL_GUARDED_BY(mutex_) = 0;     // messages read, not yet told the session
+  size_t unsettled_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // in these
   uint64_t write_number_ ABSL_GUARDED_BY(mutex_) = 0;  // the same for writes
   bool write_pending_ ABSL_GUARDED_BY(mutex_) = false;
   bool send_closed_ ABSL_GUARDED_BY(mutex_) = false;  // CloseSend or Finish was called, or no input

@@ -27,13 +27,19 @@ class StreamCompletionsTest : public ::testing::Test {
     testing::ClusterOptions options;
     options.setup = [this](int, Manager& manager) {
       ASSERT_TRUE(manager
-                      .RegisterStream({.id = kKept, .in_capacity = 1, .out_capacity = 1},
+                      .RegisterStream({.id = kKept,
+                                       .in_capacity = 1,
+                                       .out_capacity = 1,
+                                       .window = {.messages = 1}},
                                       StreamStarter([this](Stream stream, RequestContext&) {
                                         served_ = std::move(stream);
                                       }))
                       .ok());
       ASSERT_TRUE(manager
-                      .RegisterStream({.id = kWide, .in_capacity = 10'000, .out_capacity = 1},
+                      .RegisterStream({.id = kWide,
+                                       .in_capacity = 10'000,
+                                       .out_capacity = 1,
+                                       .window = {.messages = 10'000}},
                                       StreamStarter([this](Stream stream, RequestContext&) {
                                         served_ = std::move(stream);
                                       }))
@@ -42,7 +48,8 @@ class StreamCompletionsTest : public ::testing::Test {
     cluster_.emplace(options);
     ASSERT_TRUE(cluster_->StartAll());
     absl::StatusOr<Stream> stream = cluster_->Peer(0, 1).OpenStream(
-        kKept, {}, {.has_input = true, .in_capacity = 1, .out_capacity = 1});
+        kKept, {},
+        {.has_input = true, .in_capacity = 1, .out_capacity = 1, .window = {.messages = 1}});
     ASSERT_TRUE(stream.ok());
     calling_ = *std::move(stream);
     Settle();

@@ -223,11 +223,11 @@ TEST_F(WorkedExample, Stream) {
   EXPECT_EQ(caller_.session.Send(ours, AsBytes("a")), Session::SendResult::kSent);
   Pass(caller_, handler_);
   EXPECT_EQ(caller_.session.Send(ours, AsBytes("b")), Session::SendResult::kNoCredit);
-  handler_.session.Consumed(theirs);
+  handler_.session.Consumed(theirs, 1, 1, kNow);
   Pass(handler_, caller_);
   EXPECT_EQ(handler_.session.Send(theirs, EmptyBytes()), Session::SendResult::kSent);
   Pass(handler_, caller_);
-  caller_.session.Consumed(ours);
+  caller_.session.Consumed(ours, 1, 1, kNow);
   Pass(caller_, handler_);
   caller_.session.CloseSend(ours);
   Pass(caller_, handler_);
@@ -262,6 +262,41 @@ TEST_F(WorkedExample, Status) {
   Pass(handler, caller);
   EXPECT_EQ(caller.read, "<NOT_FOUND: no such drive [grid/delivery='3R']>");
   ExpectShown("status");
+}
+
+TEST_F(WorkedExample, Credits) {
+  const StreamFunction stream = [](Stream&, RequestContext&) { return absl::OkStatus(); };
+  ASSERT_TRUE(
+      handlers_
+          .RegisterStream(
+              {.id = HandlerId{4}, .in_capacity = 1, .window = {.messages = 4, .bytes = 100}},
+              stream)
+          .ok());
+  End caller(handlers_, {.credits = 1});
+  End handler(handlers_, {.credits = 1});
+  for (End* end : {&caller, &handler}) end->session.OnTimer(kNow + seconds(10));
+  Pass(caller, handler);
+  Pass(handler, caller);
+  Pass(caller, handler);
+  sent_.clear();
+
+  const auto opened = caller.session.OpenStream(
+      {.handler = 4, .has_input = true, .window = {.messages = 8, .bytes = 1000}}, &caller, kNow);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Pass(caller, handler);
+  Pass(handler, caller);
+  EXPECT_EQ(caller.session.Send(*opened, AsBytes("a")), Session::SendResult::kSent);
+  Pass(caller, handler);
+  handler.session.Consumed(handler.mux, 1, 1, kNow);
+  EXPECT_EQ(handler.session.Send(handler.mux, AsBytes("bcd")), Session::SendResult::kSent);
+  Pass(handler, caller);
+  for (const char* text : {"ef", "g"}) {
+    EXPECT_EQ(caller.session.Send(*opened, AsBytes(text)), Session::SendResult::kSent);
+    Pass(caller, handler);
+  }
+  handler.session.Consumed(handler.mux, 2, 3, kNow);
+  Pass(handler, caller);
+  ExpectShown("credits");
 }
 
 TEST_F(WorkedExample, Ping) {

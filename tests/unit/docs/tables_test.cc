@@ -109,6 +109,7 @@ TEST(LimitsTable, HasEveryLimitWithItsDefault) {
       {"max_worker_queue", std::to_string(limits.max_worker_queue)},
       {"max_pre_handshake", std::to_string(limits.max_pre_handshake)},
       {"max_buffered_bytes", Bytes(limits.max_buffered_bytes)},
+      {"max_window_bytes", Bytes(limits.max_window_bytes)},
       {"max_waiting", std::to_string(limits.max_waiting)}};
   Names names;
   for (const auto& [name, value] : defaults) names.insert(name);

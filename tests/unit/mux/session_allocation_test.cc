@@ -90,7 +90,7 @@ class EchoHost final : public SessionHost, public StreamSink {
   void OnSessionEnd(SessionEnd, std::string_view) override { ADD_FAILURE(); }
 
   void OnData(BytesView payload) override {
-    session->Consumed(mux);
+    session->Consumed(mux, 1, payload.size(), *now);
     EXPECT_EQ(session->Send(mux, payload), Session::SendResult::kSent);
   }
   void OnEof() override { session->Finish(mux, absl::OkStatus()); }
@@ -109,9 +109,9 @@ class CountingSink final : public CallSink, public StreamSink {
  public:
   void OnReply(BytesView) override { ++replies; }
   void OnError(const absl::Status&) override { ADD_FAILURE(); }
-  void OnData(BytesView) override {
+  void OnData(BytesView payload) override {
     ++messages;
-    session->Consumed(mux);
+    session->Consumed(mux, 1, payload.size(), *now);
   }
   void OnEof() override {}
   void OnSendable() override {}
@@ -121,6 +121,7 @@ class CountingSink final : public CallSink, public StreamSink {
   }
 
   Session* session = nullptr;
+  const TimePoint* now = nullptr;
   StreamMux* mux = nullptr;
   int replies = 0;
   int messages = 0;
@@ -129,12 +130,14 @@ class CountingSink final : public CallSink, public StreamSink {
 
 class SessionAllocation : public ::testing::Test {
  protected:
-  SessionAllocation() {
+  explicit SessionAllocation(const SessionConfig& config = test::TestConfig())
+      : sessions_{MakeSession(config, 0), MakeSession(config, 1)} {
     for (int i = 0; i < 2; ++i) {
       hosts_[i].session = sessions_[i].get();
       hosts_[i].now = &now_;
     }
     sink_.session = sessions_[0].get();
+    sink_.now = &now_;
   }
 
   void Pump() {
@@ -168,12 +171,24 @@ class SessionAllocation : public ::testing::Test {
   std::shared_ptr<BufferPool> pool_ = BufferPool::Create();
   SessionCounters counters_[2];
   EchoHost hosts_[2];
-  std::unique_ptr<Session> sessions_[2] = {
-      std::make_unique<Session>(test::TestConfig(), test::TestHandlers(), *pool_, counters_[0],
-                                hosts_[0], now_),
-      std::make_unique<Session>(test::TestConfig(), test::TestHandlers(), *pool_, counters_[1],
-                                hosts_[1], now_)};
+  std::unique_ptr<Session> sessions_[2];
   CountingSink sink_;
+
+ private:
+  std::unique_ptr<Session> MakeSession(const SessionConfig& config, int i) {
+    return std::make_unique<Session>(config, test::TestHandlers(), *pool_, counters_[i], hosts_[i],
+                                     now_);
+  }
+};
+
+class SessionAllocationWithCredits : public SessionAllocation {
+ protected:
+  SessionAllocationWithCredits() : SessionAllocation(Config()) {}
+  static SessionConfig Config() {
+    SessionConfig config = test::TestConfig();
+    config.extensions.credits = 1;
+    return config;
+  }
 };
 
 TEST_F(SessionAllocation, TheCounterCounts) {
@@ -239,6 +254,16 @@ TEST_F(SessionAllocation, StreamMessageRoundTrip_AllocatesNothing) {
   run();
   EXPECT_EQ(Allocations(run), 0);
   EXPECT_EQ(sink_.messages, 2000);
+}
+
+TEST_F(SessionAllocationWithCredits, StreamMessages_AllocateNothing) {
+  Open();
+  const auto run = [&] {
+    for (int i = 0; i < 20'000; ++i) Echo();  // more than one window
+  };
+  run();
+  EXPECT_EQ(Allocations(run), 0);
+  EXPECT_EQ(sink_.messages, 40'000);
 }
 
 TEST_F(SessionAllocation, WholeStreams_AllocateNothing) {

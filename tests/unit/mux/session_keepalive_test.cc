@@ -318,7 +318,7 @@ TEST_F(SessionStreamPatience, Ping_IsAnswered) {
           {.mux_id = 5, .seq = 1, .op = Op::kPong, .flags = kFlagCrc, .payload = AsBytes(pong)}));
   // It takes a number of the client's count, its answer none of ours.
   Receive({.mux_id = 5, .seq = 2, .op = Op::kMuxClientMsg, .payload = AsBytes("x")});
-  session().Consumed(host().streams.back().mux);
+  session().Consumed(host().streams.back().mux, 1, 1, now_);
   EXPECT_EQ(SentOne().seq, 1u);
 }
 

@@ -78,7 +78,7 @@ TEST_F(SessionShutdown, Handlers_AreToldAndMayStillAnswer) {
   EXPECT_EQ(served.probe.ends, 1);
   EXPECT_TRUE(IsDisconnected(served.probe.end));
   EXPECT_EQ(session().Send(served.mux, AsBytes("x")), Session::SendResult::kClosed);
-  session().Consumed(served.mux);
+  session().Consumed(served.mux, 1, 1, now_);
   EXPECT_FALSE(session().Idle());
   session().Answer(held.request, &held.running, AsBytes("late"), now_);
   session().Finish(served.mux, absl::UnknownError("late"));

@@ -27,7 +27,7 @@ TEST_F(SessionStreamEnds, Cancel_ReachesTheHandler) {
   EXPECT_EQ(served().probe.end.code(), absl::StatusCode::kCancelled);
   // The handler still has its mux, and can do nothing with it but finish.
   EXPECT_EQ(SendB("x"), Result::kClosed);
-  b_.session.Consumed(served().mux);
+  b_.session.Consumed(served().mux, 1, 1, now_);
   EXPECT_FALSE(b_.session.CanStartWrite());
   EXPECT_FALSE(b_.session.Idle());
   b_.session.Finish(served().mux, absl::OkStatus());
@@ -150,7 +150,7 @@ TEST_F(SessionStreamEnds, StreamBlockedOnCredit_StaysAlive) {
   b_.session.Finish(served().mux, absl::OkStatus());
   Advance(10min);
   EXPECT_EQ(probe.ends, 0);
-  a_.session.Consumed(mux);
+  a_.session.Consumed(mux, 1, 1, now_);
   Pump();
   EXPECT_TRUE(probe.end.ok());
   ExpectAllOver();

@@ -134,7 +134,7 @@ TEST_F(SessionStreamCaller, EverythingSentTakesTheNextNumber) {
   Acknowledge();
   EXPECT_EQ(session().Send(mux_, AsBytes("m")), Result::kSent);
   Data(1, "r");
-  session().Consumed(mux_);
+  session().Consumed(mux_, 1, 1, now_);
   Advance(15s);
   EXPECT_EQ(session().Send(mux_, AsBytes("m")), Result::kSent);
   session().CloseSend(mux_);
@@ -150,7 +150,7 @@ TEST_F(SessionStreamCaller, EverythingSentTakesTheNextNumber) {
 TEST_F(SessionStreamHandler, EverythingSentTakesTheNextNumber) {
   Open(test::kStreamSixteen);
   Data(1, "m");
-  session().Consumed(served().mux);
+  session().Consumed(served().mux, 1, 1, now_);
   EXPECT_EQ(session().Send(served().mux, AsBytes("r")), Result::kSent);
   EXPECT_EQ(session().Send(served().mux, BytesView()), Result::kSent);
   session().Finish(served().mux, absl::OkStatus());
@@ -396,8 +396,8 @@ TEST_F(SessionStreamHandler, MessageWithoutCredit_EndsTheStream) {
 TEST_F(SessionStreamHandler, MessageWithoutCredit_AfterSomeWereRead) {
   Open(test::kStreamSixteen);
   for (uint32_t seq = 1; seq <= 16; ++seq) Data(seq, "x");
-  session().Consumed(served().mux);
-  session().Consumed(served().mux);
+  session().Consumed(served().mux, 1, 1, now_);
+  session().Consumed(served().mux, 1, 1, now_);
   Data(17, "x");
   Data(18, "x");
   EXPECT_EQ(probe().ends, 0);
@@ -468,15 +468,17 @@ TEST_F(SessionStreamCaller, EofAndErrorNeedNoRoomHere) {
 
 TEST_F(SessionStreamHandler, GrantsForEver_DoNotWrap) {
   Open();
-  served().mux->send_credit = UINT32_MAX - 1;
-  for (uint32_t seq = 1; seq <= 3; ++seq) FromClient(Op::kUnblockSrvMux, seq);
-  EXPECT_EQ(served().mux->send_credit, UINT32_MAX);
+  served().mux->send.Grant({.messages = UINT32_MAX - 2});
+  for (uint32_t seq = 1; seq <= 3; ++seq) {
+    FromClient(Op::kUnblockSrvMux, seq);
+    EXPECT_TRUE(served().mux->send.open());
+  }
 }
 
 TEST_F(SessionStreamHandler, ConsumedAfterTheEndOfInput_SendsNothing) {
   Open();
   FromClient(Op::kMuxClientMsg, 1, kFlagEof, AsBytes("last"));
-  session().Consumed(served().mux);
+  session().Consumed(served().mux, 1, 1, now_);
   EXPECT_FALSE(session().CanStartWrite());
 }
 

@@ -103,8 +103,8 @@ TEST_F(SessionStreams, Credit_ToTheHandlerComesWithTheAcknowledgement) {
   Pump();
   EXPECT_EQ(served().probe.data.size(), 16u);
   EXPECT_EQ(probe.sendables, 1);
-  b_.session.Consumed(served().mux);
-  b_.session.Consumed(served().mux);
+  b_.session.Consumed(served().mux, 1, 1, now_);
+  b_.session.Consumed(served().mux, 1, 1, now_);
   Pump();
   EXPECT_EQ(probe.sendables, 2);  // once for each kNoCredit
   EXPECT_EQ(SendA(*mux, "x"), Result::kSent);
@@ -120,7 +120,7 @@ TEST_F(SessionStreams, Credit_ToTheCallerIsThereFromTheStart) {
   EXPECT_EQ(SendB("x"), Result::kNoCredit);
   Pump();
   EXPECT_EQ(probe.data.size(), 16u);
-  a_.session.Consumed(mux);
+  a_.session.Consumed(mux, 1, 1, now_);
   Pump();
   EXPECT_EQ(served().probe.sendables, 1);
   EXPECT_EQ(SendB("x"), Result::kSent);
@@ -137,7 +137,7 @@ TEST_F(SessionStreams, Sendable_IsToldOncePerWait) {
   // It waits no longer, so further credits are no news.
   EXPECT_EQ(SendA(*mux, "x"), Result::kSent);
   Pump();
-  b_.session.Consumed(served().mux);
+  b_.session.Consumed(served().mux, 1, 1, now_);
   Pump();
   EXPECT_EQ(probe.sendables, 1);
 }
@@ -147,7 +147,7 @@ TEST_F(SessionStreams, SendableWithoutWaiting_IsNotTold) {
   StreamMux* mux = Open(&probe, test::kStreamOne);
   EXPECT_EQ(SendA(mux, "x"), Result::kSent);
   Pump();
-  b_.session.Consumed(served().mux);
+  b_.session.Consumed(served().mux, 1, 1, now_);
   Pump();
   EXPECT_EQ(probe.sendables, 0);
 }
@@ -165,7 +165,7 @@ TEST_F(SessionStreams, TwoWayEcho_KeepsOrderAndContents) {
     if (next == kMessages) a_.session.CloseSend(mux);
   };
   probe.on_sendable = send;
-  probe.on_data = [&] { a_.session.Consumed(mux); };
+  probe.on_data = [&] { a_.session.Consumed(mux, 1, 1, now_); };
   size_t echoed = 0;
   b_.host.on_stream = [&](TestHost::Served& s) {
     const auto echo = [&] {
@@ -173,7 +173,7 @@ TEST_F(SessionStreams, TwoWayEcho_KeepsOrderAndContents) {
         const Result sent = b_.session.Send(s.mux, AsBytes(s.probe.data[echoed]));
         if (sent != Result::kSent) return;
         ++echoed;
-        b_.session.Consumed(s.mux);
+        b_.session.Consumed(s.mux, 1, 1, now_);
       }
       if (s.probe.eofs == 1) b_.session.Finish(s.mux, absl::OkStatus());
     };
@@ -205,7 +205,7 @@ TEST_F(SessionStreams, NilAndEmptyMessages_ArriveEmpty) {
 TEST_F(SessionStreams, ConsumedMoreOftenThanReceived_GivesNoCredit) {
   StreamProbe probe;
   StreamMux* mux = Open(&probe, test::kStreamOne);
-  b_.session.Consumed(served().mux);
+  b_.session.Consumed(served().mux, 1, 1, now_);
   EXPECT_FALSE(b_.session.CanStartWrite());
   EXPECT_EQ(SendA(mux, "x"), Result::kSent);
   EXPECT_EQ(SendA(mux, "x"), Result::kNoCredit);
@@ -291,7 +291,7 @@ TEST_F(SessionStreams, FinishWithoutCredit_WaitsForOne) {
   Pump();
   EXPECT_EQ(probe.ends, 0);
   EXPECT_FALSE(b_.session.Idle());
-  a_.session.Consumed(mux);
+  a_.session.Consumed(mux, 1, 1, now_);
   Pump();
   EXPECT_EQ(probe.ends, 1);
   EXPECT_EQ(probe.end.message(), "stream failed");
@@ -309,7 +309,7 @@ TEST_F(SessionStreams, InputWhileFinishWaits_IsDropped) {
   Pump();
   EXPECT_TRUE(served().probe.data.empty());
   EXPECT_EQ(served().probe.eofs, 0);
-  a_.session.Consumed(mux);
+  a_.session.Consumed(mux, 1, 1, now_);
   Pump();
   EXPECT_TRUE(probe.end.ok());
   ExpectAllOver();
@@ -347,7 +347,7 @@ TEST_F(SessionStreams, FinishInsideOnStream_Works) {
   StreamMux* mux = Open(&blocked, test::kStreamOne);
   EXPECT_EQ(blocked.data.size(), 1u);
   EXPECT_EQ(blocked.ends, 0);
-  a_.session.Consumed(mux);
+  a_.session.Consumed(mux, 1, 1, now_);
   Pump();
   EXPECT_EQ(blocked.end.message(), "failed at once");
   StreamProbe at_once;

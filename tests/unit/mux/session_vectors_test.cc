@@ -94,7 +94,7 @@ TEST_F(SessionVectors, DialersRole_SendsWhatWasRecorded) {
         ADD_FAILURE() << "a step that this test does not know: " << OpName(recorded.op);
     }
   };
-  stream.on_data = [&] { session().Consumed(mux); };
+  stream.on_data = [&] { session().Consumed(mux, 1, 1, now_); };
 
   std::vector<std::string> expected;
   std::vector<SentMessage> sent;
@@ -123,7 +123,7 @@ TEST_F(SessionVectors, AcceptorsRole_AnswersWhatWasRecorded) {
   host().on_stream = [&](TestHost::Served& served) {
     EXPECT_EQ(served.initial, "init");
     served.probe.on_data = [&] {
-      session().Consumed(served.mux);
+      session().Consumed(served.mux, 1, 1, now_);
       EXPECT_EQ(session().Send(served.mux, AsBytes(served.probe.data.back())),
                 Session::SendResult::kSent);
     };
@@ -151,7 +151,7 @@ TEST_F(SessionVectors, MessagesBehindOneRead_GoOutMergedAsRecorded) {
   // In the recording the answer to the second stream message, credit and echo, is one Merged.
   host().on_stream = [&](TestHost::Served& served) {
     served.probe.on_data = [&] {
-      session().Consumed(served.mux);
+      session().Consumed(served.mux, 1, 1, now_);
       EXPECT_EQ(session().Send(served.mux, AsBytes(served.probe.data.back())),
                 Session::SendResult::kSent);
     };

@@ -12,6 +12,8 @@ namespace grid::test {
 
 class StreamPairTest : public PairTest {
  protected:
+  using PairTest::PairTest;
+
   // Opens a stream from a to b; its other end is served().
   StreamMux* Open(StreamProbe* probe, uint8_t handler, TimePoint deadline = TimePoint::max()) {
     const absl::StatusOr<StreamMux*> mux = a_.Open(probe, handler, deadline);
