@@ -21,6 +21,9 @@ uint8_t KnownFlags(const Extensions& extensions) {
   return flags;
 }
 
+// What a clock may be too coarse to tell from nothing.
+constexpr Duration kLeastRoundTrip = std::chrono::microseconds(1);
+
 // What a failure says where only text can travel.
 std::string ErrorText(const absl::Status& error) {
   return error.message().empty() ? absl::StatusCodeToString(error.code())
@@ -288,7 +291,7 @@ void Session::OnPong(const Message& message) {
   counters_.last_pong_ns.Set(static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(now_.time_since_epoch()).count()));
   if (pong.time == WallAt(ping_sent_)) {
-    round_trip_ = std::min(round_trip_, now_ - ping_sent_);
+    round_trip_ = std::clamp<Duration>(now_ - ping_sent_, kLeastRoundTrip, round_trip_);
     counters_.round_trip_ns.Set(static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(now_ - ping_sent_).count()));
   }

@@ -328,7 +328,7 @@ TEST_F(SessionCreditsPair, SmallWindows_NeverStick) {
   }
 }
 
-// What is written goes over in 10 ms, and is read at once.
+// 10 ms each way, and what comes is read at once; at most 50 messages are written in 20 ms.
 TEST_F(SessionCreditsPair, Window_GrowsToTwoRoundTrips) {
   StreamProbe probe;
   const auto opened = a_.session.OpenStream(
@@ -339,13 +339,13 @@ TEST_F(SessionCreditsPair, Window_GrowsToTwoRoundTrips) {
   const std::string text(1000, 'x');
   int sent_in_step = 0;
   for (int step = 0; step < 100; ++step) {
-    Move(a_, b_);
     now_ += 10ms;
+    Move(a_, b_);
     for (sent_in_step = 0; sent_in_step < 50; ++sent_in_step) {
       if (SendB(text) != Result::kSent) break;
     }
-    Move(b_, a_);
     now_ += 10ms;
+    Move(b_, a_);
   }
   EXPECT_EQ(sent_in_step, 50);
   EXPECT_GE(mux->receive.size().bytes, 80'000u);
