@@ -10,6 +10,7 @@
 #include "grid/manager.h"
 #include "handlers/handler_id.h"
 #include "handlers/single_handler.h"
+#include "handlers/stream_window.h"
 
 namespace grid::bench {
 
@@ -30,6 +31,11 @@ constexpr SingleHandler<Blob, Blob> kTypedEcho{EchoId(HandlerKind::kTyped)};
 constexpr int kCapacities = 18;
 constexpr int CapacityIndex(size_t inflight) { return std::bit_width(std::bit_ceil(inflight)) - 1; }
 constexpr uint32_t CapacityAt(int index) { return uint32_t{1} << index; }
+// The same window where the extension `credits` is on: so many messages, whatever their size, for
+// ever.
+constexpr StreamWindow WindowOf(uint32_t capacity) {
+  return {.messages = capacity, .bytes = uint64_t{64} << 20, .max_bytes = 0};
+}
 constexpr HandlerId TwoWayId(HandlerKind kind, int capacity_index) {
   return HandlerId{110 + kCapacities * static_cast<int>(kind) + capacity_index};
 }

@@ -115,8 +115,10 @@ class IoSender final : public OnIo {
 absl::Status RegisterStreams(Registrar& registrar, int index) {
   const uint32_t capacity = CapacityAt(index);
   const auto two_way = [&](HandlerKind kind) {
-    return StreamSpec{
-        .id = TwoWayId(kind, index), .in_capacity = capacity, .out_capacity = capacity};
+    return StreamSpec{.id = TwoWayId(kind, index),
+                      .in_capacity = capacity,
+                      .out_capacity = capacity,
+                      .window = WindowOf(capacity)};
   };
   const auto one_way = [&](HandlerKind kind) {
     return StreamSpec{.id = OneWayId(kind, index), .out_capacity = capacity};

@@ -56,13 +56,18 @@ class StreamLane final : public Lane {
     const int index = CapacityIndex(workload_.inflight);
     const uint32_t capacity = CapacityAt(index);
     if (workload_.mode == Mode::kTwoWay) {
-      return place_.peer.OpenStream(
-          TwoWayId(place_.handler, index), {},
-          {.has_input = true, .in_capacity = capacity, .out_capacity = capacity});
+      return place_.peer.OpenStream(TwoWayId(place_.handler, index), {},
+                                    {.has_input = true,
+                                     .in_capacity = capacity,
+                                     .out_capacity = capacity,
+                                     .window = WindowOf(capacity)});
     }
     return place_.peer.OpenStream(OneWayId(place_.handler, index),
                                   AsBytes(absl::StrCat(workload_.size)),
-                                  {.has_input = false, .in_capacity = 0, .out_capacity = capacity});
+                                  {.has_input = false,
+                                   .in_capacity = 0,
+                                   .out_capacity = capacity,
+                                   .window = WindowOf(capacity)});
   }
 
   void Read() { stream_.Read(OnRead{this}); }
