@@ -22,10 +22,9 @@ class Pair {
   explicit Pair(const Extensions& extensions)
       : actors_{SessionActor({.honest_peer = true, .extensions = extensions, .first_generation = 5},
                              &now_),
-                SessionActor({.honest_peer = true,
-                              .extensions = extensions,
-                              .first_generation = 0xfffffff0},
-                             &now_)} {}
+                SessionActor(
+                    {.honest_peer = true, .extensions = extensions, .first_generation = 0xfffffff0},
+                    &now_)} {}
 
   void Run(Input in) {
     while (!in.empty() && !Failed()) Step(in);

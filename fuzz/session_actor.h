@@ -74,9 +74,16 @@ inline const HandlerTable& Handlers() {
     };
     const StreamFunction stream = [](Stream&, RequestContext&) { return absl::OkStatus(); };
     Require(made->RegisterSingle({.id = HandlerId{kSingle}}, single).ok(), "handler 1");
-    Require(made->RegisterStream({.id = HandlerId{kStreamOne}, .in_capacity = 1, .window = {.messages = 3, .bytes = 10}}, stream).ok(),
+    Require(made->RegisterStream({.id = HandlerId{kStreamOne},
+                                  .in_capacity = 1,
+                                  .window = {.messages = 3, .bytes = 10}},
+                                 stream)
+                .ok(),
             "handler 2");
-    Require(made->RegisterStream({.id = HandlerId{kStreamFew}, .in_capacity = 5, .out_capacity = 3, .window = {.messages = 7, .bytes = 5000}},
+    Require(made->RegisterStream({.id = HandlerId{kStreamFew},
+                                  .in_capacity = 5,
+                                  .out_capacity = 3,
+                                  .window = {.messages = 7, .bytes = 5000}},
                                  stream)
                 .ok(),
             "handler 3");

@@ -99,8 +99,9 @@ class ReceiveWindow {
     if (passed < round_trip) return 0;
     const double rounds =
         static_cast<double>(passed.count()) / static_cast<double>(round_trip.count());
-    const bool limits = 2.0 * static_cast<double>(round_bytes_) > rounds * static_cast<double>(size_bytes_) ||
-                        2.0 * round_messages_ > rounds * size_messages_;
+    const bool limits =
+        2.0 * static_cast<double>(round_bytes_) > rounds * static_cast<double>(size_bytes_) ||
+        2.0 * round_messages_ > rounds * size_messages_;
     round_start_ = now;
     round_bytes_ = 0;
     round_messages_ = 0;
@@ -121,8 +122,8 @@ class ReceiveWindow {
  private:
   // size = left + unread + due.
   bool DueIsOneIn(int parts) const {
-    return due_messages_ > 0 && (uint64_t{due_messages_} * parts >= size_messages_ ||
-                                 due_bytes_ * parts >= size_bytes_);
+    return due_messages_ > 0 &&
+           (uint64_t{due_messages_} * parts >= size_messages_ || due_bytes_ * parts >= size_bytes_);
   }
 
   int64_t size_bytes_ = 0;

@@ -61,8 +61,8 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
                                                TimePoint now) {
   now_ = now;
   const bool credits = config_.extensions.credits != 0;
-  absl::Status allowed = CheckOutgoing(args.handler, args.initial.size(), true,
-                                       credits ? kMaxExtensionOverhead : 0);
+  absl::Status allowed =
+      CheckOutgoing(args.handler, args.initial.size(), true, credits ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
@@ -298,8 +298,7 @@ Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
 void Session::Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now) {
   mux->receive.Consume(messages, bytes);
   if (ended_ || mux->over || mux->received_eof || mux->finishing) return;
-  const Op op =
-      mux->side == StreamMux::Side::kCaller ? Op::kUnblockSrvMux : Op::kUnblockClMux;
+  const Op op = mux->side == StreamMux::Side::kCaller ? Op::kUnblockSrvMux : Op::kUnblockClMux;
   if (config_.extensions.credits != 0) {
     now_ = now;
     if (mux->receive.GrantDue()) SendGrant(mux, op, 0, {});

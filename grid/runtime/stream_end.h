@@ -120,10 +120,10 @@ class StreamEnd final : public StreamBackend,
   std::vector<Action> before_open_ ABSL_GUARDED_BY(mutex_);
   std::deque<Buffer> inbox_ ABSL_GUARDED_BY(mutex_);
   ReadHandler reader_ ABSL_GUARDED_BY(mutex_);
-  uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;   // tells reads apart, for cancellation
-  uint32_t unsettled_ ABSL_GUARDED_BY(mutex_) = 0;     // messages read, not yet told the session
+  uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;    // tells reads apart, for cancellation
+  uint32_t unsettled_ ABSL_GUARDED_BY(mutex_) = 0;      // messages read, not yet told the session
   size_t unsettled_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // in these
-  uint64_t write_number_ ABSL_GUARDED_BY(mutex_) = 0;  // the same for writes
+  uint64_t write_number_ ABSL_GUARDED_BY(mutex_) = 0;   // the same for writes
   bool write_pending_ ABSL_GUARDED_BY(mutex_) = false;
   bool send_closed_ ABSL_GUARDED_BY(mutex_) = false;  // CloseSend or Finish was called, or no input
   bool input_over_ ABSL_GUARDED_BY(mutex_) = false;  // handler's end: the caller sends nothing more

@@ -180,8 +180,12 @@ void MemoryLink::SendEnd(int from, std::string detail) {
 
 void MemoryLink::Send(int from, Chunk chunk) {
   End& sender = ends_[from];
+  sender.sent_until = std::max(sender.sent_until, context_->events.Now());
+  if (const uint64_t rate = context_->options.bytes_per_second; rate != 0) {
+    sender.sent_until += std::chrono::nanoseconds(chunk.bytes * 1'000'000'000 / rate);
+  }
   // In order: nothing overtakes.
-  sender.last_arrival = std::max(sender.last_arrival, context_->events.Now() + context_->Latency());
+  sender.last_arrival = std::max(sender.last_arrival, sender.sent_until + context_->Latency());
   chunk.arrival = sender.last_arrival;
   sender.chunks.push_back(std::move(chunk));
   ScheduleDelivery(from);

@@ -88,6 +88,7 @@ class MemoryLink : public std::enable_shared_from_this<MemoryLink> {
     std::deque<Chunk> chunks;
     size_t in_flight = 0;
     bool end_sent = false;
+    TimePoint sent_until{};  // when all that was taken has left, at bytes_per_second
     TimePoint last_arrival{};
     bool delivery_scheduled = false;
     std::string close_detail;

@@ -12,9 +12,10 @@
 //   network.Sever("http://node1:9000", "http://node2:9000");
 //
 // What it takes from a real one, and what it doesn't: messages arrive whole, in order, after a
-// random latency; a direction holds a bounded number of bytes that the receiver has not taken, and
-// a writer above that waits; bytes of a message that is being written are changed, as masking does.
-// There are no frames and no HTTP: refusals of the upgrade are statuses that name the code.
+// random latency, and at a limited rate if one is set; a direction holds a bounded number of bytes
+// that the receiver has not taken, and a writer above that waits; bytes of a message that is being
+// written are changed, as masking does. There are no frames and no HTTP: refusals of the upgrade
+// are statuses that name the code.
 #ifndef GRID_GRID_TESTING_MEMORY_NETWORK_H_
 #define GRID_GRID_TESTING_MEMORY_NETWORK_H_
 
@@ -36,6 +37,8 @@ struct MemoryNetworkOptions {
   // From the moment the last byte of a message was taken until OnWritten.
   Duration min_write = std::chrono::microseconds(1);
   Duration max_write = std::chrono::microseconds(20);
+  // How fast the bytes of one direction leave, each message before its latency; 0: at once.
+  uint64_t bytes_per_second = 0;
   // Bytes of one direction that were taken from the writer and not yet by the receiver.
   size_t window_bytes = size_t{256} << 10;
   // Out of a million messages that arrive, how many break their connection instead.

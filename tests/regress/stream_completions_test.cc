@@ -26,15 +26,13 @@ class StreamCompletionsTest : public ::testing::Test {
   void SetUp() override {
     testing::ClusterOptions options;
     options.setup = [this](int, Manager& manager) {
-      ASSERT_TRUE(manager
-                      .RegisterStream({.id = kKept,
-                                       .in_capacity = 1,
-                                       .out_capacity = 1,
-                                       .window = {.messages = 1}},
-                                      StreamStarter([this](Stream stream, RequestContext&) {
-                                        served_ = std::move(stream);
-                                      }))
-                      .ok());
+      ASSERT_TRUE(
+          manager
+              .RegisterStream(
+                  {.id = kKept, .in_capacity = 1, .out_capacity = 1, .window = {.messages = 1}},
+                  StreamStarter(
+                      [this](Stream stream, RequestContext&) { served_ = std::move(stream); }))
+              .ok());
       ASSERT_TRUE(manager
                       .RegisterStream({.id = kWide,
                                        .in_capacity = 10'000,

@@ -44,9 +44,9 @@ class CreditsTest : public ScenarioTest {
                       .RegisterStream({.id = kReads, .in_capacity = 4, .window = window},
                                       StreamCoroutine(ReadToTheEnd))
                       .ok());
-      ASSERT_TRUE(manager
-                      .RegisterStream({.id = kSends, .out_capacity = 4}, StreamCoroutine(SendMany))
-                      .ok());
+      ASSERT_TRUE(
+          manager.RegisterStream({.id = kSends, .out_capacity = 4}, StreamCoroutine(SendMany))
+              .ok());
     };
     MakeAndStart(std::move(options));
   }
@@ -92,8 +92,7 @@ class CreditsByOffer : public CreditsTest,
     testing::ClusterOptions options;
     options.names = testing::NamesForDialDirection(true);
     options.adjust = [](int node, ManagerOptions& manager) {
-      manager.extensions.credits =
-          node == 0 ? std::get<0>(GetParam()) : std::get<1>(GetParam());
+      manager.extensions.credits = node == 0 ? std::get<0>(GetParam()) : std::get<1>(GetParam());
     };
     MakeAndStartWith(options, {.messages = 50});
   }
@@ -182,6 +181,82 @@ TEST_P(CreditsByOffer, CapacitiesNeedNotMatch) {
   ASSERT_TRUE(cluster().Run(Read(stream, messages, end)));
   EXPECT_TRUE(end.ok()) << end;
   EXPECT_EQ(messages, 300);
+}
+
+// A link of 10 MB/s and 50 ms there and back: 500 kB are on their way.
+class CreditsOverDistance : public CreditsTest {
+ protected:
+  static constexpr uint64_t kRate = 10'000'000;
+
+  void MakeAndStartFarApart(uint64_t max_window_bytes = Limits().max_window_bytes) {
+    MakeAndStartWith({.network = {.min_latency = milliseconds(25),
+                                  .max_latency = milliseconds(25),
+                                  .bytes_per_second = kRate,
+                                  .window_bytes = size_t{4} << 20},
+                      .adjust = [max_window_bytes](int, ManagerOptions& options) {
+                        options.limits.max_window_bytes = max_window_bytes;
+                      }});
+  }
+  // Bytes per second of payload that a handler's stream brings, from `from` on.
+  double Rate(const StreamWindow& window, seconds from = seconds(2)) {
+    Stream stream = Open(kSends, {.out_capacity = 4, .window = window}, AsBytes("10000000"));
+    int messages = 0;
+    absl::Status end;
+    cluster().Spawn(Read(stream, messages, end));
+    cluster().RunFor(from);
+    const int before = messages;
+    cluster().RunFor(seconds(2));
+    const double rate = (messages - before) * 1000 / 2.0;
+    stream.Cancel();
+    cluster().RunFor(seconds(1));
+    return rate;
+  }
+};
+
+TEST_F(CreditsOverDistance, WindowThatDoesNotGrow_Limits) {
+  MakeAndStartFarApart();
+  const double rate = Rate({.bytes = 64'000, .max_bytes = 64'000});
+  EXPECT_GT(rate, 0.9 * 64'000 / 0.05);
+  EXPECT_LT(rate, 1.2 * 64'000 / 0.05);
+}
+
+TEST_F(CreditsOverDistance, WindowGrowsToWhatTheLinkCarries) {
+  MakeAndStartFarApart();
+  EXPECT_GT(Rate({.bytes = 16'000}), 0.9 * kRate);
+  // It doubles with each round trip.
+  EXPECT_GT(Rate({.bytes = 16'000}, seconds(1)), 0.9 * kRate);
+}
+
+TEST_F(CreditsOverDistance, MessagesGrowToo) {
+  MakeAndStartFarApart();
+  EXPECT_GT(Rate({.messages = 16}), 0.9 * kRate);
+}
+
+TEST_F(CreditsOverDistance, WindowStopsAtItsLimit) {
+  MakeAndStartFarApart();
+  const double rate = Rate({.bytes = 16'000, .max_bytes = 100'000});
+  EXPECT_GT(rate, 0.8 * 100'000 / 0.05);
+  EXPECT_LT(rate, 1.2 * 100'000 / 0.05);
+}
+
+TEST_F(CreditsOverDistance, WindowStopsAtTheBudget) {
+  MakeAndStartFarApart(100'000);
+  EXPECT_LT(Rate({}), 1.2 * 100'000 / 0.05);
+  EXPECT_GT(Drops(0, 1, "window-limit"), 0u);
+}
+
+// What was grown for one stream is there for others once it has ended, and leaves them enough
+// before.
+TEST_F(CreditsOverDistance, StreamThatIsNotRead_StarvesNoOther) {
+  MakeAndStartFarApart(4'000'000);
+  std::vector<Stream> unread;
+  for (int i = 0; i < 5; ++i) {
+    unread.push_back(Open(kSends, {.out_capacity = 4}, AsBytes("10000000")));
+  }
+  cluster().RunFor(seconds(2));
+  EXPECT_GT(Rate({}), 0.9 * kRate);
+  for (Stream& stream : unread) stream.Cancel();
+  cluster().RunFor(seconds(1));
 }
 
 INSTANTIATE_TEST_SUITE_P(DialerAndAcceptor, CreditsByOffer,

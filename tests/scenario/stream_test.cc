@@ -211,8 +211,9 @@ TEST_P(StreamTest, Deadline_EndsBothEndsOnTime) {
 }
 
 TEST_P(StreamTest, ReaderThatDoesNotRead_StopsTheWriterByCredit) {
-  MakeAndStart({.names = testing::NamesForDialDirection(GetParam()),
-                .adjust = [](int, ManagerOptions& options) { options.extensions.credits = false; }});
+  MakeAndStart(
+      {.names = testing::NamesForDialDirection(GetParam()),
+       .adjust = [](int, ManagerOptions& options) { options.extensions.credits = false; }});
   Stream stream =
       Open(kStreamEcho16, {}, {.has_input = true, .in_capacity = 16, .out_capacity = 16});
   int written = 0;

@@ -44,7 +44,8 @@ class SessionCredits : public WireTest {
   // A stream of ours, acknowledged with that window.
   StreamMux* Open(const ExtensionFields& window, StreamWindow ours = {}) {
     const auto mux = session().OpenStream(
-        {.handler = kStreamOne, .has_input = true, .in_capacity = 1, .window = ours}, &probe_, now_);
+        {.handler = kStreamOne, .has_input = true, .in_capacity = 1, .window = ours}, &probe_,
+        now_);
     EXPECT_TRUE(mux.ok());
     ReceiveWith({.mux_id = (*mux)->id, .op = Op::kAckMux}, window);
     Sent();
@@ -56,20 +57,18 @@ class SessionCredits : public WireTest {
     Sent();
     return host().streams.back().mux;
   }
-  Result Send(StreamMux* mux, std::string_view text) {
-    return session().Send(mux, AsBytes(text));
-  }
+  Result Send(StreamMux* mux, std::string_view text) { return session().Send(mux, AsBytes(text)); }
 
   StreamProbe probe_;
 };
 
 TEST_F(SessionCredits, ConnectMux_StatesTheCallersWindow) {
-  ASSERT_TRUE(session()
-                  .OpenStream({.handler = kStreamOne,
-                               .out_capacity = 3,
-                               .window = {.messages = 40, .bytes = 5000}},
-                              &probe_, now_)
-                  .ok());
+  ASSERT_TRUE(
+      session()
+          .OpenStream(
+              {.handler = kStreamOne, .out_capacity = 3, .window = {.messages = 40, .bytes = 5000}},
+              &probe_, now_)
+          .ok());
   const std::vector<SentMessage> sent = Sent();
   EXPECT_EQ(sent[0].op, Op::kConnectMux);
   EXPECT_EQ(FieldsOf(sent[0]).window_messages, 40u);
@@ -141,8 +140,8 @@ TEST_F(SessionCredits, HandlersWindow_LimitsTheCaller) {
 }
 
 TEST_F(SessionCredits, ZeroWindow_WaitsForAGrant) {
-  for (const ExtensionFields& window :
-       {ExtensionFields{}, ExtensionFields{.window_messages = 5}, ExtensionFields{.window_bytes = 5}}) {
+  for (const ExtensionFields& window : {ExtensionFields{}, ExtensionFields{.window_messages = 5},
+                                        ExtensionFields{.window_bytes = 5}}) {
     probe_.sendables = 0;
     StreamMux* mux = Open(window);
     EXPECT_EQ(Send(mux, "x"), Result::kNoCredit);
@@ -245,10 +244,10 @@ TEST_F(SessionCredits, DataBeyondTheWindow_EndsTheStream) {
 TEST_F(SessionCredits, Budget_LeavesSomethingForTheNext) {
   Restart(WithCredits(100'000));
   const auto window = [&] {
-    EXPECT_TRUE(session()
-                    .OpenStream({.handler = kStreamOne, .window = {.bytes = 60'000}},
-                                new StreamProbe, now_)
-                    .ok());
+    EXPECT_TRUE(
+        session()
+            .OpenStream({.handler = kStreamOne, .window = {.bytes = 60'000}}, new StreamProbe, now_)
+            .ok());
     return FieldsOf(Sent()[0]).window_bytes;
   };
   EXPECT_EQ(window(), 50'000u);
@@ -262,8 +261,8 @@ TEST_F(SessionCredits, Budget_ComesBackWithTheEndOfAStream) {
   Restart(WithCredits(100'000));
   for (int i = 0; i < 20; ++i) {
     StreamProbe probe;
-    const auto mux = session().OpenStream(
-        {.handler = kStreamOne, .window = {.bytes = 50'000}}, &probe, now_);
+    const auto mux =
+        session().OpenStream({.handler = kStreamOne, .window = {.bytes = 50'000}}, &probe, now_);
     EXPECT_EQ(FieldsOf(Sent()[0]).window_bytes, 50'000u);
     session().CancelStream(*mux);
     Sent();
@@ -304,10 +303,8 @@ TEST_F(SessionCreditsPair, SmallWindows_NeverStick) {
   for (const uint32_t messages : {1u, 2u, 3u, 7u}) {
     for (const uint64_t bytes : {1u, 2u, 5u, 100u}) {
       StreamProbe probe;
-      const auto opened =
-          a_.session.OpenStream({.handler = kStreamOne,
-                                 .window = {.messages = messages, .bytes = bytes}},
-                                &probe, now_);
+      const auto opened = a_.session.OpenStream(
+          {.handler = kStreamOne, .window = {.messages = messages, .bytes = bytes}}, &probe, now_);
       ASSERT_TRUE(opened.ok());
       probe.on_data = [&] { a_.session.Consumed(*opened, 1, probe.data.back().size(), now_); };
       Pump();
