@@ -29,8 +29,9 @@ struct Limits {
   // and ends the connection when received.
   size_t max_message_bytes = size_t{32} << 20;
   // Bytes waiting to be written on one connection. A request or stream message beyond it fails with
-  // kResourceExhausted, rejected; control messages and replies always fit, until twice the limit
-  // and a message, where the connection is dropped.
+  // kResourceExhausted, rejected, but stream messages wait from half of it on where both ends offer
+  // the extension `credits`; control messages and replies always fit, until twice the limit and a
+  // message, where the connection is dropped.
   size_t max_output_bytes = size_t{64} << 20;
   // Requests and streams in flight on one connection, in each direction.
   uint32_t max_inflight = 100'000;

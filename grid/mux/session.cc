@@ -306,6 +306,7 @@ void Session::Shutdown(const absl::Status& status) {
   wheel_.Clear(&ping_timer_);
   const uint64_t left = output_.started();
   output_.Clear();
+  output_waiters_.clear();
   const absl::Status maybe = WithDelivery(status, Delivery::kMaybeExecuted);
   const absl::Status unsent = WithDelivery(status, Delivery::kNotSent);
 

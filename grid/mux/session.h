@@ -95,7 +95,10 @@ class Session {
   bool CanStartWrite() const { return output_.CanStartWrite(); }
   bool ShouldWrite() const { return output_.IsRipe(); }
   MutableBytes StartWrite() { return output_.StartWrite(); }
-  void FinishWrite() { output_.FinishWrite(); }
+  void FinishWrite() {
+    output_.FinishWrite();
+    if (!output_waiters_.empty()) ResumeWaiters();
+  }
 
   // --- Time ---
 
@@ -126,7 +129,8 @@ class Session {
   enum class SendResult { kSent, kNoCredit, kTooBig, kOutputFull, kClosed };
   // Sends one message, if there is credit. kNoCredit: OnSendable will follow. kTooBig, kOutputFull:
   // a limit (max_message_bytes, max_output_bytes); nothing was sent. kClosed: after CloseSend,
-  // Finish or the end.
+  // Finish or the end. Where the extension `credits` is on, windows are large: messages wait, as
+  // without credit, while they would make more than half of max_output_bytes.
   SendResult Send(StreamMux* mux, BytesView payload);
   // So many messages have been read, `bytes` of payload together: gives the peer credit for others,
   // sooner or later.
@@ -229,6 +233,7 @@ class Session {
   static void WriteWindow(const ReceiveWindow& window, ExtensionBlock* block);
   void OpenReceiveWindow(StreamMux* mux, const StreamWindow& window);
   uint64_t TakeWindowBytes(uint64_t wanted);
+  void ResumeWaiters();
   void ReleaseWindow(const StreamMux& mux);
   void MeasureRoundTrip();
   void SendStreamError(StreamMux* mux, const absl::Status& error);
@@ -254,8 +259,13 @@ class Session {
   TimerWheel wheel_;
   MuxTable calls_;
   absl::flat_hash_map<uint64_t, ServerMux*> serving_;
-  uint32_t serving_streams_ = 0;                         // of these, how many are streams
-  uint64_t window_bytes_ = 0;                            // that streams let come, together
+  uint32_t serving_streams_ = 0;  // of these, how many are streams
+  uint64_t window_bytes_ = 0;     // that streams let come, together
+  struct Waiter {
+    uint64_t id;
+    StreamMux::Side side;
+  };
+  std::vector<Waiter> output_waiters_;  // streams that may have been told to wait for output
   std::vector<std::unique_ptr<ServerMux>> server_pool_;  // all of them
   std::vector<ServerMux*> server_free_;
   std::vector<std::unique_ptr<StreamMux>> stream_free_;

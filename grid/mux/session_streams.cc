@@ -279,7 +279,13 @@ Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
     mux->wants_credit = true;
     return SendResult::kNoCredit;
   }
-  if (!OutputAllows(payload.size())) {
+  const bool credits = config_.extensions.credits != 0;
+  if (!OutputAllows(credits ? payload.size() + config_.max_output_bytes / 2 : payload.size())) {
+    if (credits) {
+      mux->wants_credit = true;
+      output_waiters_.push_back({mux->id, mux->side});
+      return SendResult::kNoCredit;
+    }
     counters_.Count(Drop::kOutputLimit);
     return SendResult::kOutputFull;
   }
@@ -287,7 +293,7 @@ Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
   const bool caller = mux->side == StreamMux::Side::kCaller;
   const Op op = caller ? Op::kMuxClientMsg : Op::kMuxServerMsg;
   const uint8_t flags = payload.empty() ? kFlagPayloadIsZero : 0;
-  if (config_.extensions.credits != 0 && mux->receive.GrantRides() && !mux->received_eof) {
+  if (credits && mux->receive.GrantRides() && !mux->received_eof) {
     SendGrant(mux, op, flags, payload);
   } else {
     SendStreamOp(mux, op, flags, payload);
@@ -352,6 +358,17 @@ uint64_t Session::TakeWindowBytes(uint64_t wanted) {
   }
   window_bytes_ += wanted;
   return wanted;
+}
+
+// Those that waited for room in the output, once half of what they may fill is free.
+void Session::ResumeWaiters() {
+  if (output_.bytes() > config_.max_output_bytes / 4) return;
+  std::vector<Waiter> waiters;
+  waiters.swap(output_waiters_);
+  for (const Waiter& waiter : waiters) {
+    // It may have ended, and waits no longer if credit has come.
+    if (StreamMux* mux = FindAlive(waiter.id, waiter.side); mux != nullptr) TakeCredits(mux, {});
+  }
 }
 
 void Session::ReleaseWindow(const StreamMux& mux) {

@@ -274,6 +274,39 @@ TEST_F(SessionCredits, Budget_ComesBackWithTheEndOfAStream) {
   EXPECT_EQ(end_->Dropped(Drop::kWindowLimit), 20u);  // of the handler's ends, which want more
 }
 
+TEST_F(SessionCredits, FullOutput_LetsStreamsWait) {
+  SessionConfig config = WithCredits();
+  config.max_output_bytes = 4000;
+  Restart(config);
+  StreamProbe ended;
+  StreamMux* mux = Open({.window_messages = 100, .window_bytes = 100'000});
+  const auto other = session().OpenStream({.handler = kStreamOne, .has_input = true}, &ended, now_);
+  ReceiveWith({.mux_id = (*other)->id, .op = Op::kAckMux},
+              {.window_messages = 100, .window_bytes = 100'000});
+  Sent();
+  const std::string text(900, 'x');
+  EXPECT_EQ(Send(mux, text), Result::kSent);
+  (void)session().StartWrite();
+  EXPECT_EQ(Send(mux, text), Result::kSent);
+  EXPECT_EQ(Send(mux, text), Result::kNoCredit);
+  EXPECT_EQ(Send(*other, text), Result::kNoCredit);
+  session().CancelStream(*other);
+  // Requests still fit.
+  CallProbe call;
+  EXPECT_TRUE(end_->Call(&call, "hi").ok());
+  EXPECT_EQ(probe_.sendables, 0);
+  session().FinishWrite();  // 900 and more are left
+  EXPECT_EQ(probe_.sendables, 1);
+  EXPECT_EQ(Send(mux, text), Result::kSent);
+  EXPECT_EQ(end_->Dropped(Drop::kOutputLimit), 0u);
+  // One that is larger than all of it passes when there is nothing else.
+  Sent();
+  EXPECT_EQ(Send(mux, std::string(5000, 'x')), Result::kSent);
+  EXPECT_EQ(Send(mux, "x"), Result::kNoCredit);
+  Sent();
+  EXPECT_EQ(probe_.sendables, 2);
+}
+
 // Two sessions.
 class SessionCreditsPair : public StreamPairTest {
  protected:
