@@ -46,13 +46,13 @@ class OutputQueue {
   // `in_flight`: calls of ours. A third of them is enough, so that neither end ever has nothing to
   // do; more messages than there are calls must be answers, which say nothing of what is to come.
   bool IsRipe(size_t in_flight) const {
-    if (count_ == 0) return false;
+    if (!PaysForWrite()) return false;
     const Batch& last = Back();
-    const size_t work = last.block.size() + last.messages * kMessageWork;
-    if (work < kLeastWork) return false;
-    if (work >= kMostWork) return true;
+    if (WorkOf(last) >= kMostWork) return true;
     return last.messages <= in_flight && 3 * size_t{last.messages} >= in_flight;
   }
+  // What waits is worth the system call, if this is a good moment.
+  bool PaysForWrite() const { return count_ > 0 && WorkOf(Back()) >= kLeastWork; }
   // Takes the next WebSocket message to write; its bytes stay valid, and may be changed by the
   // writer, until FinishWrite.
   MutableBytes StartWrite();
@@ -82,6 +82,9 @@ class OutputQueue {
     uint32_t first_header = 0;  // size of the first message's bin header
   };
 
+  static size_t WorkOf(const Batch& batch) {
+    return batch.block.size() + batch.messages * kMessageWork;
+  }
   Batch& BatchFor(size_t size);
   Batch& Front() { return ring_[head_]; }
   Batch& Back() { return ring_[(head_ + count_ - 1) & (ring_.size() - 1)]; }
