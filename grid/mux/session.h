@@ -93,7 +93,10 @@ class Session {
   // One whole WebSocket message.
   void OnMessage(BytesView message, TimePoint now);
   bool CanStartWrite() const { return output_.CanStartWrite(); }
-  bool ShouldWrite() const { return output_.IsRipe(); }
+  bool ShouldWrite() const { return output_.IsRipe(calls_.size()); }
+  // The answers to one WebSocket message, at an end that only answers: what the peer sent together
+  // it can go on with together.
+  bool ShouldAnswer() const { return calls_.size() == 0 && output_.PaysForWrite(); }
   MutableBytes StartWrite() { return output_.StartWrite(); }
   void FinishWrite() {
     output_.FinishWrite();

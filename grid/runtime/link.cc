@@ -150,6 +150,7 @@ void Link::OnMessage(BytesView message) {
   if (down_) return;
   BeginEvent();
   session_.OnMessage(message, now_);
+  if (in_event_ && session_.ShouldAnswer()) Flush();
 }
 
 void Link::OnReadEnd() {
