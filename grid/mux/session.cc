@@ -103,9 +103,9 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
     case Op::kResponse:
       return OnResponse(message);
     case Op::kMuxServerMsg:
-      return OnStreamData(message, FindAlive(message.mux_id, StreamMux::Side::kCaller));
+      return OnStreamMessage(message, StreamMux::Side::kCaller);
     case Op::kMuxClientMsg:
-      return OnStreamData(message, FindAlive(message.mux_id, StreamMux::Side::kHandler));
+      return OnStreamMessage(message, StreamMux::Side::kHandler);
     case Op::kUnblockClMux:
       return OnUnblock(message, FindAlive(message.mux_id, StreamMux::Side::kCaller));
     case Op::kUnblockSrvMux:

@@ -174,6 +174,12 @@ class Session {
     std::unique_ptr<StreamMux> stream;
   };
 
+  // A stream that has been told to wait for room in the output; it may have ended.
+  struct Waiter {
+    uint64_t id;
+    StreamMux::Side side;
+  };
+
   // session.cc
   void Dispatch(BytesView bytes, bool inside_merged);
   void Fail(SessionEnd why, std::string_view detail);
@@ -217,6 +223,7 @@ class Session {
   // session_streams.cc
   void OnConnectMux(const Message& message);
   void OnAckMux(const Message& message);
+  void OnStreamMessage(const Message& message, StreamMux::Side side);
   void OnStreamData(const Message& message, StreamMux* mux);
   void OnUnblock(const Message& message, StreamMux* mux);
   void TakeCredits(StreamMux* mux, Credits credits);
@@ -264,11 +271,7 @@ class Session {
   absl::flat_hash_map<uint64_t, ServerMux*> serving_;
   uint32_t serving_streams_ = 0;  // of these, how many are streams
   uint64_t window_bytes_ = 0;     // that streams let come, together
-  struct Waiter {
-    uint64_t id;
-    StreamMux::Side side;
-  };
-  std::vector<Waiter> output_waiters_;  // streams that may have been told to wait for output
+  std::vector<Waiter> output_waiters_;
   std::vector<std::unique_ptr<ServerMux>> server_pool_;  // all of them
   std::vector<ServerMux*> server_free_;
   std::vector<std::unique_ptr<StreamMux>> stream_free_;

@@ -207,6 +207,15 @@ bool Session::CheckSequence(const Message& message, StreamMux* mux) {
 
 // --- Data ---
 
+// Data may bring credit along, which counts once the data has been dealt with.
+void Session::OnStreamMessage(const Message& message, StreamMux::Side side) {
+  OnStreamData(message, FindAlive(message.mux_id, side));
+  if (!has_fields_ || config_.extensions.credits == 0) return;
+  if (StreamMux* mux = FindAlive(message.mux_id, side); mux != nullptr) {
+    TakeCredits(mux, {fields_.grant_messages, fields_.grant_bytes});
+  }
+}
+
 void Session::OnStreamData(const Message& message, StreamMux* mux) {
   if (mux == nullptr) return counters_.Count(Drop::kLateStreamMessage);
   const bool caller = mux->side == StreamMux::Side::kCaller;
@@ -220,11 +229,8 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
   // Version 1 does not check the number of the server's plain end.
   if (!(caller && eof && !has_payload && !error) && !CheckSequence(message, mux)) return;
   mux->last_heard = now_;
-  const Credits credits = {fields_.grant_messages, fields_.grant_bytes};
-  if (mux->finishing) {
-    counters_.Count(Drop::kLateStreamMessage);
-    return TakeCredits(mux, credits);
-  }
+  if (mux->finishing) return counters_.Count(Drop::kLateStreamMessage);
+
   if (error) {
     return EndCallerStream(
         mux, RemoteError(AsText(message.payload), absl::StatusCode::kUnknown, Delivery::kExecuted));
@@ -240,11 +246,10 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
     }
     const uint64_t id = mux->id;
     mux->sink->OnData(message.payload);
-    if (!eof && credits.messages == 0) return;
+    if (!eof) return;
     // The sink may have ended the stream; a handler's end may wait for credit, without a sink.
     mux = FindAlive(id, caller ? StreamMux::Side::kCaller : StreamMux::Side::kHandler);
-    if (mux == nullptr) return;
-    if (!eof || mux->finishing) return TakeCredits(mux, credits);
+    if (mux == nullptr || mux->finishing) return;
   }
   if (caller) return EndCallerStream(mux, absl::OkStatus());
   if (mux->received_eof) return;
@@ -283,7 +288,9 @@ Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
   if (!OutputAllows(credits ? payload.size() + config_.max_output_bytes / 2 : payload.size())) {
     if (credits) {
       mux->wants_credit = true;
-      output_waiters_.push_back({mux->id, mux->side});
+      if (!std::exchange(mux->waits_for_output, true)) {
+        output_waiters_.push_back({mux->id, mux->side});
+      }
       return SendResult::kNoCredit;
     }
     counters_.Count(Drop::kOutputLimit);
@@ -367,7 +374,10 @@ void Session::ResumeWaiters() {
   waiters.swap(output_waiters_);
   for (const Waiter& waiter : waiters) {
     // It may have ended, and waits no longer if credit has come.
-    if (StreamMux* mux = FindAlive(waiter.id, waiter.side); mux != nullptr) TakeCredits(mux, {});
+    StreamMux* mux = FindAlive(waiter.id, waiter.side);
+    if (mux == nullptr) continue;
+    mux->waits_for_output = false;
+    TakeCredits(mux, {});
   }
 }
 

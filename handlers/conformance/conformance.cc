@@ -242,7 +242,8 @@ absl::Status RegisterStreams(Registrar& registrar, const Sleep& sleep,
   add({.id = HandlerId{9}, .out_capacity = 16}, StreamCoroutine(SendRequestedNumbers));
   add({.id = HandlerId{6}}, StreamCoroutine(SendThreeThenFail));
   add({.id = HandlerId{7}, .subroute = kSubroute, .in_capacity = 1}, echo("sub:"));
-  add({.id = HandlerId{8}, .in_capacity = 1},
+  // Whoever writes is to feel that it is slow, with or without the extension `credits`.
+  add({.id = HandlerId{8}, .in_capacity = 1, .window = {.messages = 1}},
       StreamCoroutine([sleep](Stream& stream, RequestContext& context) {
         return EchoSlowly(sleep, stream, context);
       }));

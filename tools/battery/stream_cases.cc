@@ -14,10 +14,16 @@ using Opened = absl::StatusOr<Stream>;
 
 // Handlers with equal capacities both ways, and those that take no input.
 StreamOptions TwoWay(uint32_t capacity) {
-  return {.has_input = true, .in_capacity = capacity, .out_capacity = capacity};
+  return {.has_input = true,
+          .in_capacity = capacity,
+          .out_capacity = capacity,
+          .window = {.messages = capacity}};
 }
 StreamOptions OneWay(uint32_t capacity) {
-  return {.has_input = false, .in_capacity = 0, .out_capacity = capacity};
+  return {.has_input = false,
+          .in_capacity = 0,
+          .out_capacity = capacity,
+          .window = {.messages = capacity}};
 }
 
 absl::Status ExpectMessages(const Received& got, const std::vector<std::string>& expected) {

@@ -218,6 +218,34 @@ TEST_F(SessionCredits, GrantWithData_IsTaken) {
   EXPECT_EQ(Send(mux, "x"), Result::kSent);
 }
 
+TEST_F(SessionCredits, GrantOfBytesWithTheEndOfInput_IsTaken) {
+  StreamMux* mux = Serve({.window_messages = 1});
+  EXPECT_EQ(Send(mux, "x"), Result::kNoCredit);
+  ReceiveWith({.mux_id = 1, .seq = 1, .op = Op::kMuxClientMsg, .flags = kFlagEof},
+              {.grant_bytes = 1});
+  EXPECT_EQ(host().streams[0].probe.eofs, 1);
+  EXPECT_EQ(host().streams[0].probe.sendables, 1);
+  EXPECT_EQ(Send(mux, "x"), Result::kSent);
+}
+
+// Of a peer that was not told that we speak it.
+TEST_F(SessionCredits, GrantWithoutTheExtension_IsIgnored) {
+  SessionConfig config = TestConfig();
+  config.extensions.status = 1;
+  Restart(config);
+  Receive({.mux_id = 1, .handler = kStreamOne, .op = Op::kConnectMux});
+  Sent();
+  StreamMux* mux = host().streams[0].mux;
+  EXPECT_EQ(Send(mux, "x"), Result::kSent);
+  ReceiveWith({.mux_id = 1, .seq = 1, .op = Op::kMuxClientMsg, .payload = AsBytes("x")},
+              {.grant_messages = 5, .grant_bytes = 5});
+  EXPECT_EQ(Send(mux, "x"), Result::kNoCredit);
+  ReceiveWith({.mux_id = 1, .seq = 2, .op = Op::kUnblockSrvMux},
+              {.grant_messages = 5, .grant_bytes = 5});
+  EXPECT_EQ(Send(mux, "x"), Result::kSent);
+  EXPECT_EQ(Send(mux, "x"), Result::kNoCredit);
+}
+
 TEST_F(SessionCredits, GrantWithData_FreesTheEndThatWaits) {
   StreamMux* mux = Serve({});
   session().Finish(mux, absl::OkStatus());
