@@ -77,12 +77,13 @@ class Stream {
         token, backend_);
   }
 
-  // Completes when `payload` was taken for sending, which waits for credit. The bytes are copied
-  // before Write returns (with an awaitable: when it is awaited). Nil is sent as empty, because
-  // version 1 can't carry nil inside a stream. Fails with kFailedPrecondition after CloseSend or on
-  // a stream without input, kInvalidArgument above the message size limit, kResourceExhausted while
-  // max_output_bytes wait on the connection of a version 1 peer (the stream stays open after all of these: go on, close
-  // or cancel), and the stream's status once it has ended.
+  // Completes when `payload` was taken for sending, which waits for credit, and for room in what is
+  // to be written where both ends offer the extension `credits`. The bytes are copied before Write
+  // returns (with an awaitable: when it is awaited). Nil is sent as empty, because version 1 can't
+  // carry nil inside a stream. Fails with kFailedPrecondition after CloseSend or on a stream
+  // without input, kInvalidArgument above the message size limit, kResourceExhausted while
+  // max_output_bytes wait on the connection, without `credits` (the stream stays open after all of
+  // these: go on, close or cancel), and the stream's status once it has ended.
   template <typename Token = asio::use_awaitable_t<>>
   auto Write(BytesView payload, Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::Status)>(

@@ -1,5 +1,6 @@
 #include "grid/testing/tcp_proxy.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>

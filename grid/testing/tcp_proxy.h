@@ -8,7 +8,8 @@
 //   ...
 //   proxy.Forward(*manager.Listen("127.0.0.1:0"));  // where it really listens
 //
-// Each direction of each connection holds at most `queue_bytes`; whoever sends more waits, as TCP
+// The end of either direction, once all before it was passed on, closes the whole connection. Each
+// direction of each connection holds at most `queue_bytes`; whoever sends more waits, as TCP
 // waits. So a rate is reached only with a queue of rate times delay and more.
 #ifndef GRID_GRID_TESTING_TCP_PROXY_H_
 #define GRID_GRID_TESTING_TCP_PROXY_H_

@@ -9,7 +9,9 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <cstdio>
 #include <string>
+#include <thread>
 
 #include "grid/manager.h"
 #include "tests/sanitized.h"
