@@ -6,7 +6,6 @@
 // Windows are the library's own, so the stream begins with 256 KiB; what counts is measured after
 // the warm-up.
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_future.hpp>
@@ -88,6 +87,7 @@ double MeasureTcp(const Flags& flags) {
 }
 
 absl::StatusOr<double> MeasureStream(const Flags& flags) {
+  const std::string payload(flags.size, 'x');  // outlives the handler
   testing::TcpProxy proxy(flags.proxy());
   ManagerOptions options;
   options.log = NullLog();
@@ -96,7 +96,6 @@ absl::StatusOr<double> MeasureStream(const Flags& flags) {
   options.local = ClientName(server.local());
   Manager client(options);
 
-  const std::string payload(flags.size, 'x');
   absl::Status status = server.RegisterStream(
       {.id = kSend}, StreamFunction([&payload](Stream& stream, RequestContext&) {
         absl::Status written;

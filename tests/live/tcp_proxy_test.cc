@@ -86,6 +86,7 @@ TEST_F(TcpProxyTest, KeepsToTheRate) {
 // windows have 256 KiB at first, and so would pass 5 MB/s.
 TEST_F(TcpProxyTest, StreamsGrowTheirWindows) {
   constexpr uint64_t kRate = kSanitized ? 10'000'000 : 40'000'000;
+  const std::string payload(10'000, 'x');  // outlives the handler
   testing::TcpProxy proxy({.delay = milliseconds(25), .bytes_per_second = kRate});
   ManagerOptions options;
   options.log = NullLog();
@@ -96,7 +97,6 @@ TEST_F(TcpProxyTest, StreamsGrowTheirWindows) {
     options.local = "http://127.0.0.2:" + std::to_string(port);
   }
   Manager client(options);
-  const std::string payload(10'000, 'x');
   ASSERT_TRUE(server
                   .RegisterStream({.id = kSend},
                                   StreamFunction([&payload](Stream& stream, RequestContext&) {
