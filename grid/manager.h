@@ -17,6 +17,7 @@
 #ifndef GRID_GRID_MANAGER_H_
 #define GRID_GRID_MANAGER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -68,6 +69,14 @@ class Manager final : public Registrar {
   // completions without an executor of their own run on threads of the system's (Asio's
   // system_executor) instead.
   void StopAsync(absl::AnyInvocable<void()> stopped);
+
+  // Stops without breaking what runs. From now on the calls of peers are refused with kUnavailable,
+  // rejected: they may be tried elsewhere. Peers that speak `goaway` (PROTOCOL.md) are told, and
+  // make none. Handlers that run are told (RequestContext::draining), and finish. Once there are
+  // none, or after `limit` (not negative; at most 49 days), everything stops as with StopAsync,
+  // which calls `stopped`. Calls of our own go on meanwhile; they are not waited for. Connections
+  // are still made. A second Drain only adds its `stopped`; Stop and StopAsync cut it short.
+  void Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void()> stopped);
 
   // Makes `host` a member: connections from it are accepted, and it is dialled if the rule says so.
   // kInvalidArgument for what is no http(s) URL or is our own name; kAlreadyExists. Before or after

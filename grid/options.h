@@ -45,6 +45,10 @@ struct Limits {
   size_t max_buffered_bytes = size_t{1} << 30;
   // Requests that wait for a connection (wait_for_ready), per peer.
   size_t max_waiting = 10'000;
+  // Calls that a peer gives up while they run, on one connection: so many at once, and so many per
+  // second in the long run. One that goes beyond it makes us work for nothing, and is dropped.
+  uint32_t max_resets = 10'000;
+  uint32_t resets_per_second = 1'000;
 };
 
 // All durations that the protocol and the library use (grid/PROTOCOL.md says which are the
@@ -69,6 +73,8 @@ struct Timeouts {
 struct ExtensionOptions {
   // Errors carry their code and delivery class, not only a text.
   bool status = true;
+  // Manager::Drain tells the peers, and theirs tells us.
+  bool goaway = true;
 };
 
 // Certificates for https hosts; PEM files, read by Start.

@@ -121,6 +121,12 @@ absl::Status ManagerCore::CheckOptions() const {
   if (limits.max_inflight < 1 || limits.max_inflight >= 1u << MuxTable::kIndexBits) {
     return OutOfRange("limits.max_inflight", "1 to 1048575");
   }
+  for (const auto& [name, value] : {std::pair("max_resets", limits.max_resets),
+                                    std::pair("resets_per_second", limits.resets_per_second)}) {
+    if (value < 1 || value > 1'000'000'000) {
+      return OutOfRange(absl::StrCat("limits.", name), "1 to 1000000000");
+    }
+  }
   const Timeouts& timeouts = options_.timeouts;
   for (const auto& [name, value] :
        {std::pair("request", timeouts.request), std::pair("dial", timeouts.dial),
@@ -165,7 +171,7 @@ absl::Status ManagerCore::Start() {
     network_ = std::move(network);
     activity_ = MakeActivity([self = shared_from_this()] { self->OnIdle(); });
     shares_ = activity_;
-    for (const auto& [host, peer] : peers_) peers.push_back(peer);
+    peers = AllPeers();
   }
   if (options_.authenticator == nullptr && options_.token.empty()) {
     Log(LogLevel::kInfo, "no token is set: every host that is a peer may connect");
@@ -285,6 +291,71 @@ void ManagerCore::Forget(Incoming* incoming) {
   incoming_.erase(incoming);
 }
 
+void ManagerCore::Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void()> stopped) {
+  constexpr std::chrono::milliseconds kLongest{UINT32_MAX};
+  const TimePoint deadline =
+      clock()->Now() + std::clamp(limit, std::chrono::milliseconds(0), kLongest);
+  std::vector<std::shared_ptr<Peer>> peers;
+  Activity activity;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ == Phase::kRunning) {
+      on_stopped_.push_back(std::move(stopped));
+      stopped = nullptr;
+      if (drain_deadline_.has_value()) return;
+      drain_deadline_ = deadline;
+      activity = activity_;
+      peers = AllPeers();
+    }
+  }
+  if (stopped != nullptr) return StopAsync(std::move(stopped));
+  const ConnectionStats now = Stats().total;
+  Log(LogLevel::kInfo, absl::StrCat("draining: ", now.incoming_requests, " requests and ",
+                                    now.incoming_streams, " streams are being served"));
+  loops_->PostTo(0, [&](asio::io_context* io) {
+    if (io == nullptr) return;
+    asio::post(
+        *io, [self = shared_from_this(), activity, deadline] { self->StartDrainTimer(deadline); });
+  });
+  for (const auto& peer : peers) peer->Drain(deadline);
+  OnPeerDrained();
+}
+
+void ManagerCore::StartDrainTimer(TimePoint deadline) {
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::kRunning) return;
+  }
+  drain_timer_ = std::make_unique<LoopTimer>(loops_->at(0).io(), *clock(), [this] {
+    Log(LogLevel::kWarning, "the drain took too long: what runs is cancelled");
+    StopAsync([] {});
+  });
+  drain_timer_->Set(deadline);
+}
+
+std::optional<TimePoint> ManagerCore::drain_deadline() const {
+  std::lock_guard lock(mutex_);
+  return drain_deadline_;
+}
+
+void ManagerCore::OnPeerDrained() {
+  std::vector<std::shared_ptr<Peer>> peers;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::kRunning || !drain_deadline_.has_value()) return;
+    peers = AllPeers();
+  }
+  if (std::all_of(peers.begin(), peers.end(), [](const auto& peer) { return peer->Drained(); })) {
+    StopAsync([] {});
+  }
+}
+
+std::vector<std::shared_ptr<Peer>> ManagerCore::AllPeers() const {
+  std::vector<std::shared_ptr<Peer>> peers;
+  for (const auto& [host, peer] : peers_) peers.push_back(peer);
+  return peers;
+}
+
 void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
   std::vector<std::shared_ptr<Peer>> peers;
   std::vector<std::unique_ptr<Listener>> listeners;
@@ -292,9 +363,7 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
   Activity activity;
   {
     std::lock_guard lock(mutex_);
-    if (phase_ == Phase::kNew || phase_ == Phase::kRunning) {
-      for (const auto& [host, peer] : peers_) peers.push_back(peer);
-    }
+    if (phase_ == Phase::kNew || phase_ == Phase::kRunning) peers = AllPeers();
     if (phase_ == Phase::kNew) phase_ = Phase::kStopped;
     if (phase_ != Phase::kStopped) {
       on_stopped_.push_back(std::move(stopped));
@@ -316,6 +385,12 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
   const absl::Status why =
       DisconnectedError("the manager has been stopped", Delivery::kMaybeExecuted);
   for (const auto& peer : peers) peer->Shutdown(why, activity);
+  if (activity != nullptr) {
+    loops_->PostTo(0, [&](asio::io_context* io) {
+      if (io == nullptr) return;
+      asio::post(*io, [self = shared_from_this(), activity] { self->drain_timer_.reset(); });
+    });
+  }
   activity.reset();
   if (stopped != nullptr) stopped();
 }
@@ -426,7 +501,7 @@ std::shared_ptr<Peer> ManagerCore::FindOrMissing(const std::string& host) {
 
 Extensions ManagerCore::extensions() const {
   const ExtensionOptions& offered = options_.extensions;
-  return {.status = offered.status};
+  return {.status = offered.status, .goaway = offered.goaway};
 }
 
 LinkServices ManagerCore::services() {
@@ -472,7 +547,8 @@ ManagerStats ManagerCore::Stats() const {
   std::vector<std::shared_ptr<Peer>> peers;
   {
     std::lock_guard lock(mutex_);
-    for (const auto& [host, peer] : peers_) peers.push_back(peer);
+    peers = AllPeers();
+    stats.draining = drain_deadline_.has_value() ? 1 : 0;
     stats.accepted = accepted_;
     stats.refused = refused_;
     for (const auto& gate : gates_) {

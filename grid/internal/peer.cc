@@ -169,6 +169,8 @@ void Peer::Install(Established established) {
   config.session.max_message_bytes = options.limits.max_message_bytes;
   config.session.max_output_bytes = options.limits.max_output_bytes;
   config.session.max_inflight = options.limits.max_inflight;
+  config.session.max_resets = options.limits.max_resets;
+  config.session.resets_per_second = options.limits.resets_per_second;
   config.session.default_timeout = options.timeouts.request;
   config.session.ping_interval = options.timeouts.ping;
   config.session.stream_ping_interval = options.timeouts.stream_ping;
@@ -199,6 +201,8 @@ void Peer::Install(Established established) {
                                     std::move(established.transport), shared_from_this(),
                                     std::move(established.activity));
       link_ = link;
+      link_drained_ = false;
+      peer_draining_ = false;
       state_ = ConnectionState::kConnected;
       last_error_.clear();
       failures_logged_.clear();
@@ -217,6 +221,7 @@ void Peer::Install(Established established) {
   core_->Log(LogLevel::kInfo, absl::StrCat("connected to ", host_, restarted));
   link->Start(std::move(established.first));
   for (Waiter& waiter : waiting) waiter.ready(link);
+  if (const auto deadline = core_->drain_deadline()) link->Drain(*deadline);
   link->Changed();
 }
 
@@ -230,6 +235,7 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
     link_loop_.store(nullptr, std::memory_order_release);
     keep = std::move(link_);
     link_ = nullptr;
+    peer_draining_ = false;
     AddCounters(link.counters(), &totals_);
     ++totals_.drops[std::string(cause)];
     last_error_ = std::string(why.message());
@@ -240,10 +246,46 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
   }
   core_->Log(LogLevel::kInfo,
              absl::StrCat("lost the connection to ", host_, ": ", std::string(why.message())));
+  core_->OnPeerDrained();
   if (!redial) return;
   asio::post(home_.loop().io(), [self = shared_from_this()] {
     if (self->dialer_ != nullptr) self->dialer_->Redial();
   });
+}
+
+void Peer::Drain(TimePoint deadline) {
+  std::shared_ptr<Link> link;
+  {
+    std::lock_guard lock(mutex_);
+    link = link_;
+  }
+  if (link == nullptr) return;
+  asio::post(link->loop().io(),
+             [link, deadline, activity = core_->activity()] { link->Drain(deadline); });
+}
+
+bool Peer::Drained() const {
+  std::lock_guard lock(mutex_);
+  return link_ == nullptr || link_drained_;
+}
+
+void Peer::OnLinkDrained(Link& link) {
+  {
+    std::lock_guard lock(mutex_);
+    if (link_.get() != &link) return;
+    link_drained_ = true;
+  }
+  core_->OnPeerDrained();
+}
+
+void Peer::OnPeerDraining(Link& link) {
+  {
+    std::lock_guard lock(mutex_);
+    if (link_.get() != &link) return;
+    peer_draining_ = true;
+    link_loop_.store(nullptr, std::memory_order_release);
+  }
+  core_->Log(LogLevel::kInfo, absl::StrCat(host_, " drains: it takes no new calls"));
 }
 
 void Peer::Shutdown(const absl::Status& why, Activity activity) {
@@ -276,6 +318,11 @@ absl::Status Peer::NotConnected() const {
   if (state_ == ConnectionState::kShutdown) {
     return WithDelivery(shutdown_why_, Delivery::kNotSent);
   }
+  if (peer_draining_) {
+    return WithDelivery(
+        absl::UnavailableError(absl::StrCat(host_, " drains: it takes no new calls")),
+        Delivery::kRejected);
+  }
   return DisconnectedError(last_error_.empty()
                                ? absl::StrCat("not connected to ", host_)
                                : absl::StrCat("not connected to ", host_, ": ", last_error_),
@@ -296,10 +343,10 @@ absl::StatusOr<uint64_t> Peer::Wait(TimePoint deadline, Ready ready) {
   {
     std::lock_guard lock(mutex_);
     if (state_ == ConnectionState::kShutdown) return NotConnected();
-    if (link_ != nullptr) {
+    if (const auto link = Usable(); link != nullptr) {
       // Connected since the caller looked. Posted with the lock held: as long as the link is ours,
       // its loop runs what it is given.
-      asio::post(link_->loop().io(), [link = link_, ready = std::move(ready)]() mutable {
+      asio::post(link->loop().io(), [link, ready = std::move(ready)]() mutable {
         ready(link);
         link->Changed();
       });
@@ -369,7 +416,7 @@ void Peer::ExpireWaiters() {
 void Peer::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) {
   {
     std::lock_guard lock(mutex_);
-    if (link_ != nullptr) {
+    if (Usable() != nullptr) {
       return CompleteLater(home_, std::move(handler), absl::OkStatus());
     }
   }
@@ -431,13 +478,16 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
   absl::Status none;
   {
     std::lock_guard lock(mutex_);
-    link = link_;
+    link = Usable();
     if (link == nullptr) none = NotConnected();
   }
-  if (link == nullptr && !options.wait_for_ready) return fail(none);
+  if (link == nullptr && !options.wait_for_ready) {
+    if (DeliveryOf(none) == Delivery::kRejected) Count(Drop::kPeerDraining);
+    return fail(none);
+  }
   if (payload.size() > core_->options().limits.max_message_bytes) {
     // Refused before it is copied; the session says and counts the same.
-    CountTooBig();
+    Count(Drop::kMessageTooBig);
     return fail(WithDelivery(
         absl::InvalidArgumentError(absl::StrCat("a payload of ", payload.size(),
                                                 " bytes exceeds max_message_bytes (",
@@ -498,7 +548,7 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
                         Delivery::kNotSent);
   }
   if (initial.size() > core_->options().limits.max_message_bytes) {
-    CountTooBig();
+    Count(Drop::kMessageTooBig);
     return WithDelivery(
         absl::InvalidArgumentError(absl::StrCat("an initial payload of ", initial.size(),
                                                 " bytes exceeds max_message_bytes (",
@@ -520,10 +570,15 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
     return Stream(std::move(end));
   }
   std::shared_ptr<Link> link;
+  absl::Status none;
   {
     std::lock_guard lock(mutex_);
-    link = link_;
-    if (link == nullptr && !options.wait_for_ready) return NotConnected();
+    link = Usable();
+    if (link == nullptr && !options.wait_for_ready) none = NotConnected();
+  }
+  if (!none.ok()) {
+    if (DeliveryOf(none) == Delivery::kRejected) Count(Drop::kPeerDraining);
+    return none;
   }
   auto open = std::make_unique<OpenTask>(end, std::move(out));
   if (link != nullptr) {
@@ -544,9 +599,9 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   return Stream(std::move(end));
 }
 
-void Peer::CountTooBig() {
+void Peer::Count(Drop drop) {
   std::lock_guard lock(mutex_);
-  ++totals_.drops[std::string(DropName(Drop::kMessageTooBig))];
+  ++totals_.drops[std::string(DropName(drop))];
 }
 
 // --- Looking ---

@@ -79,6 +79,10 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   void Start();
   // Ends the connection and all that waits, for good. `activity` is held until that is done.
   void Shutdown(const absl::Status& why, Activity activity);
+  // Drains the connection, if there is one; one that is made later asks the core. Any thread.
+  void Drain(TimePoint deadline);
+  // There is no connection, or it has been drained.
+  bool Drained() const;
 
   // On the thread of `established.loop`. Ends the link there is, then starts the new one.
   void Establish(Established established);
@@ -107,6 +111,8 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   };
 
   void OnLinkDown(Link& link, const absl::Status& why, std::string_view cause) override;
+  void OnLinkDrained(Link& link) override;
+  void OnPeerDraining(Link& link) override;
   void Install(Established established);
   Link* LinkHere() const;
   static TimePoint Deadline(TimePoint now, std::chrono::milliseconds timeout);
@@ -114,7 +120,11 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   absl::StatusOr<uint64_t> Wait(TimePoint deadline, Ready ready);
   void EndWaiter(uint64_t number, const absl::Status& why);
   void ExpireWaiters();
-  void CountTooBig();
+  void Count(Drop drop);
+  // The connection that takes new calls.
+  std::shared_ptr<Link> Usable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return peer_draining_ ? nullptr : link_;
+  }
   absl::Status NotConnected() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CancelRequest(const std::shared_ptr<CallCancellation>& cancellation, uint64_t waiter);
 
@@ -135,6 +145,8 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   mutable std::mutex mutex_;
   ConnectionState state_ ABSL_GUARDED_BY(mutex_) = ConnectionState::kUnconnected;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
+  bool link_drained_ ABSL_GUARDED_BY(mutex_) = false;   // of link_: our drain is over,
+  bool peer_draining_ ABSL_GUARDED_BY(mutex_) = false;  // and the peer's has begun
   std::list<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_waiter_ ABSL_GUARDED_BY(mutex_) = 1;
   std::string last_error_ ABSL_GUARDED_BY(mutex_);

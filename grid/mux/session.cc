@@ -47,6 +47,7 @@ Session::Session(const SessionConfig& config, const HandlerTable& handlers, Buff
       known_flags_(KnownFlags(config.extensions)),
       start_(now),
       now_(now),
+      resets_(config.max_resets, config.resets_per_second),
       output_(pool, counters),
       wheel_(now),
       calls_(config.first_generation),
@@ -122,7 +123,7 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
     case Op::kPong:
       return message.mux_id == 0 ? OnPong(message) : OnMuxPong(message);
     case Op::kDisconnect:
-      return Fail(SessionEnd::kPeerDisconnect, "the peer is going away");
+      return OnDisconnect(message);
     case Op::kConnect:
     case Op::kConnectResponse:
       return counters_.Count(Drop::kUnexpectedOp);

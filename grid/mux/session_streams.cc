@@ -106,6 +106,7 @@ void Session::OnConnectMux(const Message& message) {
   if (StreamMux* open = FindAlive(message.mux_id, StreamMux::Side::kHandler); open != nullptr) {
     // A repeat of number 0 in a stream that is past it.
     counters_.Count(Drop::kDuplicateMux);
+    CountReset();
     return Abort(open, absl::DataLossError("out of sequence: the stream was opened twice"));
   }
   if (!AdmitInbound(message)) return;
@@ -176,6 +177,7 @@ bool Session::CheckSequence(const Message& message, StreamMux* mux) {
     return true;
   }
   counters_.Count(Drop::kOutOfSequence);
+  if (mux->side == StreamMux::Side::kHandler) CountReset();
   Abort(mux, WithDelivery(
                  absl::DataLossError(absl::StrCat("out of sequence: got message ", message.seq,
                                                   " of the stream, expected ", mux->next_receive)),
@@ -207,6 +209,7 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
   if (has_payload) {
     if (mux->received_eof || mux->unread >= mux->window) {
       counters_.Count(Drop::kCreditExceeded);
+      if (!caller) CountReset();
       return Abort(mux, WithDelivery(absl::ResourceExhaustedError(
                                          mux->received_eof
                                              ? "handler blocked: a message after the end of input"

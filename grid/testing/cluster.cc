@@ -81,7 +81,17 @@ void Cluster::Stop(int node) {
   // The thread that runs the manager's io_context is this one: it can't wait inside Manager::Stop.
   const auto stopped = std::make_shared<bool>(false);
   managers_[node]->StopAsync([stopped] { *stopped = true; });
-  if (!RunUntil([&] { return *stopped; }, std::chrono::minutes(1))) {
+  AwaitStopped(node, stopped, std::chrono::minutes(1));
+}
+
+void Cluster::StopGracefully(int node, std::chrono::milliseconds limit) {
+  const auto stopped = std::make_shared<bool>(false);
+  managers_[node]->Drain(limit, [stopped] { *stopped = true; });
+  AwaitStopped(node, stopped, limit + std::chrono::minutes(1));
+}
+
+void Cluster::AwaitStopped(int node, const std::shared_ptr<bool>& stopped, Duration limit) {
+  if (!RunUntil([&] { return *stopped; }, limit)) {
     // Destroying it would wait for ever.
     (void)managers_[node].release();
     throw std::runtime_error(absl::StrCat(names_[node], " does not stop"));

@@ -57,6 +57,9 @@ class Cluster {
   // Stops and destroys the manager in good order: its peers hear of it. Takes the time that it
   // takes; throws std::runtime_error when that is more than a minute.
   void Stop(int node);
+  // Drains the node, then destroys its manager. Throws as Stop does when that takes a minute longer
+  // than `limit`.
+  void StopGracefully(int node, std::chrono::milliseconds limit);
   // The process dies: its connections are reset, and nothing else leaves it. Throws as Stop does.
   void Kill(int node);
   // Kill, then Start.
@@ -101,6 +104,8 @@ class Cluster {
   void Heal(int a, int b) { network_.Heal(names_[a], names_[b]); }
 
  private:
+  void AwaitStopped(int node, const std::shared_ptr<bool>& stopped, Duration limit);
+
   const ClusterOptions options_;
   Random interleave_;
   const std::shared_ptr<VirtualClock> clock_;
