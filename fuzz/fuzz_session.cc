@@ -50,7 +50,12 @@ std::string SomeMerged(const SessionActor& actor, Input& in) {
 
 void Run(Input in) {
   TimePoint now = TimePoint(std::chrono::hours(1));
-  SessionActor actor({.honest_peer = false, .first_generation = in.Byte()}, &now);
+  const uint8_t first = in.Byte();
+  SessionActor actor({.honest_peer = false,
+                      .first_generation = first,
+                      .extensions = {.goaway = first % 2u},
+                      .max_resets = 20},
+                     &now);
   std::string written;
   while (!in.empty() && !actor.failed()) {
     switch (const uint8_t step = in.Byte() % 16; step) {

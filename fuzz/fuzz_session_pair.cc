@@ -16,11 +16,16 @@
 namespace grid::fuzz {
 namespace {
 
+constexpr Extensions kExtensions = {.goaway = 1};
+
 class Pair {
  public:
   void Run(Input in) {
     while (!in.empty() && !Failed()) Step(in);
     if (!Failed()) ComeToRest();
+    if (!Failed()) {
+      for (SessionActor& actor : actors_) actor.CheckDrained();
+    }
     // A lost connection ends both; either may notice first.
     const bool lost = Failed() || in.Byte() % 2 == 1;
     if (lost) {
@@ -103,8 +108,9 @@ class Pair {
 
   TimePoint now_ = TimePoint(std::chrono::hours(1));
   SessionActor actors_[2] = {
-      SessionActor({.honest_peer = true, .first_generation = 5}, &now_),
-      SessionActor({.honest_peer = true, .first_generation = 0xfffffff0}, &now_)};
+      SessionActor({.honest_peer = true, .first_generation = 5, .extensions = kExtensions}, &now_),
+      SessionActor({.honest_peer = true, .first_generation = 0xfffffff0, .extensions = kExtensions},
+                   &now_)};
   std::deque<std::string> pipes_[2];  // by who writes
 };
 

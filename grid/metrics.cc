@@ -47,6 +47,7 @@ constexpr ManagerMetric kManager[] = {
     {{"accepted", kCounter, "Upgraded incoming connections"}, &ManagerStats::accepted},
     {{"handshakes_pending", kGauge, "Incoming connections in their handshake"},
      &ManagerStats::handshakes_pending},
+    {{"clients", kGauge, "Clients that are connected"}, &ManagerStats::clients},
     {{"draining", kGauge, "1 while this node drains"}, &ManagerStats::draining},
     {{"worker_queue", kGauge, "Handlers waiting for a worker"}, &ManagerStats::worker_queue},
     {{"buffer_bytes_in_use", kGauge, "Bytes of buffers in use"},

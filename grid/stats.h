@@ -41,11 +41,13 @@ struct ConnectionStats {
 };
 
 struct ManagerStats {
-  ConnectionStats total;  // sums over all peers; host is ours, state meaningless
-  std::map<std::string, ConnectionStats> peers;  // by host
+  ConnectionStats
+      total;  // sums over all peers, and clients that have gone; host is ours, state meaningless
+  std::map<std::string, ConnectionStats> peers;  // by host; with the clients that are connected
   uint64_t accepted = 0;                         // upgraded incoming connections
   std::map<std::string, uint64_t> refused;       // incoming connections turned down, by reason
   uint64_t handshakes_pending = 0;               // gauge
+  uint64_t clients = 0;                          // gauge: connected
   uint64_t draining = 0;                         // gauge: 1 since Manager::Drain
   uint64_t worker_queue = 0;                     // gauge
   uint64_t buffer_bytes_in_use = 0;              // gauge

@@ -12,6 +12,7 @@
 #include "grid/internal/peer.h"
 #include "grid/internal/stats_sum.h"
 #include "grid/mux/mux_table.h"
+#include "grid/runtime/handshake.h"
 #include "grid/transport/adopter.h"
 #include "grid/transport/beast_network.h"
 #include "grid/transport/url.h"
@@ -92,7 +93,14 @@ ManagerCore::~ManagerCore() = default;
 
 absl::Status ManagerCore::CheckOptions() const {
   const auto url = ParseHostUrl(options_.local);
-  if (!url.ok()) {
+  if (options_.client && !options_.extensions.client) {
+    return absl::InvalidArgumentError(
+        "ManagerOptions::client: extensions.client must be offered, too");
+  }
+  if (options_.client && !IsClientName(options_.local)) {
+    return OutOfRange("local", "1 to 255 printable characters without spaces");
+  }
+  if (!options_.client && !url.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("ManagerOptions::local: ", std::string(url.status().message())));
   }
@@ -214,6 +222,7 @@ ListenRequest ManagerCore::NewListenRequest() {
 }
 
 absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
+  if (options_.client) return absl::FailedPreconditionError("a client does not listen");
   std::shared_ptr<Network> network;
   Activity activity;  // until the listener is in place, or gone: its loops must run
   {
@@ -241,6 +250,7 @@ absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
 
 absl::StatusOr<AcceptPlace> ManagerCore::ReserveAccept() {
   AcceptPlace place;
+  if (options_.client) return absl::FailedPreconditionError("a client accepts no connections");
   {
     std::lock_guard lock(mutex_);
     if (phase_ != Phase::kRunning) {
@@ -446,21 +456,59 @@ absl::Status ManagerCore::AddPeer(const std::string& host) {
   if (host == options_.local) {
     return absl::InvalidArgumentError(absl::StrCat("peer ", host, " is this manager itself"));
   }
-  std::shared_ptr<Peer> peer;
+  std::shared_ptr<Peer> peer, client;
   {
     std::lock_guard lock(mutex_);
     if (phase_ == Phase::kStopping || phase_ == Phase::kStopped) {
       return absl::FailedPreconditionError("the manager has been stopped");
     }
-    if (peers_.contains(host)) {
+    std::shared_ptr<Peer>& place = peers_[host];
+    if (place != nullptr && !place->is_client()) {
       return absl::AlreadyExistsError(absl::StrCat(host, " is a peer already"));
     }
+    if (place != nullptr) --clients_;
+    client = std::move(place);
     peer = std::make_shared<Peer>(shared_from_this(), host, loops_->Next().index());
-    peers_.emplace(host, peer);
+    place = peer;
     if (phase_ != Phase::kRunning) return absl::OkStatus();
   }
+  if (client != nullptr) client->Replace(activity());
   peer->Start();
   return absl::OkStatus();
+}
+
+std::shared_ptr<Peer> ManagerCore::AddClient(const std::string& host) {
+  auto client =
+      std::make_shared<Peer>(shared_from_this(), host, loops_->Next().index(), Peer::Kind::kClient);
+  std::shared_ptr<Peer> earlier;
+  {
+    std::lock_guard lock(mutex_);
+    const auto at = peers_.find(host);
+    if (at == peers_.end() && clients_ >= options_.limits.max_clients) return nullptr;
+    if (phase_ != Phase::kRunning) {
+      client->Shutdown(DisconnectedError("the manager stops", Delivery::kNotSent), nullptr);
+    } else if (at == peers_.end()) {
+      peers_.emplace(host, client);
+      ++clients_;
+    } else if (!at->second->is_client()) {
+      return at->second;  // a member that is a client here
+    } else {
+      earlier = std::exchange(at->second, client);
+    }
+  }
+  if (earlier != nullptr) earlier->Replace(activity());
+  return client;
+}
+
+void ManagerCore::OnClientGone(Peer& client) {
+  const ConnectionStats stats = client.Stats();
+  std::lock_guard lock(mutex_);
+  AddStats(stats, &clients_gone_);
+  const auto at = peers_.find(client.host());
+  // Another one may have its place.
+  if (at == peers_.end() || at->second.get() != &client) return;
+  peers_.erase(at);
+  --clients_;
 }
 
 absl::Status ManagerCore::RemovePeer(const std::string& host) {
@@ -470,6 +518,7 @@ absl::Status ManagerCore::RemovePeer(const std::string& host) {
     const auto it = peers_.find(host);
     if (it == peers_.end()) return absl::NotFoundError(absl::StrCat(host, " is no peer"));
     peer = std::move(it->second);
+    if (peer->is_client()) --clients_;
     peers_.erase(it);
   }
   peer->Shutdown(DisconnectedError(absl::StrCat(host, " was removed"), Delivery::kMaybeExecuted),
@@ -480,7 +529,9 @@ absl::Status ManagerCore::RemovePeer(const std::string& host) {
 std::vector<std::string> ManagerCore::Peers() const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> hosts;
-  for (const auto& [host, peer] : peers_) hosts.push_back(host);
+  for (const auto& [host, peer] : peers_) {
+    if (!peer->is_client()) hosts.push_back(host);
+  }
   return hosts;
 }
 
@@ -499,9 +550,11 @@ std::shared_ptr<Peer> ManagerCore::FindOrMissing(const std::string& host) {
 
 // --- Services ---
 
-Extensions ManagerCore::extensions() const {
+Extensions ManagerCore::extensions(Side side) const {
   const ExtensionOptions& offered = options_.extensions;
-  return {.status = offered.status, .goaway = offered.goaway};
+  // The dialer says that it is one, the acceptor that it takes them.
+  const bool client = side == Side::kDialer ? options_.client : offered.client;
+  return {.status = offered.status, .goaway = offered.goaway, .client = client};
 }
 
 LinkServices ManagerCore::services() {
@@ -548,6 +601,8 @@ ManagerStats ManagerCore::Stats() const {
   {
     std::lock_guard lock(mutex_);
     peers = AllPeers();
+    stats.total = clients_gone_;
+    stats.clients = clients_;
     stats.draining = drain_deadline_.has_value() ? 1 : 0;
     stats.accepted = accepted_;
     stats.refused = refused_;

@@ -76,7 +76,12 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   absl::Status AddPeer(const std::string& host);
   absl::Status RemovePeer(const std::string& host);
   std::vector<std::string> Peers() const;
-  // Null when `host` is no peer.
+  // A Peer for a client that has just shown who it is; in the place of an earlier one. Null,
+  // counted nowhere, when there are max_clients.
+  std::shared_ptr<Peer> AddClient(const std::string& host);
+  // For the Peer of a client: its connection has ended.
+  void OnClientGone(Peer& client);
+  // Null when `host` is no peer, and no client that is connected.
   std::shared_ptr<Peer> FindPeer(const std::string& host) const;
   // For a host that is no peer: one whose calls fail.
   std::shared_ptr<Peer> FindOrMissing(const std::string& host);
@@ -89,8 +94,9 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   const std::shared_ptr<IoLoops>& loops() const { return loops_; }
   const std::shared_ptr<BufferPool>& pool() const { return pool_; }
   const InstanceId& instance() const { return instance_; }
-  // What we announce.
-  Extensions extensions() const;
+  // What we announce when we dial, and when we accept.
+  enum class Side { kDialer, kAcceptor };
+  Extensions extensions(Side side) const;
   LinkServices services();
   // A share in what Stop waits for; null once everything has ended.
   Activity activity() const;
@@ -137,6 +143,8 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   std::optional<TimePoint> drain_deadline_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::AnyInvocable<void()>> on_stopped_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Peer>> peers_ ABSL_GUARDED_BY(mutex_);
+  size_t clients_ ABSL_GUARDED_BY(mutex_) = 0;  // of peers_
+  ConnectionStats clients_gone_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<Adopter> adopter_ ABSL_GUARDED_BY(mutex_);  // made when first needed
   std::vector<std::shared_ptr<HandshakeGate>> gates_ ABSL_GUARDED_BY(mutex_);

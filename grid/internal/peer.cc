@@ -87,11 +87,13 @@ absl::Status InvalidHandler() {
 
 }  // namespace
 
-Peer::Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home)
+Peer::Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home, Kind kind)
     : core_(std::move(core)),
       host_(std::move(host)),
       home_{core_->loops(), home},
-      dials_(DialsByRule(core_->options().local, host_)),
+      kind_(kind),
+      dials_(kind == Kind::kMember &&
+             (core_->options().client || DialsByRule(core_->options().local, host_))),
       local_(core_->loops()->size(), nullptr) {
   totals_.host = host_;
 }
@@ -193,7 +195,9 @@ void Peer::Install(Established established) {
     if (state_ == ConnectionState::kShutdown || established.activity == nullptr ||
         established.parked->closed()) {
       // Not from inside the transport's own callback.
-      asio::post(loop.io(), [dropped = std::move(established)] {});
+      asio::post(loop.io(), [self = shared_from_this(), dropped = std::move(established)] {
+        if (self->is_client()) self->core_->OnClientGone(*self);
+      });
       return;
     }
     if (link_ == nullptr) {
@@ -246,6 +250,10 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
   }
   core_->Log(LogLevel::kInfo,
              absl::StrCat("lost the connection to ", host_, ": ", std::string(why.message())));
+  if (is_client()) {
+    core_->OnClientGone(*this);
+    Shutdown(why, link.activity());
+  }
   core_->OnPeerDrained();
   if (!redial) return;
   asio::post(home_.loop().io(), [self = shared_from_this()] {
@@ -289,6 +297,15 @@ void Peer::OnPeerDraining(Link& link) {
 }
 
 void Peer::Shutdown(const absl::Status& why, Activity activity) {
+  End(why, std::move(activity), "close-shutdown");
+}
+
+void Peer::Replace(Activity activity) {
+  End(DisconnectedError("replaced by a new connection", Delivery::kMaybeExecuted),
+      std::move(activity), "close-replaced");
+}
+
+void Peer::End(const absl::Status& why, Activity activity, std::string_view cause) {
   std::list<Waiter> waiting;
   std::shared_ptr<Link> link;
   {
@@ -309,7 +326,7 @@ void Peer::Shutdown(const absl::Status& why, Activity activity) {
   });
   if (link == nullptr) return;
   asio::post(link->loop().io(),
-             [link, why, activity] { link->Close(why, CloseCode::kGoingAway, "close-shutdown"); });
+             [link, why, activity, cause] { link->Close(why, CloseCode::kGoingAway, cause); });
 }
 
 // --- Waiting for a connection ---

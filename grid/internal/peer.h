@@ -69,16 +69,22 @@ struct Established {
 
 class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
  public:
+  // A member of the mesh, or a client of ours, which lives as long as its one connection.
+  enum class Kind { kMember, kClient };
+
   // `core` outlives every use but those of handles, which come after Shutdown.
-  Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home);
+  Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home, Kind kind = Kind::kMember);
   ~Peer();
 
   const std::string& host() const { return host_; }
+  bool is_client() const { return kind_ == Kind::kClient; }
 
   // Begins to dial, if that is our side's part.
   void Start();
   // Ends the connection and all that waits, for good. `activity` is held until that is done.
   void Shutdown(const absl::Status& why, Activity activity);
+  // The same for a client in whose place another Peer is now.
+  void Replace(Activity activity);
   // Drains the connection, if there is one; one that is made later asks the core. Any thread.
   void Drain(TimePoint deadline);
   // There is no connection, or it has been drained.
@@ -114,6 +120,7 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   void OnLinkDrained(Link& link) override;
   void OnPeerDraining(Link& link) override;
   void Install(Established established);
+  void End(const absl::Status& why, Activity activity, std::string_view cause);
   Link* LinkHere() const;
   static TimePoint Deadline(TimePoint now, std::chrono::milliseconds timeout);
   TimePoint Deadline(std::chrono::milliseconds timeout) const;  // from now on
@@ -131,6 +138,7 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   const std::shared_ptr<ManagerCore> core_;
   const std::string host_;
   const LoopRef home_;  // where dialling and waiting are timed
+  const Kind kind_;
   const bool dials_;
 
   // The link, for callers on its own thread: no lock, no reference count. link_loop_ names the

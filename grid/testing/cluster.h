@@ -35,8 +35,10 @@ struct ClusterOptions {
   bool interleave = false;
   // Names of the nodes; those missing are "http://node<i>:9000".
   std::vector<std::string> names = {};
-  // Each node gets all others as peers.
+  // Each node gets all others as peers, but for clients.
   bool add_peers = true;
+  // Nodes that are clients of the others (ManagerOptions::client); any name will do for them.
+  std::vector<int> clients = {};
   // Called before a manager is made, each time the node starts.
   std::function<void(int node, ManagerOptions& options)> adjust = {};
   // Called before a manager is started: where handlers are registered.
@@ -104,6 +106,7 @@ class Cluster {
   void Heal(int a, int b) { network_.Heal(names_[a], names_[b]); }
 
  private:
+  bool IsClient(int node) const;
   void AwaitStopped(int node, const std::shared_ptr<bool>& stopped, Duration limit);
 
   const ClusterOptions options_;

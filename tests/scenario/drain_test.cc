@@ -267,7 +267,7 @@ class DrainUnderLoad : public ScenarioTest {
   }
 
   asio::awaitable<void> Again(uint32_t id) {
-    co_await cluster().Sleep(milliseconds(50));
+    co_await cluster().Sleep(milliseconds(250));
     Send(id);
   }
 

@@ -7,7 +7,7 @@ namespace grid {
 namespace {
 
 ExtensionOptions Everything() { return {}; }
-ExtensionOptions Nothing() { return {.status = false, .goaway = false}; }
+ExtensionOptions Nothing() { return {.status = false, .goaway = false, .client = false}; }
 
 // Whether the node that dials, and the one that is dialled, offer them.
 class ExtensionScenarios : public ScenarioTest,

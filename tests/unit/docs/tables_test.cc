@@ -110,6 +110,7 @@ TEST(LimitsTable, HasEveryLimitWithItsDefault) {
       {"max_pre_handshake", std::to_string(limits.max_pre_handshake)},
       {"max_buffered_bytes", Bytes(limits.max_buffered_bytes)},
       {"max_waiting", std::to_string(limits.max_waiting)},
+      {"max_clients", std::to_string(limits.max_clients)},
       {"max_resets", std::to_string(limits.max_resets)},
       {"resets_per_second", std::to_string(limits.resets_per_second)}};
   Names names;
