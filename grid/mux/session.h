@@ -93,7 +93,8 @@ class Session {
   // One whole WebSocket message.
   void OnMessage(BytesView message, TimePoint now);
   bool CanStartWrite() const { return output_.CanStartWrite(); }
-  bool ShouldWrite() const { return output_.IsRipe(); }
+  bool ShouldWrite() const { return output_.IsRipe(calls_.size()); }
+  bool PaysForWrite() const { return output_.PaysForWrite(); }
   MutableBytes StartWrite() { return output_.StartWrite(); }
   void FinishWrite() { output_.FinishWrite(); }
 

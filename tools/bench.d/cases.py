@@ -117,20 +117,21 @@ INFLIGHT = [1, 16, 64, 256, 1024]
 SIZES = [0, 32, 512, 4 * KIB, 64 * KIB, MIB]
 # What is echoed: (in flight, size).
 SMOKE = [(16, 512)]
+SMOKE_IN_MESH = 1024
 USUAL = [(1, 32), (1024, 32), *((p, 512) for p in INFLIGHT), (256, 4 * KIB), (16, 64 * KIB),
          (16, MIB)]
 FULL = [(p, size) for size in SIZES for p in INFLIGHT if p * size <= MAX_IN_FLIGHT]
 
 
-def all_cases(echoes):
+def all_cases(echoes, most_in_mesh=MESH_INFLIGHT):
     cases = [echo(system, *pair) for pair in echoes for system in SYSTEMS]
     cases += [echo(system, p, 512, poll=True) for p in (1, 16, 64) for system in (IO, TCP)]
     cases += [stream(system, mode, size) for mode in ("oneway", "twoway") for size in (32, 512)
               for system in SYSTEMS if mode in system.modes]
     cases += [open_loop(rate) for rate in (1_000, 100_000, 500_000)]
     cases += [threads(1, 1), threads(2, 4)]
-    cases += [mesh(managers) for managers in (2, 4, 16, 64)]
-    cases += [mesh(managers, 16_384) for managers in (4, 64)]
+    cases += [mesh(managers, most_in_mesh) for managers in (2, 4, 16, 64)]
+    cases += [mesh(managers, most_in_mesh // 16) for managers in (4, 64)]
     cases += [session(), idle_streams(), idle_connections()]
     return cases
 
