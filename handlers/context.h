@@ -28,6 +28,7 @@ namespace grid {
 // The process at the other end of the connection.
 struct Caller {
   std::string host = {};         // its name in the mesh, as stated in the handshake
+  bool is_client = false;        // it is no member of the mesh: any name that its token allows
   InstanceId instance{};         // new with every start of that process
   std::string address = {};      // remote address of the socket, "127.0.0.1:4711"
   std::string tls_subject = {};  // subject of its TLS certificate; empty without one

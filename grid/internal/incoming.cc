@@ -61,12 +61,12 @@ void Incoming::OnMessage(BytesView message) {
   if (!core_->TokenAllowed(request->token, request->host)) {
     return Refuse("bad-token", absl::PermissionDeniedError("invalid token"));
   }
-  if (!client && !DialsByRule(request->host, options.local)) {
+  if (member && !DialsByRule(request->host, options.local)) {
     return Refuse("wrong-side", absl::FailedPreconditionError(
                                     absl::StrCat(options.local, " dials ", Printable(request->host),
                                                  ", not the other way round")));
   }
-  if (client) peer = core_->AddClient(request->host);
+  if (!member) peer = core_->AddClient(request->host);
   if (peer == nullptr) {
     return Refuse("client-limit",
                   absl::ResourceExhaustedError(absl::StrCat(

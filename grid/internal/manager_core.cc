@@ -182,7 +182,9 @@ absl::Status ManagerCore::Start() {
     peers = AllPeers();
   }
   if (options_.authenticator == nullptr && options_.token.empty()) {
-    Log(LogLevel::kInfo, "no token is set: every host that is a peer may connect");
+    Log(LogLevel::kInfo, options_.extensions.client && !options_.client
+                             ? "no token is set: everybody may connect, as a peer or as a client"
+                             : "no token is set: every host that is a peer may connect");
   }
   for (const auto& peer : peers) peer->Start();
   return absl::OkStatus();
@@ -484,14 +486,14 @@ std::shared_ptr<Peer> ManagerCore::AddClient(const std::string& host) {
   {
     std::lock_guard lock(mutex_);
     const auto at = peers_.find(host);
-    if (at == peers_.end() && clients_ >= options_.limits.max_clients) return nullptr;
-    if (phase_ != Phase::kRunning) {
-      client->Shutdown(DisconnectedError("the manager stops", Delivery::kNotSent), nullptr);
-    } else if (at == peers_.end()) {
+    const bool is_free = at == peers_.end();
+    if (is_free && clients_ >= options_.limits.max_clients) return nullptr;
+    if (phase_ != Phase::kRunning || (!is_free && !at->second->is_client())) {
+      // We stop, or it has just been made a member: its connection is dropped.
+      client->Shutdown(DisconnectedError("no place for a client", Delivery::kNotSent), nullptr);
+    } else if (is_free) {
       peers_.emplace(host, client);
       ++clients_;
-    } else if (!at->second->is_client()) {
-      return at->second;  // a member that is a client here
     } else {
       earlier = std::exchange(at->second, client);
     }

@@ -182,6 +182,7 @@ void Peer::Install(Established established) {
 
   Caller caller;
   caller.host = host_;
+  caller.is_client = is_client();
   caller.instance = established.instance;
   caller.address = established.transport->remote_address();
   caller.tls_subject = established.transport->tls_subject();
@@ -233,13 +234,14 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
   std::shared_ptr<Link> keep;  // not destroyed under the lock
   local_[link.loop().index()] = nullptr;
   bool redial = false;
+  bool drained = false;
   {
     std::lock_guard lock(mutex_);
     if (link_.get() != &link) return;
     link_loop_.store(nullptr, std::memory_order_release);
     keep = std::move(link_);
     link_ = nullptr;
-    peer_draining_ = false;
+    drained = std::exchange(peer_draining_, false);
     AddCounters(link.counters(), &totals_);
     ++totals_.drops[std::string(cause)];
     last_error_ = std::string(why.message());
@@ -249,7 +251,8 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
     }
   }
   core_->Log(LogLevel::kInfo,
-             absl::StrCat("lost the connection to ", host_, ": ", std::string(why.message())));
+             absl::StrCat(drained ? "end of the connection to " : "lost the connection to ", host_,
+                          ": ", std::string(why.message())));
   if (is_client()) {
     core_->OnClientGone(*this);
     Shutdown(why, link.activity());

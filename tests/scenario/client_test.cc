@@ -228,7 +228,7 @@ TEST_F(ClientTest, ATokenLimitsTheNames) {
   }
 }
 
-TEST_F(ClientTest, NameOfAMember_IsThatMember_WhicheverSideTheRuleNames) {
+TEST_F(ClientTest, UnderTheNameOfAMember_ItIsThatMember) {
   for (const bool rule : {true, false}) {
     testing::ClusterOptions options = Options();
     options.names = testing::NamesForDialDirection(rule);
@@ -237,11 +237,26 @@ TEST_F(ClientTest, NameOfAMember_IsThatMember_WhicheverSideTheRuleNames) {
         EXPECT_TRUE(manager.AddPeer(cluster().name(0)).ok());
       }
     };
-    MakeAndStart(options);
-    EXPECT_EQ(Text(cluster().Call(0, 1, kEcho, AsBytes("x"))), "x");
+    StartBoth(options);
+    EXPECT_EQ(cluster().Connected(0, 1), rule);
+    EXPECT_EQ(Refused("wrong-side") > 0, !rule);
     EXPECT_EQ(Clients(), 0u);
     EXPECT_EQ(cluster().manager(1).Peers().size(), 1u);
   }
+}
+
+TEST_F(ClientTest, HandlersAreToldWhatTheCallerIs) {
+  constexpr HandlerId kKind{112};
+  testing::ClusterOptions options = Options();
+  options.setup = [&](int, Manager& manager) {
+    const SingleFunction kind = [](BytesView, RequestContext& context) -> Reply {
+      return Buffer::CopyOf(std::string_view(context.caller().is_client ? "client" : "member"));
+    };
+    ASSERT_TRUE(manager.RegisterSingle({.id = kKind}, kind).ok());
+  };
+  MakeAndStart(options);
+  EXPECT_EQ(Text(cluster().Call(0, 1, kKind, {})), "client");
+  EXPECT_EQ(Text(cluster().Call(1, 0, kKind, {})), "member");
 }
 
 TEST_F(ClientTest, CanBeMadeAMemberOrThrownOut) {
