@@ -177,14 +177,15 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=stranger" -keyout o
   const Names https_{"https"};
 };
 
-TEST_F(TlsTest, CallsAndTheBatteryInBothDirections) {
+TEST_F(TlsTest, TheBattery_InBothDirections_AndAsAClient) {
   node_ = StartNode(
       Arguments{"--local", https_.node, "--peer", https_.dialler, "--peer", https_.dialled} +
       Tls());
   ASSERT_NE(node_, nullptr);
-  for (const std::string& local : {https_.dialler, https_.dialled}) {
-    const Result battery = RunProgram(
-        Arguments{kGridctl, "conformance", "--local", local, "--remote", https_.node} + Tls());
+  for (const Arguments& as : {Arguments{"--member", "--local", https_.dialler},
+                              Arguments{"--member", "--local", https_.dialled}, Arguments{}}) {
+    const Result battery =
+        RunProgram(Arguments{kGridctl, "conformance", "--remote", https_.node} + as + Tls());
     EXPECT_EQ(battery.status, 0) << battery.out << battery.err;
   }
 }
