@@ -118,6 +118,14 @@ absl::Status ManagerCore::CheckOptions() const {
   if (limits.max_message_bytes > UINT32_MAX) {
     return OutOfRange("limits.max_message_bytes", "at most 4 GiB");
   }
+  if (limits.max_payload_bytes < 1024) {
+    return OutOfRange("limits.max_payload_bytes", "1024 or more");
+  }
+  if (limits.max_reassemblies < 1) return OutOfRange("limits.max_reassemblies", "at least 1");
+  const uint32_t fragment = options_.extensions.fragment_bytes;
+  if (fragment != 0 && (fragment < kMinFragmentBytes || fragment > 16u << 20)) {
+    return OutOfRange("extensions.fragment_bytes", "0, or 1 KiB to 16 MiB");
+  }
   if (limits.max_inflight < 1 || limits.max_inflight >= 1u << MuxTable::kIndexBits) {
     return OutOfRange("limits.max_inflight", "1 to 1048575");
   }
@@ -426,7 +434,10 @@ std::shared_ptr<Peer> ManagerCore::FindOrMissing(const std::string& host) {
 
 Extensions ManagerCore::extensions() const {
   const ExtensionOptions& offered = options_.extensions;
-  return {.status = offered.status};
+  // A fragment with its header must fit into a message.
+  const size_t fragment =
+      std::min<size_t>(offered.fragment_bytes, options_.limits.max_message_bytes - 1024);
+  return {.fragments = static_cast<uint32_t>(fragment), .status = offered.status};
 }
 
 LinkServices ManagerCore::services() {

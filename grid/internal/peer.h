@@ -114,7 +114,7 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   absl::StatusOr<uint64_t> Wait(TimePoint deadline, Ready ready);
   void EndWaiter(uint64_t number, const absl::Status& why);
   void ExpireWaiters();
-  void CountTooBig();
+  absl::Status CheckPayload(std::string_view what, size_t bytes);
   absl::Status NotConnected() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CancelRequest(const std::shared_ptr<CallCancellation>& cancellation, uint64_t waiter);
 

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,11 +30,13 @@
 #include "grid/mux/counters.h"
 #include "grid/mux/mux_table.h"
 #include "grid/mux/output_queue.h"
+#include "grid/mux/reassembly.h"
 #include "grid/mux/session_host.h"
 #include "grid/mux/stream_mux.h"
 #include "grid/mux/timer_wheel.h"
 #include "handlers/delivery.h"
 #include "handlers/handler_table.h"
+#include "handlers/priority.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/control_payloads.h"
 #include "serialization/extensions.h"
@@ -48,6 +51,7 @@ struct SessionConfig {
   // What both ends speak.
   Extensions extensions = {};
   size_t max_message_bytes = size_t{32} << 20;
+  ReassemblyLimits reassembly = {};  // where both ends speak fragments
   size_t max_output_bytes = size_t{64} << 20;
   uint32_t max_inflight = 100'000;  // per direction; below 1 << MuxTable::kIndexBits
   std::chrono::milliseconds default_timeout{60'000};
@@ -64,6 +68,7 @@ struct CallArgs {
   const SubrouteId* subroute = nullptr;  // already for this handler
   BytesView payload = {};
   TimePoint deadline = {};
+  Priority priority = Priority::kDefault;
 };
 
 struct StreamArgs {
@@ -74,6 +79,7 @@ struct StreamArgs {
   bool has_input = false;
   uint32_t in_capacity = 1;
   uint32_t out_capacity = 1;
+  Priority priority = Priority::kDefault;
 };
 
 class Session {
@@ -91,6 +97,8 @@ class Session {
   void OnMessage(BytesView message, TimePoint now);
   bool CanStartWrite() const { return output_.CanStartWrite(); }
   bool ShouldWrite() const { return output_.IsRipe(); }
+  // What waits is only large payloads: whoever writes may look after other things first.
+  bool OnlyBulkWaits() const { return output_.OnlyLanesWait(); }
   MutableBytes StartWrite() { return output_.StartWrite(); }
   void FinishWrite() { output_.FinishWrite(); }
 
@@ -122,7 +130,7 @@ class Session {
 
   enum class SendResult { kSent, kNoCredit, kTooBig, kOutputFull, kClosed };
   // Sends one message, if there is credit. kNoCredit: OnSendable will follow. kTooBig, kOutputFull:
-  // a limit (max_message_bytes, max_output_bytes); nothing was sent. kClosed: after CloseSend,
+  // a limit (payload_limit(), max_output_bytes); nothing was sent. kClosed: after CloseSend,
   // Finish or the end.
   SendResult Send(StreamMux* mux, BytesView payload);
   // One message has been read: gives the peer a credit.
@@ -145,13 +153,30 @@ class Session {
   void Shutdown(const absl::Status& status);
 
   bool ended() const { return ended_; }
+  // The largest payload that can be sent, and the option that says so.
+  size_t payload_limit() const {
+    return config_.extensions.fragments != 0 ? config_.reassembly.max_payload_bytes
+                                             : config_.max_message_bytes - kMaxMessageOverhead;
+  }
+  std::string_view payload_limit_name() const {
+    return config_.extensions.fragments != 0 ? "max_payload_bytes" : "max_message_bytes";
+  }
   size_t output_bytes() const { return output_.bytes(); }
   const SessionCounters& counters() const { return counters_; }
   // For tests: nothing is left in any table.
-  bool Idle() const { return calls_.size() == 0 && serving_.empty(); }
+  bool Idle() const {
+    return calls_.size() == 0 && serving_.empty() && reassembly_.empty();
+  }
 
  private:
-  enum TimerKind : uint8_t { kCallDeadline, kRequestDeadline, kStreamDeadline, kStreamPing, kPing };
+  enum TimerKind : uint8_t {
+    kCallDeadline,
+    kRequestDeadline,
+    kStreamDeadline,
+    kStreamPing,
+    kPing,
+    kReassembly,
+  };
 
   // A request or stream of the peer's.
   struct ServerMux {
@@ -165,21 +190,23 @@ class Session {
 
   // session.cc
   void Dispatch(BytesView bytes, bool inside_merged);
+  void Process(const Message& message);
   void Fail(SessionEnd why, std::string_view detail);
   void OnPing(const Message& message);
   void OnPong(const Message& message);
   void OnPingTimer();
   void SendPing();
   void SendPong(const Message& ping, const PongMessage& pong);
-  void Push(Message message);
-  void PushError(Message message, const absl::Status& error);
-  void PushWithStatus(Message message, const absl::Status& error);
+  OutputQueue::Ticket Push(Message message, Priority priority = Priority::kDefault);
+  void PushError(Message message, const absl::Status& error, Priority priority);
+  void PushWithStatus(Message message, const absl::Status& error, Priority priority);
   absl::Status RemoteError(std::string_view text, absl::StatusCode code, Delivery delivery) const;
   bool TakeFields(const Message& message);
   Message CopyOf(const Message& message) const;
   void CheckOutput();
   bool OutputAllows(size_t payload) const;
   WireTime WallAt(TimePoint at) const;
+  Priority AnswerPriority(const HandlerEntry& entry) const;
 
   // session_calls.cc
   void OnRequest(const Message& message);
@@ -190,11 +217,17 @@ class Session {
   void OnCallDeadline(ClientMux* mux);
   void OnRequestDeadline(ServerMux* mux);
   void EndCall(ClientMux* mux, const absl::Status& status);
-  void SendMuxConnectError(const Message& request, const absl::Status& why);
+  void SendMuxConnectError(const Message& request, const absl::Status& why,
+                           Priority priority = Priority::kDefault);
   void RefuseUnknownHandler(const Message& request);
   static absl::Status NoRoomError();
   static uint32_t RemainingMs(TimePoint deadline, TimePoint now);
   bool EndRunning(const InboundRequest& request, RunningRequest* running);
+  std::string TooBig(std::string_view what, size_t payload) const;
+  // Whether the peer is to be told in which class to answer.
+  bool AsksForPriority(Priority priority) const {
+    return priority != Priority::kDefault && config_.extensions.fragments != 0;
+  }
   absl::Status CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight);
   bool AdmitInbound(const Message& message);
   ServerMux* AddServer(uint64_t id);
@@ -214,14 +247,30 @@ class Session {
   StreamMux* FindStream(uint64_t id, StreamMux::Side side);
   StreamMux* FindAlive(uint64_t id, StreamMux::Side side);
   bool CheckSequence(const Message& message, StreamMux* mux);
+  bool CheckCredit(StreamMux* mux);
   void StartStreamTimers(StreamMux* mux);
   void EndCallerStream(StreamMux* mux, const absl::Status& status);
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);
   void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
   void SendStreamError(StreamMux* mux, const absl::Status& error);
-  void SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error);
+  void SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error,
+                      Priority priority = Priority::kDefault);
   std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
+
+  // session_fragments.cc
+  OutputQueue::Ticket Schedule(const Message& message, Priority priority);
+  OutputQueue::Ticket PushFragments(const Message& message, OutputQueue::Class of,
+                                    MuxDirection from);
+  void OnFragmentOrWhole(const Message& message);
+  Reassembly::Partial* BeginPayload(const Message& message, MuxDirection from);
+  bool AdmitPayload(const Message& message);
+  void AwaitMore(Reassembly::Partial* partial);
+  void FinishPayload(const Message& last, Reassembly::Partial* partial);
+  void RefusePayload(const Message& fragment, Op op, Drop why, std::string_view what);
+  void GiveUpPayload(Reassembly::Partial* partial);
+  void DropPartsOfCaller(uint64_t id);
+  void DropPartsOfHandler(uint64_t id);
 
   const SessionConfig config_;
   const HandlerTable& handlers_;
@@ -239,6 +288,7 @@ class Session {
   bool ended_ = false;   // Shutdown was called
 
   OutputQueue output_;
+  Reassembly reassembly_;
   TimerWheel wheel_;
   MuxTable calls_;
   absl::flat_hash_map<uint64_t, ServerMux*> serving_;

@@ -71,6 +71,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   mux->sink = sink;
   mux->next_send = 1;
   mux->next_receive = 0;
+  mux->priority = args.priority;
   mux->window = std::max(1u, args.out_capacity);
   mux->in_capacity = args.has_input ? std::max(1u, args.in_capacity) : 0;
   mux->sent_eof = !args.has_input;
@@ -89,8 +90,12 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
     message.flags |= kFlagSubroute;
     message.subroute = args.subroute->bytes.data();
   }
-  Push(message);
-  slot->position = output_.position();
+  ExtensionBlock block;
+  if (AsksForPriority(args.priority)) {
+    block.Write({.priority = static_cast<uint8_t>(args.priority)});
+    message.extension = block.view();
+  }
+  slot->opening = Push(message, args.priority);
   return mux;
 }
 
@@ -120,6 +125,7 @@ void Session::OnConnectMux(const Message& message) {
   StreamMux* mux = server->stream.get();
   mux->next_send = 0;
   mux->next_receive = 1;
+  mux->priority = AnswerPriority(*entry);
   mux->window = entry->in_capacity;
   mux->send_credit = std::max(1u, entry->out_capacity);
   mux->received_eof = (message.flags & kFlagEof) != 0;
@@ -132,8 +138,9 @@ void Session::OnConnectMux(const Message& message) {
   if (server == nullptr) return;
   if (sink == nullptr) {
     counters_.Count(Drop::kHandlerRefused);
+    const Priority priority = mux->priority;
     RemoveServer(server);
-    return SendMuxConnectError(message, NoRoomError());
+    return SendMuxConnectError(message, NoRoomError(), priority);
   }
   if (!mux->finishing) mux->sink = sink;
   StartStreamTimers(mux);
@@ -183,6 +190,17 @@ bool Session::CheckSequence(const Message& message, StreamMux* mux) {
   return false;
 }
 
+// Whether another message may come.
+bool Session::CheckCredit(StreamMux* mux) {
+  if (!mux->received_eof && mux->unread < mux->window) return true;
+  counters_.Count(Drop::kCreditExceeded);
+  Abort(mux, WithDelivery(absl::ResourceExhaustedError(
+                              mux->received_eof ? "handler blocked: a message after the end of input"
+                                                : "handler blocked: a message without credit"),
+                          Delivery::kMaybeExecuted));
+  return false;
+}
+
 // --- Data ---
 
 void Session::OnStreamData(const Message& message, StreamMux* mux) {
@@ -205,14 +223,7 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
         mux, RemoteError(AsText(message.payload), absl::StatusCode::kUnknown, Delivery::kExecuted));
   }
   if (has_payload) {
-    if (mux->received_eof || mux->unread >= mux->window) {
-      counters_.Count(Drop::kCreditExceeded);
-      return Abort(mux, WithDelivery(absl::ResourceExhaustedError(
-                                         mux->received_eof
-                                             ? "handler blocked: a message after the end of input"
-                                             : "handler blocked: a message without credit"),
-                                     Delivery::kMaybeExecuted));
-    }
+    if (!CheckCredit(mux)) return;
     ++mux->unread;
     const uint64_t id = mux->id;
     mux->sink->OnData(message.payload);
@@ -240,7 +251,7 @@ void Session::OnUnblock(const Message& message, StreamMux* mux) {
 
 Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
   if (ended_ || mux->over || mux->sent_eof || mux->finishing) return SendResult::kClosed;
-  if (payload.size() + kMaxMessageOverhead > config_.max_message_bytes) {
+  if (payload.size() > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
     return SendResult::kTooBig;
   }
@@ -269,7 +280,8 @@ void Session::Consumed(StreamMux* mux) {
 }
 
 void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
-  Push({.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload});
+  Push({.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload},
+       mux->priority);
 }
 
 // The handler's end: the last message of a stream that has failed.
@@ -278,14 +290,18 @@ void Session::SendStreamError(StreamMux* mux, const absl::Status& error) {
              .seq = mux->next_send++,
              .op = Op::kMuxServerMsg,
              .flags = kFlagEof | kFlagPayloadIsErr},
-            error);
+            error, mux->priority);
 }
 
-void Session::SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error) {
+void Session::SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error,
+                             Priority priority) {
   Message message{.mux_id = mux_id, .op = op};
-  if (error.ok()) return Push(message);
+  if (error.ok()) {
+    Push(message, priority);
+    return;
+  }
   message.flags = kFlagPayloadIsErr;
-  PushError(message, error);
+  PushError(message, error, priority);
 }
 
 // --- Closing ---
@@ -298,6 +314,7 @@ void Session::CloseSend(StreamMux* mux) {
 }
 
 void Session::CancelStream(StreamMux* mux) {
+  DropPartsOfCaller(mux->id);
   if (!ended_) SendStreamOp(mux, Op::kDisconnectServerMux, 0, {});
   mux->sink = nullptr;
   EndCallerStream(mux, absl::OkStatus());
@@ -308,6 +325,7 @@ void Session::EndCallerStream(StreamMux* mux, const absl::Status& status) {
   StreamSink* sink = mux->sink;
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
+  DropPartsOfCaller(mux->id);
   stream_free_.push_back(std::move(slot->stream));
   calls_.Remove(slot);
   counters_.outgoing_streams.Sub(1);
@@ -317,6 +335,7 @@ void Session::EndCallerStream(StreamMux* mux, const absl::Status& status) {
 void Session::EndHandlerStream(StreamMux* mux, const absl::Status& status) {
   if (mux->over) return;
   mux->over = true;
+  GiveUpPayload(reassembly_.Find({mux->id, true}));
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
   if (mux->finishing) return RemoveServer(FindServer(mux->id));
@@ -333,12 +352,13 @@ void Session::Finish(StreamMux* mux, const absl::Status& status) {
 
 void Session::SendEnd(StreamMux* mux) {
   const uint64_t id = mux->id;
+  const Priority priority = mux->priority;
   if (mux->finish_status.ok()) {
     SendStreamOp(mux, Op::kMuxServerMsg, kFlagEof, {});
   } else {
     SendStreamError(mux, WithDelivery(mux->finish_status, Delivery::kExecuted));
   }
-  SendDisconnect(id, Op::kDisconnectClientMux, absl::OkStatus());
+  SendDisconnect(id, Op::kDisconnectClientMux, absl::OkStatus(), priority);
   mux->over = true;
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
@@ -349,15 +369,16 @@ void Session::Abort(StreamMux* mux, const absl::Status& status) {
   // Handler's end: what is dead on the wire must not speak again.
   if (mux->over) return;
   if (mux->side == StreamMux::Side::kCaller) {
+    DropPartsOfCaller(mux->id);
     SendStreamOp(mux, Op::kDisconnectServerMux, 0, {});
     return EndCallerStream(mux, status);
   }
   // With a credit the error takes the usual way; without one it travels in the disconnect.
   if (mux->send_credit > 0) {
     SendStreamError(mux, status);
-    SendDisconnect(mux->id, Op::kDisconnectClientMux, absl::OkStatus());
+    SendDisconnect(mux->id, Op::kDisconnectClientMux, absl::OkStatus(), mux->priority);
   } else {
-    SendDisconnect(mux->id, Op::kDisconnectClientMux, status);
+    SendDisconnect(mux->id, Op::kDisconnectClientMux, status, mux->priority);
   }
   EndHandlerStream(mux, status);
 }
@@ -374,7 +395,10 @@ void Session::OnStreamPingTimer(StreamMux* mux) {
   const bool caller = mux->side == StreamMux::Side::kCaller;
   const TimePoint give_up =
       mux->last_heard + (caller ? kCallerPatience : kHandlerPatience) * interval;
-  if (now_ >= give_up) {
+  if (caller && output_.HasLane({mux->id, true})) {
+    // Our Ping would wait behind what is being sent; the connection's own pings must do.
+    mux->last_heard = now_;
+  } else if (now_ >= give_up) {
     counters_.Count(Drop::kStreamPingTimeout);
     return Abort(mux, WithDelivery(absl::UnavailableError(
                                        caller ? "the peer no longer answers pings of this stream"
@@ -401,6 +425,8 @@ void Session::OnMuxPing(const Message& message) {
     }
   }
   if (mux == nullptr) {
+    // Its end may still wait to be written, and a Pong overtakes it. The caller asks again.
+    if (config_.extensions.fragments != 0 && output_.bytes() > 0) return;
     pong.not_found = true;
   } else if (!CheckSequence(message, mux)) {
     return;

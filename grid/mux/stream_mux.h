@@ -19,6 +19,7 @@
 #include "grid/base/clock.h"
 #include "grid/mux/session_host.h"
 #include "grid/mux/timer_wheel.h"
+#include "handlers/priority.h"
 
 namespace grid {
 
@@ -43,6 +44,7 @@ struct StreamMux {
   uint32_t unread = 0;        // messages received, and not yet consumed
 
   Side side = Side::kCaller;
+  Priority priority = Priority::kDefault;  // of what we send
   bool acked = false;          // caller's end: AckMux has come
   bool sent_eof = false;       // caller's end: nothing more to send
   bool received_eof = false;   // handler's end: the caller sends nothing more

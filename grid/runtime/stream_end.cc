@@ -116,7 +116,8 @@ void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& ou
                                   .deadline = out.deadline,
                                   .has_input = out.has_input,
                                   .in_capacity = out.in_capacity,
-                                  .out_capacity = out.out_capacity},
+                                  .out_capacity = out.out_capacity,
+                                  .priority = out.priority},
                                  this, link->Now());
   if (!mux.ok()) {
     const std::shared_ptr<StreamEnd> keep = shared_from_this();
@@ -383,9 +384,11 @@ std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, By
     case Session::SendResult::kNoCredit:
       return std::nullopt;
     case Session::SendResult::kTooBig:
-      return WithDelivery(absl::InvalidArgumentError(absl::StrCat(
-                              "a message of ", payload.size(), " bytes exceeds max_message_bytes")),
-                          Delivery::kNotSent);
+      return WithDelivery(
+          absl::InvalidArgumentError(absl::StrCat("a message of ", payload.size(),
+                                                  " bytes exceeds ",
+                                                  std::string(session->payload_limit_name()))),
+          Delivery::kNotSent);
     case Session::SendResult::kOutputFull:
       return WithDelivery(
           absl::ResourceExhaustedError("max_output_bytes wait to be written on the connection"),
