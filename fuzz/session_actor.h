@@ -93,12 +93,15 @@ class SessionActor final : public SessionHost {
   struct Options {
     bool honest_peer = false;  // the other end is one of ours: contents and order are checked
     uint32_t first_generation = 0;
+    Extensions extensions = {};
   };
 
   SessionActor(const Options& options, const TimePoint* now)
       : options_(options),
         now_(now),
-        config_{.max_message_bytes = 40'000,
+        config_{.extensions = options.extensions,
+                .max_message_bytes = 40'000,
+                .reassembly = {.max_payload_bytes = 40'000},
                 .max_output_bytes = 100'000,
                 .max_inflight = 30,
                 .first_generation = options.first_generation,
@@ -253,7 +256,8 @@ class SessionActor final : public SessionHost {
     for (const Drop drop :
          {Drop::kOutOfSequence, Drop::kCreditExceeded, Drop::kNilStreamMessage,
           Drop::kBadControlPayload, Drop::kUnknownOp, Drop::kUnknownFlags, Drop::kUnexpectedOp,
-          Drop::kDuplicateMux, Drop::kUnknownHandler, Drop::kStatelessStream}) {
+          Drop::kDuplicateMux, Drop::kUnknownHandler, Drop::kStatelessStream,
+          Drop::kBadFragment}) {
       if (counters_.Dropped(drop) == 0) continue;
       std::fprintf(stderr, "fuzz: %s\n", std::string(DropName(drop)).c_str());
       Require(false, "our two ends do not agree on the protocol");

@@ -78,7 +78,7 @@ struct ExtensionOptions {
   bool status = true;
   // A payload of more bytes than this is sent in fragments, so that it holds up nothing else, and
   // priorities count (handlers/priority.h). 1 KiB to 16 MiB; 0: off. Never more than
-  // max_message_bytes less 1 KiB.
+  // max_message_bytes less 1 KiB; off where that is below 128 KiB.
   uint32_t fragment_bytes = 64 << 10;
 };
 

@@ -38,6 +38,10 @@ class GridSystem final : public System {
     run.add_option("--peers", peers_,
                    "servers to spread the load over, at ADDRESS and the ports that follow")
         ->check(CLI::Range(1, 1000));
+    run.add_option("--bulk", bulk_bytes_,
+                   "send requests of so many bytes beside the load, on the same connections, as "
+                   "fast as they are answered; they are not counted");
+    run.add_option("--fragments", fragment_bytes_, "bytes of a fragment; 0: none");
   }
 
   absl::Status Serve(const Place& place) override {
@@ -66,7 +70,9 @@ class GridSystem final : public System {
     GridClientOptions options{
         .handler = handler_,
         .io_threads = io_threads_,
-        .poll = std::chrono::duration_cast<std::chrono::microseconds>(place.poll)};
+        .poll = std::chrono::duration_cast<std::chrono::microseconds>(place.poll),
+        .bulk_bytes = bulk_bytes_,
+        .fragment_bytes = fragment_bytes_};
     for (int i = 0; i < peers_; ++i) {
       options.addresses.push_back(
           absl::StrCat(first->address().to_string(), ":", first->port() + i));
@@ -83,6 +89,8 @@ class GridSystem final : public System {
   int io_threads_ = 1;
   int workers_ = 8;
   int peers_ = 1;
+  size_t bulk_bytes_ = 0;
+  uint32_t fragment_bytes_ = ExtensionOptions().fragment_bytes;
   HandlerKind handler_ = HandlerKind::kIo;
 };
 

@@ -47,6 +47,7 @@ class Mesh {
       options.local = absl::StrCat("http://127.0.0.1:", flags.port + i);
       options.log = NullLog();
       options.limits.max_inflight = 1'000'000;  // what --inflight may be, if there is one pair only
+      options.limits.max_output_bytes = size_t{1} << 30;
       options.io_contexts = {&io_};
       options.worker_executor = io_.get_executor();  // there is nothing for workers to do
       managers_.push_back(std::make_unique<Manager>(std::move(options)));

@@ -434,9 +434,11 @@ std::shared_ptr<Peer> ManagerCore::FindOrMissing(const std::string& host) {
 
 Extensions ManagerCore::extensions() const {
   const ExtensionOptions& offered = options_.extensions;
-  // A fragment with its header must fit into a message.
-  const size_t fragment =
-      std::min<size_t>(offered.fragment_bytes, options_.limits.max_message_bytes - 1024);
+  // A batch of small fragments must fit into a message, and so must a large one with its header.
+  const size_t message = options_.limits.max_message_bytes;
+  const size_t fragment = message < 2 * OutputQueue::kBatchBytes
+                              ? 0
+                              : std::min<size_t>(offered.fragment_bytes, message - 1024);
   return {.fragments = static_cast<uint32_t>(fragment), .status = offered.status};
 }
 

@@ -96,7 +96,8 @@ class Session {
   // One whole WebSocket message.
   void OnMessage(BytesView message, TimePoint now);
   bool CanStartWrite() const { return output_.CanStartWrite(); }
-  bool ShouldWrite() const { return output_.IsRipe(); }
+  bool ShouldWrite() const { return output_.IsRipe(calls_.size()); }
+  bool PaysForWrite() const { return output_.PaysForWrite(); }
   // What waits is only large payloads: whoever writes may look after other things first.
   bool OnlyBulkWaits() const { return output_.OnlyLanesWait(); }
   MutableBytes StartWrite() { return output_.StartWrite(); }

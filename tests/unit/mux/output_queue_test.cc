@@ -161,6 +161,44 @@ TEST_F(OutputQueueTest, Bytes_CountWhatIsNotWrittenYet) {
   EXPECT_EQ(counters_.bytes_out.Get(), EncodedSize(first) + EncodedSize(second));
 }
 
+// How many messages of 500 bytes make a batch ripe.
+class OutputQueueRipe : public OutputQueueTest {
+ protected:
+  size_t RipeAt(size_t in_flight) {
+    const std::string payload(500, 'x');
+    size_t messages = 0;
+    while (!queue_.IsRipe(in_flight)) {
+      queue_.Push(Data(++messages, payload));
+      if (messages == 1000) break;
+    }
+    while (queue_.CanStartWrite()) Write();
+    return messages;
+  }
+};
+
+TEST_F(OutputQueueRipe, EmptyQueue_IsNot) {
+  EXPECT_FALSE(queue_.IsRipe(0));
+  EXPECT_FALSE(queue_.IsRipe(1));
+}
+
+TEST_F(OutputQueueRipe, AThirdOfWhatIsInFlight) {
+  EXPECT_EQ(RipeAt(100), 34u);
+  EXPECT_EQ(RipeAt(150), 50u);
+}
+
+TEST_F(OutputQueueRipe, NoMoreThanPays) {
+  const size_t most = RipeAt(1'000'000);
+  EXPECT_EQ(most, (size_t{56} << 10) / (InBatch(Data(1, std::string(500, 'x'))) + 160) + 1);
+  // Answers only: nothing of ours is in flight, or too little to matter.
+  EXPECT_EQ(RipeAt(0), most);
+  EXPECT_EQ(RipeAt(3), most);
+}
+
+TEST_F(OutputQueueRipe, NoLessThanPays) {
+  EXPECT_GT(RipeAt(20), 7u);
+  EXPECT_LE(RipeAt(20), 20u);
+}
+
 TEST_F(OutputQueueTest, Ticket_TellsWhatHasLeft) {
   const MuxDirection from{1, true};
   const OutputQueue::Ticket first = queue_.Push(Data(1, "first"));
