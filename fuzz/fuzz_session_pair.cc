@@ -107,9 +107,8 @@ class Pair {
   const Extensions extensions_;
   SessionActor actors_[2] = {
       SessionActor({.honest_peer = true, .first_generation = 5, .extensions = extensions_}, &now_),
-      SessionActor(
-          {.honest_peer = true, .first_generation = 0xfffffff0, .extensions = extensions_},
-          &now_)};
+      SessionActor({.honest_peer = true, .first_generation = 0xfffffff0, .extensions = extensions_},
+                   &now_)};
   std::deque<std::string> pipes_[2];  // by who writes
 };
 

@@ -55,8 +55,8 @@ using StreamStarter = std::function<void(Stream stream, RequestContext&)>;
 
 struct SingleSpec {
   HandlerId id;
-  std::string subroute = {};          // parts joined with "/"; empty: none
-  RunOn run_on = RunOn::kWorkerPool;  // ignored for coroutines
+  std::string subroute = {};               // parts joined with "/"; empty: none
+  RunOn run_on = RunOn::kWorkerPool;       // ignored for coroutines
   Priority priority = Priority::kDefault;  // of answers whose caller asks for none
 };
 

@@ -23,9 +23,9 @@ namespace grid {
 
 // One outgoing call or stream.
 struct ClientMux {
-  TimerNode deadline_timer;           // of a call
-  uint64_t id = 0;                    // 0: free
-  OutputQueue::Ticket opening;        // of the message that opened it
+  TimerNode deadline_timer;     // of a call
+  uint64_t id = 0;              // 0: free
+  OutputQueue::Ticket opening;  // of the message that opened it
   Priority priority = Priority::kDefault;
   CallSink* call = nullptr;           // of a call
   std::unique_ptr<StreamMux> stream;  // of a stream

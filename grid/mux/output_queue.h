@@ -124,8 +124,8 @@ class OutputQueue {
     MuxDirection from;
     uint64_t serial = 0;
     Class of = kNormal;
-    uint64_t after = 0;   // of its class, what must have left before
-    size_t deficit = 0;   // bytes that it may send in its turn
+    uint64_t after = 0;    // of its class, what must have left before
+    size_t deficit = 0;    // bytes that it may send in its turn
     bool granted = false;  // it is its turn, and its share was added
     BatchQueue batches;
     Lane* next = nullptr;  // of the same class, in a ring
@@ -150,8 +150,8 @@ class OutputQueue {
   std::array<Lane*, kClasses> last_lane_{};  // of each class's ring; the next one is its first
   std::vector<std::unique_ptr<Lane>> idle_lanes_;
   uint64_t lanes_opened_ = 0;
-  size_t largest_ = kBatchBytes;  // batch of a lane: what a lane gets in its turn
-  unsigned waiting_ = 0;          // levels where something waits, as bits
+  size_t largest_ = kBatchBytes;          // batch of a lane: what a lane gets in its turn
+  unsigned waiting_ = 0;                  // levels where something waits, as bits
   std::array<size_t, kLevels> passed_{};  // what left since something waits there, of others
 
   Batch with_writer_;

@@ -157,16 +157,16 @@ OutputQueue::Ticket Session::Push(Message message, Priority priority) {
   if (ended_) return {};
   message.flags |= base_flags_;
   if (!message.extension.empty()) message.flags |= kFlagExtended;
-  const OutputQueue::Ticket ticket = config_.extensions.fragments == 0
-                                         ? output_.Push(message)
-                                         : Schedule(message, priority);
+  const OutputQueue::Ticket ticket =
+      config_.extensions.fragments == 0 ? output_.Push(message) : Schedule(message, priority);
   CheckOutput();
   return ticket;
 }
 
 // Of what answers the message being processed.
 Priority Session::AnswerPriority(const HandlerEntry& entry) const {
-  const bool valid = fields_.priority > 0 && fields_.priority <= uint8_t{3};
+  const bool valid =
+      fields_.priority > 0 && fields_.priority <= static_cast<uint8_t>(Priority::kBulk);
   return valid ? static_cast<Priority>(fields_.priority) : entry.priority;
 }
 
@@ -272,8 +272,8 @@ void Session::SendPing() {
   const Message ping{.deadline_ms = static_cast<uint32_t>(config_.ping_interval.count()),
                      .op = Op::kPing,
                      .payload = scratch_};
-  output_.Push(ping, config_.extensions.fragments == 0 ? OutputQueue::kNormal
-                                                       : OutputQueue::kControl);
+  output_.Push(ping,
+               config_.extensions.fragments == 0 ? OutputQueue::kNormal : OutputQueue::kControl);
   ping_sent_ = now_;
   next_ping_ = now_ + config_.ping_interval;
 }

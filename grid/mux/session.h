@@ -153,6 +153,11 @@ class Session {
   // handlers, and refuses everything afterwards. Idempotent.
   void Shutdown(const absl::Status& status);
 
+  // Inside OnRequest and OnData: the payload, if it came in fragments, so that it need not
+  // be copied; otherwise nil. Once. The view that came with the callback stays valid while the
+  // Buffer is.
+  Buffer TakePayload() { return std::move(assembled_); }
+
   bool ended() const { return ended_; }
   // The largest payload that can be sent, and the option that says so.
   size_t payload_limit() const {
@@ -165,9 +170,7 @@ class Session {
   size_t output_bytes() const { return output_.bytes(); }
   const SessionCounters& counters() const { return counters_; }
   // For tests: nothing is left in any table.
-  bool Idle() const {
-    return calls_.size() == 0 && serving_.empty() && reassembly_.empty();
-  }
+  bool Idle() const { return calls_.size() == 0 && serving_.empty() && reassembly_.empty(); }
 
  private:
   enum TimerKind : uint8_t {
@@ -290,6 +293,7 @@ class Session {
 
   OutputQueue output_;
   Reassembly reassembly_;
+  Buffer assembled_;  // of the message being processed, if it came in fragments
   TimerWheel wheel_;
   MuxTable calls_;
   absl::flat_hash_map<uint64_t, ServerMux*> serving_;

@@ -243,8 +243,8 @@ void Session::Answer(const InboundRequest& request, RunningRequest* running, Byt
                      TimePoint now) {
   if (payload.size() > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
-    return AnswerError(request, running,
-                       absl::OutOfRangeError(TooBig("a reply", payload.size())), now);
+    return AnswerError(request, running, absl::OutOfRangeError(TooBig("a reply", payload.size())),
+                       now);
   }
   now_ = now;
   if (!EndRunning(request, running)) return;

@@ -167,8 +167,8 @@ bool Session::AdmitPayload(const Message& message) {
     }
     default: {
       const bool to_handler = message.op == Op::kMuxClientMsg;
-      StreamMux* mux = FindAlive(message.mux_id, to_handler ? StreamMux::Side::kHandler
-                                                            : StreamMux::Side::kCaller);
+      StreamMux* mux = FindAlive(message.mux_id,
+                                 to_handler ? StreamMux::Side::kHandler : StreamMux::Side::kCaller);
       if (mux == nullptr) break;
       if (message.seq != mux->next_receive) return CheckSequence(message, mux);
       return mux->finishing || CheckCredit(mux);
@@ -188,8 +188,8 @@ void Session::AwaitMore(Reassembly::Partial* partial) {
     case Op::kMuxClientMsg:
     case Op::kMuxServerMsg: {
       const bool to_handler = partial->op == Op::kMuxClientMsg;
-      StreamMux* mux = FindAlive(partial->from.mux_id, to_handler ? StreamMux::Side::kHandler
-                                                                  : StreamMux::Side::kCaller);
+      StreamMux* mux = FindAlive(partial->from.mux_id,
+                                 to_handler ? StreamMux::Side::kHandler : StreamMux::Side::kCaller);
       if (mux != nullptr) mux->last_heard = now_;
       return;
     }
@@ -205,17 +205,18 @@ void Session::FinishPayload(const Message& last, Reassembly::Partial* partial) {
     whole.deadline_ms = RemainingMs(partial->deadline, now_);
   }
   wheel_.Clear(&partial->timer);
-  const Buffer payload = reassembly_.Remove(partial);
-  whole.payload = payload;
+  assembled_ = reassembly_.Remove(partial);
+  whole.payload = assembled_;
   Process(whole);
+  assembled_ = Buffer();
 }
 
 // Ends the mux of a payload, of a message `op`, that can't be completed: the connection goes on.
 void Session::RefusePayload(const Message& fragment, Op op, Drop why, std::string_view what) {
   GiveUpPayload(reassembly_.Find(DirectionOf(fragment)));
   const absl::string_view text(what.data(), what.size());
-  const absl::Status error = why == Drop::kBadFragment ? absl::DataLossError(text)
-                                                       : absl::ResourceExhaustedError(text);
+  const absl::Status error =
+      why == Drop::kBadFragment ? absl::DataLossError(text) : absl::ResourceExhaustedError(text);
   const absl::Status status = WithDelivery(error, Delivery::kMaybeExecuted);
   switch (op) {
     case Op::kRequest:
@@ -230,9 +231,9 @@ void Session::RefusePayload(const Message& fragment, Op op, Drop why, std::strin
       return EndCall(mux, status);
     }
     default: {
-      StreamMux* mux = FindAlive(fragment.mux_id, op == Op::kMuxClientMsg
-                                                      ? StreamMux::Side::kHandler
-                                                      : StreamMux::Side::kCaller);
+      StreamMux* mux =
+          FindAlive(fragment.mux_id,
+                    op == Op::kMuxClientMsg ? StreamMux::Side::kHandler : StreamMux::Side::kCaller);
       if (mux == nullptr) break;
       counters_.Count(why);
       return Abort(mux, status);

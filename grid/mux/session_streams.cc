@@ -194,10 +194,11 @@ bool Session::CheckSequence(const Message& message, StreamMux* mux) {
 bool Session::CheckCredit(StreamMux* mux) {
   if (!mux->received_eof && mux->unread < mux->window) return true;
   counters_.Count(Drop::kCreditExceeded);
-  Abort(mux, WithDelivery(absl::ResourceExhaustedError(
-                              mux->received_eof ? "handler blocked: a message after the end of input"
-                                                : "handler blocked: a message without credit"),
-                          Delivery::kMaybeExecuted));
+  Abort(mux,
+        WithDelivery(absl::ResourceExhaustedError(
+                         mux->received_eof ? "handler blocked: a message after the end of input"
+                                           : "handler blocked: a message without credit"),
+                     Delivery::kMaybeExecuted));
   return false;
 }
 
@@ -293,8 +294,7 @@ void Session::SendStreamError(StreamMux* mux, const absl::Status& error) {
             error, mux->priority);
 }
 
-void Session::SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error,
-                             Priority priority) {
+void Session::SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error, Priority priority) {
   Message message{.mux_id = mux_id, .op = op};
   if (error.ok()) {
     Push(message, priority);
@@ -393,12 +393,11 @@ void Session::OnStreamDeadline(StreamMux* mux) {
 void Session::OnStreamPingTimer(StreamMux* mux) {
   const auto interval = config_.stream_ping_interval;
   const bool caller = mux->side == StreamMux::Side::kCaller;
+  // Behind a large message of its own our Ping has not even left; the connection's pings must do.
+  if (caller && output_.HasLane({mux->id, true})) mux->last_heard = now_;
   const TimePoint give_up =
       mux->last_heard + (caller ? kCallerPatience : kHandlerPatience) * interval;
-  if (caller && output_.HasLane({mux->id, true})) {
-    // Our Ping would wait behind what is being sent; the connection's own pings must do.
-    mux->last_heard = now_;
-  } else if (now_ >= give_up) {
+  if (now_ >= give_up) {
     counters_.Count(Drop::kStreamPingTimeout);
     return Abort(mux, WithDelivery(absl::UnavailableError(
                                        caller ? "the peer no longer answers pings of this stream"

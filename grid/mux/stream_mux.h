@@ -45,11 +45,11 @@ struct StreamMux {
 
   Side side = Side::kCaller;
   Priority priority = Priority::kDefault;  // of what we send
-  bool acked = false;          // caller's end: AckMux has come
-  bool sent_eof = false;       // caller's end: nothing more to send
-  bool received_eof = false;   // handler's end: the caller sends nothing more
-  bool wants_credit = false;   // Send returned kNoCredit: OnSendable is due
-  bool over = false;           // handler's end: dead on the wire, waiting for Finish
+  bool acked = false;                      // caller's end: AckMux has come
+  bool sent_eof = false;                   // caller's end: nothing more to send
+  bool received_eof = false;               // handler's end: the caller sends nothing more
+  bool wants_credit = false;               // Send returned kNoCredit: OnSendable is due
+  bool over = false;                       // handler's end: dead on the wire, waiting for Finish
   bool finishing = false;      // handler's end: Finish was called, the end waits for a credit
   absl::Status finish_status;  // handler's end: with which status
 };

@@ -399,8 +399,10 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
     return Admit::kAnswered;
   }
 
-  Buffer payload;
-  if (!services_.pool->TryCopy(request.payload, &payload)) return Admit::kRefused;
+  Buffer payload = session_.TakePayload();
+  if (payload.is_nil() && !services_.pool->TryCopy(request.payload, &payload)) {
+    return Admit::kRefused;
+  }
   if (function != nullptr) {
     auto call =
         std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));

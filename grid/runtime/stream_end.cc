@@ -285,13 +285,15 @@ ReadResult StreamEnd::ReadBlocking() {
 }
 
 void StreamEnd::OnData(BytesView payload) {
-  Buffer message;
-  const bool fits = pool_->TryCopy(payload, &message);
   ReadHandler reader;
   Link* link;
+  bool fits;
+  Buffer message;
   {
     std::lock_guard lock(mutex_);
     link = link_.get();
+    message = link->session().TakePayload();
+    fits = !message.is_nil() || pool_->TryCopy(payload, &message);
     if (fits && !reader_) {
       inbox_.push_back(std::move(message));
       return changed_.notify_one();
@@ -384,11 +386,10 @@ std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, By
     case Session::SendResult::kNoCredit:
       return std::nullopt;
     case Session::SendResult::kTooBig:
-      return WithDelivery(
-          absl::InvalidArgumentError(absl::StrCat("a message of ", payload.size(),
-                                                  " bytes exceeds ",
-                                                  std::string(session->payload_limit_name()))),
-          Delivery::kNotSent);
+      return WithDelivery(absl::InvalidArgumentError(
+                              absl::StrCat("a message of ", payload.size(), " bytes exceeds ",
+                                           std::string(session->payload_limit_name()))),
+                          Delivery::kNotSent);
     case Session::SendResult::kOutputFull:
       return WithDelivery(
           absl::ResourceExhaustedError("max_output_bytes wait to be written on the connection"),

@@ -68,8 +68,8 @@ TEST_P(ExtensionScenarios, Fragments_CarryWhatNoMessageHolds) {
 TEST_P(ExtensionScenarios, Fragments_StreamsAreTheSame) {
   MakeAndStartBoth();
   std::vector<std::string> echoed;
-  ASSERT_TRUE(cluster().Run(
-      [](Connection peer, std::vector<std::string>& out) -> asio::awaitable<void> {
+  ASSERT_TRUE(
+      cluster().Run([](Connection peer, std::vector<std::string>& out) -> asio::awaitable<void> {
         const StreamOptions options{.has_input = true, .priority = Priority::kBulk};
         absl::StatusOr<Stream> stream = peer.OpenStream(kStreamEcho, AsBytes("init"), options);
         for (size_t size : {300'000, 1, 70'000, 0, 1'000'000}) {

@@ -184,8 +184,7 @@ TEST_F(OutputLanes, RandomUse_KeepsTheOrderOfEachMux) {
       const auto of = static_cast<Class>(1 + id % 3);
       const MuxDirection from{id, true};
       const size_t size = random.OneIn(20) ? 40'000 + random.Below(30'000) : random.Below(300);
-      const Message message =
-          Data(id, std::string_view(payload).substr(0, size), sent[id]++);
+      const Message message = Data(id, std::string_view(payload).substr(0, size), sent[id]++);
       if (size >= 40'000 || queue_.HasLane(from)) {
         queue_.PushToLane(message, of, from);
       } else {

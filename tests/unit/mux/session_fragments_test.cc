@@ -215,7 +215,8 @@ TEST_F(SessionFragments, OfAnAnswer_AreOneAnswer) {
   CallProbe probe;
   const uint64_t id = *end_->Call(&probe, "x");
   const auto response = [&](std::string_view payload) {
-    return Message{.mux_id = id, .op = Op::kResponse, .flags = kFlagEof, .payload = AsBytes(payload)};
+    return Message{
+        .mux_id = id, .op = Op::kResponse, .flags = kFlagEof, .payload = AsBytes(payload)};
   };
   ReceiveFragment(response("abc"), 0, true);
   EXPECT_EQ(probe.outcomes, 0);
@@ -226,7 +227,8 @@ TEST_F(SessionFragments, OfAnAnswer_AreOneAnswer) {
 TEST_F(SessionFragments, OfAnAnswerThatNobodyAwaits_AreLate) {
   CallProbe probe;
   const uint64_t id = *end_->Call(&probe, "x");
-  const Message response{.mux_id = id, .op = Op::kResponse, .flags = kFlagEof, .payload = AsBytes("abc")};
+  const Message response{
+      .mux_id = id, .op = Op::kResponse, .flags = kFlagEof, .payload = AsBytes("abc")};
   ReceiveFragment(response, 0, true);
   EXPECT_TRUE(session().CancelCall(id));
   EXPECT_TRUE(session().Idle());
@@ -238,8 +240,8 @@ TEST_F(SessionFragments, BadAnswer_EndsTheCall) {
   CallProbe probe;
   const uint64_t id = *end_->Call(&probe, "x");
   Sent();
-  ReceiveFragment(
-      {.mux_id = id, .op = Op::kResponse, .flags = kFlagEof, .payload = AsBytes("abc")}, 7, false);
+  ReceiveFragment({.mux_id = id, .op = Op::kResponse, .flags = kFlagEof, .payload = AsBytes("abc")},
+                  7, false);
   EXPECT_EQ(probe.status.code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(DeliveryOf(probe.status), Delivery::kMaybeExecuted);
   EXPECT_EQ(SentOne().op, Op::kDisconnectServerMux);
@@ -465,9 +467,9 @@ TEST(FragmentLimits, ErrorsNameTheOptionThatCounts) {
     EXPECT_EQ(end.Call(&probe, std::string(4000, 'x')).ok(), fragments);
     const absl::Status refused = end.Call(&probe, std::string(6000, 'x')).status();
     EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_NE(refused.message().find(fragments ? "max_payload_bytes (5000)"
-                                               : "max_message_bytes (3000)"),
-              absl::string_view::npos)
+    EXPECT_NE(
+        refused.message().find(fragments ? "max_payload_bytes (5000)" : "max_message_bytes (3000)"),
+        absl::string_view::npos)
         << refused;
   }
 }
