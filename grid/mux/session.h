@@ -97,7 +97,9 @@ class Session {
   void OnMessage(BytesView message, TimePoint now);
   bool CanStartWrite() const { return output_.CanStartWrite(); }
   bool ShouldWrite() const { return output_.IsRipe(calls_.size()); }
-  bool PaysForWrite() const { return output_.PaysForWrite(); }
+  // The answers to one WebSocket message, at an end that only answers: what the peer sent together
+  // it can go on with together.
+  bool ShouldAnswer() const { return calls_.size() == 0 && output_.PaysForWrite(); }
   // What waits is only large payloads: whoever writes may look after other things first.
   bool OnlyBulkWaits() const { return output_.OnlyLanesWait(); }
   MutableBytes StartWrite() { return output_.StartWrite(); }

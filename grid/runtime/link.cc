@@ -154,8 +154,7 @@ void Link::OnMessage(BytesView message) {
   if (down_) return;
   BeginEvent();
   session_.OnMessage(message, now_);
-  // What the peer sent together it can go on with together, while we work on the next message.
-  if (in_event_ && session_.PaysForWrite()) Flush();
+  if (in_event_ && session_.ShouldAnswer()) Flush();
 }
 
 void Link::OnReadEnd() {

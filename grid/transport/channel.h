@@ -99,15 +99,6 @@ class Channel {
   // touches the caller's buffers afterwards.
   void Close();
 
-  // Reads what the kernel has at once; `ec` is would_block when that is nothing, and under TLS,
-  // where only async_read_some reads. The socket must be non-blocking.
-  template <typename Buffers>
-  size_t TryRead(const Buffers& buffers, error_code& ec) {
-    if (!tls_.has_value() && leftover_.empty()) return socket_.read_some(buffers, ec);
-    ec = asio::error::would_block;
-    return 0;
-  }
-
   // Writes what the kernel takes at once; `ec` is would_block when that is nothing, and under TLS,
   // where only async_write_some writes. The socket must be non-blocking.
   template <typename Buffers>

@@ -108,12 +108,6 @@ class TransportCore final : public std::enable_shared_from_this<TransportCore> {
 
   // --- Reading ---
 
-  // Bytes of a read that make it likely that more have come since; a lone small message is answered
-  // without looking.
-  static constexpr size_t kWorthAnother = 16384;
-  // In one event; then it is the turn of other connections.
-  static constexpr int kMostReads = 4;
-
   void Read() {
     const MutableBytes room = reader_.Room();
     channel_.async_read_some(
@@ -124,29 +118,15 @@ class TransportCore final : public std::enable_shared_from_this<TransportCore> {
   void OnRead(const error_code& ec, size_t size) {
     if (phase_ == Phase::kClosed) return;
     if (ec) return OnReadFailed(ec);
-    for (int reads = 1;; ++reads) {
-      reader_.Commit(size);
-      for (;;) {
-        const FrameReader::Frame frame = reader_.Next();
-        if (frame.kind == FrameReader::Kind::kNone) break;
-        OnFrame(frame);
-        if (phase_ == Phase::kClosed) return;  // by the callback, or as all has been said
-      }
-      if (size < kWorthAnother || reads == kMostReads) break;
-      size = ReadOn();
-      if (size == 0) break;
+    reader_.Commit(size);
+    for (;;) {
+      const FrameReader::Frame frame = reader_.Next();
+      if (frame.kind == FrameReader::Kind::kNone) break;
+      OnFrame(frame);
+      if (phase_ == Phase::kClosed) return;  // by the callback, or as all has been said
     }
     if (phase_ == Phase::kOpen && handler_ != nullptr) handler_->OnReadEnd();
     if (phase_ != Phase::kClosed) Read();
-  }
-
-  // What has come while the last read was worked on: more to answer in one batch. An error comes
-  // back with the next Read.
-  size_t ReadOn() {
-    const MutableBytes room = reader_.Room();
-    error_code ec;
-    const size_t size = channel_.TryRead(asio::buffer(room.data(), room.size()), ec);
-    return ec ? 0 : size;
   }
 
   void OnFrame(const FrameReader::Frame& frame) {

@@ -195,6 +195,11 @@ TEST_F(OutputQueueRipe, NoMoreThanPays) {
 }
 
 TEST_F(OutputQueueRipe, NoLessThanPays) {
+  EXPECT_FALSE(queue_.PaysForWrite());
+  for (int i = 0; i < 8; ++i) queue_.Push(Data(1, "short"));
+  EXPECT_FALSE(queue_.PaysForWrite());
+  EXPECT_FALSE(queue_.IsRipe(8));
+  while (queue_.CanStartWrite()) Write();
   EXPECT_GT(RipeAt(20), 7u);
   EXPECT_LE(RipeAt(20), 20u);
 }

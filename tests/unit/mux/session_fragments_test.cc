@@ -456,6 +456,11 @@ TEST_F(FragmentPair, Priorities_OrderRequestsAndAnswers) {
   EXPECT_EQ(answers, (std::vector<std::string>{"urgent", "normal", "bulk"}));
 }
 
+TEST(FragmentLimits, SmallestSizeThatIsAgreedUpon) {
+  EXPECT_EQ(Agree({.fragments = 4096}, {.fragments = 1024}).fragments, 1024u);
+  EXPECT_EQ(Agree({.fragments = 4096}, {.fragments = 1023}).fragments, 0u);
+}
+
 TEST(FragmentLimits, ErrorsNameTheOptionThatCounts) {
   for (const bool fragments : {false, true}) {
     SessionConfig config = fragments ? FragmentConfig() : TestConfig();
