@@ -28,6 +28,14 @@ std::string SomeMessage(const SessionActor& actor, Input& in) {
   if ((shape & 16) != 0) message.flags = in.Byte() & ~kFlagSubroute;
   message.flags |= kFlagCrc;
   message.payload = in.Bytes(in.Byte() % 64);
+  ExtensionBlock block;
+  if ((shape & 32) != 0) {
+    // A fragment, which may be the one that is expected.
+    const uint8_t place = in.Byte();
+    block.Write({.offset = uint64_t{place} / 2, .more = (place & 1) != 0});
+    message.flags |= kFlagExtended;
+    message.extension = block.view();
+  }
   std::string bytes(EncodedSize(message), '\0');
   EncodeMessage(message, reinterpret_cast<uint8_t*>(bytes.data()));
   return bytes;
@@ -48,12 +56,11 @@ std::string SomeMerged(const SessionActor& actor, Input& in) {
   return bytes;
 }
 
-void Run(Input in) {
+void Run(Input in, const Extensions& extensions) {
   TimePoint now = TimePoint(std::chrono::hours(1));
-  const uint8_t first = in.Byte();
   SessionActor actor({.honest_peer = false,
-                      .first_generation = first,
-                      .extensions = {.goaway = first % 2u},
+                      .first_generation = in.Byte(),
+                      .extensions = extensions,
                       .max_resets = 20},
                      &now);
   std::string written;
@@ -97,6 +104,8 @@ void Run(Input in) {
 }  // namespace grid::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  grid::fuzz::Run(grid::fuzz::Input(data, size));
+  // As version 1, and with fragments and drains.
+  grid::fuzz::Run(grid::fuzz::Input(data, size), {});
+  grid::fuzz::Run(grid::fuzz::Input(data, size), {.fragments = 40, .goaway = 1});
   return 0;
 }

@@ -16,10 +16,10 @@
 namespace grid::fuzz {
 namespace {
 
-constexpr Extensions kExtensions = {.goaway = 1};
-
 class Pair {
  public:
+  explicit Pair(const Extensions& extensions) : extensions_(extensions) {}
+
   void Run(Input in) {
     while (!in.empty() && !Failed()) Step(in);
     if (!Failed()) ComeToRest();
@@ -107,9 +107,10 @@ class Pair {
   }
 
   TimePoint now_ = TimePoint(std::chrono::hours(1));
+  const Extensions extensions_;
   SessionActor actors_[2] = {
-      SessionActor({.honest_peer = true, .first_generation = 5, .extensions = kExtensions}, &now_),
-      SessionActor({.honest_peer = true, .first_generation = 0xfffffff0, .extensions = kExtensions},
+      SessionActor({.honest_peer = true, .first_generation = 5, .extensions = extensions_}, &now_),
+      SessionActor({.honest_peer = true, .first_generation = 0xfffffff0, .extensions = extensions_},
                    &now_)};
   std::deque<std::string> pipes_[2];  // by who writes
 };
@@ -118,6 +119,9 @@ class Pair {
 }  // namespace grid::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  grid::fuzz::Pair().Run(grid::fuzz::Input(data, size));
+  using grid::fuzz::Pair;
+  // With small fragments, so that many messages are cut, and as version 1.
+  Pair({.fragments = 1000, .goaway = 1}).Run(grid::fuzz::Input(data, size));
+  Pair({}).Run(grid::fuzz::Input(data, size));
   return 0;
 }

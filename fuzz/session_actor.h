@@ -102,6 +102,7 @@ class SessionActor final : public SessionHost {
         now_(now),
         config_{.extensions = options.extensions,
                 .max_message_bytes = 40'000,
+                .reassembly = {.max_payload_bytes = 40'000},
                 .max_output_bytes = 100'000,
                 .max_inflight = 30,
                 .max_resets = options.max_resets,
@@ -268,7 +269,7 @@ class SessionActor final : public SessionHost {
     for (const Drop drop :
          {Drop::kOutOfSequence, Drop::kCreditExceeded, Drop::kNilStreamMessage,
           Drop::kBadControlPayload, Drop::kUnknownOp, Drop::kUnknownFlags, Drop::kUnexpectedOp,
-          Drop::kDuplicateMux, Drop::kUnknownHandler, Drop::kStatelessStream}) {
+          Drop::kDuplicateMux, Drop::kUnknownHandler, Drop::kStatelessStream, Drop::kBadFragment}) {
       if (counters_.Dropped(drop) == 0) continue;
       std::fprintf(stderr, "fuzz: %s\n", std::string(DropName(drop)).c_str());
       Require(false, "our two ends do not agree on the protocol");

@@ -25,12 +25,19 @@ class Network;
 // What is bounded, and where. Reaching a limit is a status that names it and a counter; see
 // grid/README.md, "Limits".
 struct Limits {
-  // One WebSocket message, and so one payload with its header; what is larger is refused when sent
-  // and ends the connection when received.
+  // One WebSocket message, and so one payload with its header where fragments are off; what is
+  // larger is refused when sent and ends the connection when received.
   size_t max_message_bytes = size_t{32} << 20;
+  // One payload where fragments are on (ExtensionOptions::fragment_bytes); what is larger is
+  // refused when sent and ends its request or stream when received.
+  size_t max_payload_bytes = size_t{1} << 30;
+  // Payloads of which only a part has come, per connection: their bytes and their number. Beyond
+  // either, the request or stream that needs more ends. max_buffered_bytes holds for them as well.
+  size_t max_reassembly_bytes = size_t{1} << 30;
+  uint32_t max_reassemblies = 1'000;
   // Bytes waiting to be written on one connection. A request or stream message beyond it fails with
   // kResourceExhausted, rejected; control messages and replies always fit, until twice the limit
-  // and a message, where the connection is dropped.
+  // and a payload, where the connection is dropped.
   size_t max_output_bytes = size_t{64} << 20;
   // Requests and streams in flight on one connection, in each direction.
   uint32_t max_inflight = 100'000;
@@ -79,6 +86,10 @@ struct ExtensionOptions {
   bool goaway = true;
   // Clients may connect: processes that we don't know, under a name that their token allows.
   bool client = true;
+  // A payload of more bytes than this is sent in fragments, so that it holds up nothing else, and
+  // priorities count (handlers/priority.h). 1 KiB to 16 MiB; 0: off. Never more than
+  // max_message_bytes less 1 KiB; off where that is below 128 KiB.
+  uint32_t fragment_bytes = 64 << 10;
 };
 
 // Certificates for https hosts; PEM files, read by Start.

@@ -48,6 +48,7 @@ HandlerEntry MakeEntry(SingleSpec spec, RunOn run_on, decltype(HandlerEntry::fun
   return {.id = spec.id,
           .subroute = std::move(spec.subroute),
           .run_on = run_on,
+          .priority = spec.priority,
           .function = std::move(function)};
 }
 
@@ -55,6 +56,7 @@ HandlerEntry MakeEntry(StreamSpec spec, RunOn run_on, decltype(HandlerEntry::fun
   return {.id = spec.id,
           .subroute = std::move(spec.subroute),
           .run_on = run_on,
+          .priority = spec.priority,
           .in_capacity = spec.in_capacity,
           .out_capacity = spec.out_capacity,
           .function = std::move(function)};

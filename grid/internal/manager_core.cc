@@ -126,6 +126,14 @@ absl::Status ManagerCore::CheckOptions() const {
   if (limits.max_message_bytes > UINT32_MAX) {
     return OutOfRange("limits.max_message_bytes", "at most 4 GiB");
   }
+  if (limits.max_payload_bytes < 1024) {
+    return OutOfRange("limits.max_payload_bytes", "1024 or more");
+  }
+  if (limits.max_reassemblies < 1) return OutOfRange("limits.max_reassemblies", "at least 1");
+  const uint32_t fragment = options_.extensions.fragment_bytes;
+  if (fragment != 0 && (fragment < kMinFragmentBytes || fragment > 16u << 20)) {
+    return OutOfRange("extensions.fragment_bytes", "0, or 1 KiB to 16 MiB");
+  }
   if (limits.max_inflight < 1 || limits.max_inflight >= 1u << MuxTable::kIndexBits) {
     return OutOfRange("limits.max_inflight", "1 to 1048575");
   }
@@ -556,7 +564,15 @@ Extensions ManagerCore::extensions(Side side) const {
   const ExtensionOptions& offered = options_.extensions;
   // The dialer says that it is one, the acceptor that it takes them.
   const bool client = side == Side::kDialer ? options_.client : offered.client;
-  return {.status = offered.status, .goaway = offered.goaway, .client = client};
+  // A batch of small fragments must fit into a message, and so must a large one with its header.
+  const size_t message = options_.limits.max_message_bytes;
+  const size_t fragment = message < 2 * OutputQueue::kBatchBytes
+                              ? 0
+                              : std::min<size_t>(offered.fragment_bytes, message - 1024);
+  return {.fragments = static_cast<uint32_t>(fragment),
+          .status = offered.status,
+          .goaway = offered.goaway,
+          .client = client};
 }
 
 LinkServices ManagerCore::services() {

@@ -28,10 +28,12 @@ constexpr size_t kMaxReasons = 16;
 class CallTask final : public LinkTask {
  public:
   CallTask(HandlerId handler, const SubrouteId* subroute, Buffer payload, TimePoint deadline,
-           ReplyHandler completion, std::shared_ptr<CallCancellation> cancellation)
+           Priority priority, ReplyHandler completion,
+           std::shared_ptr<CallCancellation> cancellation)
       : handler_(handler),
         payload_(std::move(payload)),
         deadline_(deadline),
+        priority_(priority),
         completion_(std::move(completion)),
         cancellation_(std::move(cancellation)) {
     if (subroute != nullptr) subroute_ = *subroute;
@@ -41,7 +43,8 @@ class CallTask final : public LinkTask {
     link.StartCall({.handler = handler_,
                     .subroute = subroute_.has_value() ? &*subroute_ : nullptr,
                     .payload = payload_,
-                    .deadline = deadline_},
+                    .deadline = deadline_,
+                    .priority = priority_},
                    std::move(completion_), cancellation_);
   }
   void Fail(const LoopRef& home, const absl::Status& why) {
@@ -54,6 +57,7 @@ class CallTask final : public LinkTask {
   std::optional<SubrouteId> subroute_;
   const Buffer payload_;
   const TimePoint deadline_;
+  const Priority priority_;
   ReplyHandler completion_;
   const std::shared_ptr<CallCancellation> cancellation_;
 };
@@ -169,6 +173,9 @@ void Peer::Install(Established established) {
   config.session.checksums = UsesChecksums(options.local, host_);
   config.session.extensions = established.extensions;
   config.session.max_message_bytes = options.limits.max_message_bytes;
+  config.session.reassembly = {.max_payload_bytes = options.limits.max_payload_bytes,
+                               .max_reassembly_bytes = options.limits.max_reassembly_bytes,
+                               .max_reassemblies = options.limits.max_reassemblies};
   config.session.max_output_bytes = options.limits.max_output_bytes;
   config.session.max_inflight = options.limits.max_inflight;
   config.session.max_resets = options.limits.max_resets;
@@ -490,8 +497,8 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
       std::lock_guard lock(cancellation->mutex);
       cancellation->link = here->weak_from_this();
     }
-    return here->StartCall({handler, subroute, payload, deadline}, std::move(completion),
-                           cancellation);
+    return here->StartCall({handler, subroute, payload, deadline, options.priority},
+                           std::move(completion), cancellation);
   }
 
   std::shared_ptr<Link> link;
@@ -505,17 +512,10 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
     if (DeliveryOf(none) == Delivery::kRejected) Count(Drop::kPeerDraining);
     return fail(none);
   }
-  if (payload.size() > core_->options().limits.max_message_bytes) {
-    // Refused before it is copied; the session says and counts the same.
-    Count(Drop::kMessageTooBig);
-    return fail(WithDelivery(
-        absl::InvalidArgumentError(absl::StrCat("a payload of ", payload.size(),
-                                                " bytes exceeds max_message_bytes (",
-                                                core_->options().limits.max_message_bytes, ")")),
-        Delivery::kNotSent));
-  }
+  absl::Status fits = CheckPayload("a payload", payload.size());
+  if (!fits.ok()) return fail(std::move(fits));
   auto call = std::make_unique<CallTask>(handler, subroute, core_->pool()->Copy(payload), deadline,
-                                         std::move(completion), cancellation);
+                                         options.priority, std::move(completion), cancellation);
   if (link != nullptr) {
     if (cancellation != nullptr) {
       std::lock_guard lock(cancellation->mutex);
@@ -567,14 +567,8 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
     return WithDelivery(absl::DeadlineExceededError("the time-out is negative"),
                         Delivery::kNotSent);
   }
-  if (initial.size() > core_->options().limits.max_message_bytes) {
-    Count(Drop::kMessageTooBig);
-    return WithDelivery(
-        absl::InvalidArgumentError(absl::StrCat("an initial payload of ", initial.size(),
-                                                " bytes exceeds max_message_bytes (",
-                                                core_->options().limits.max_message_bytes, ")")),
-        Delivery::kNotSent);
-  }
+  absl::Status fits = CheckPayload("an initial payload", initial.size());
+  if (!fits.ok()) return fits;
   OutgoingStream out;
   out.handler = handler;
   if (subroute != nullptr) out.subroute = *subroute;
@@ -582,6 +576,7 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   out.has_input = options.has_input;
   out.in_capacity = options.in_capacity;
   out.out_capacity = options.out_capacity;
+  out.priority = options.priority;
   if (options.timeout.count() > 0) out.deadline = Deadline(options.timeout);
 
   auto end = std::make_shared<StreamEnd>(core_->pool(), home_);
@@ -622,6 +617,21 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
 void Peer::Count(Drop drop) {
   std::lock_guard lock(mutex_);
   ++totals_.drops[std::string(DropName(drop))];
+}
+
+// What no session would take is refused before it is copied; the session says and counts the same.
+absl::Status Peer::CheckPayload(std::string_view what, size_t bytes) {
+  const Limits& limits = core_->options().limits;
+  const bool fragments = core_->extensions(ManagerCore::Side::kDialer).fragments != 0;
+  const size_t limit = fragments ? std::max(limits.max_message_bytes, limits.max_payload_bytes)
+                                 : limits.max_message_bytes;
+  if (bytes <= limit) return absl::OkStatus();
+  Count(Drop::kMessageTooBig);
+  return WithDelivery(
+      absl::InvalidArgumentError(absl::StrCat(
+          absl::string_view(what.data(), what.size()), " of ", bytes, " bytes exceeds ",
+          fragments ? "max_payload_bytes" : "max_message_bytes", " (", limit, ")")),
+      Delivery::kNotSent);
 }
 
 // --- Looking ---

@@ -132,6 +132,7 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   std::shared_ptr<Link> Usable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return peer_draining_ ? nullptr : link_;
   }
+  absl::Status CheckPayload(std::string_view what, size_t bytes);
   absl::Status NotConnected() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CancelRequest(const std::shared_ptr<CallCancellation>& cancellation, uint64_t waiter);
 

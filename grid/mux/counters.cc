@@ -11,7 +11,8 @@ std::string_view DropName(Drop drop) {
       "unknown-handler", "stateless-stream",    "nil-stream-message",  "out-of-sequence",
       "credit-exceeded", "stream-ping-timeout", "inflight-limit-in",   "inflight-limit-out",
       "output-limit",    "message-too-big",     "handler-refused",     "buffered-limit",
-      "draining",        "peer-draining",
+      "draining",        "peer-draining",       "bad-fragment",        "late-fragment",
+      "payload-too-big", "reassembly-limit",
   };
   static_assert(std::size(kNames) == static_cast<size_t>(Drop::kCount));
   return kNames[static_cast<size_t>(drop)];

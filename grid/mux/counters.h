@@ -42,11 +42,15 @@ enum class Drop : uint8_t {
   kInflightLimitIn,    // refused: max_inflight, by the peer
   kInflightLimitOut,   // refused: max_inflight, by us
   kOutputLimit,        // refused: max_output_bytes
-  kMessageTooBig,      // refused: max_message_bytes, on sending
+  kMessageTooBig,      // refused: max_message_bytes or max_payload_bytes, on sending
   kHandlerRefused,     // refused by the host: no room for another handler to run
   kBufferedLimit,      // ended: max_buffered_bytes were held when a stream message came
   kDraining,           // refused: we drain
   kPeerDraining,       // refused: the peer drains
+  kBadFragment,        // not the next of its message: ended its mux
+  kLateFragment,       // of a payload that nobody waits for any more
+  kPayloadTooBig,      // max_payload_bytes, on receiving: ended its mux
+  kReassemblyLimit,    // max_reassemblies, max_reassembly_bytes or max_buffered_bytes: the same
   kCount,
 };
 // "late-response", …

@@ -13,6 +13,7 @@
 #include "grid/base/clock.h"
 #include "grid/mux/counters.h"
 #include "handlers/handler_table.h"
+#include "handlers/priority.h"
 #include "serialization/bytes.h"
 
 namespace grid {
@@ -56,7 +57,8 @@ struct InboundRequest {
   uint64_t mux_id = 0;
   uint32_t seq = 0;
   TimePoint deadline;
-  BytesView payload;  // valid during the call
+  BytesView payload;                       // valid during the call
+  Priority priority = Priority::kDefault;  // of the answer
 };
 
 struct InboundStream {

@@ -71,6 +71,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   mux->sink = sink;
   mux->next_send = 1;
   mux->next_receive = 0;
+  mux->priority = args.priority;
   mux->window = std::max(1u, args.out_capacity);
   mux->in_capacity = args.has_input ? std::max(1u, args.in_capacity) : 0;
   mux->sent_eof = !args.has_input;
@@ -89,8 +90,12 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
     message.flags |= kFlagSubroute;
     message.subroute = args.subroute->bytes.data();
   }
-  Push(message);
-  slot->position = output_.position();
+  ExtensionBlock block;
+  if (AsksForPriority(args.priority)) {
+    block.Write({.priority = static_cast<uint8_t>(args.priority)});
+    message.extension = block.view();
+  }
+  slot->opening = Push(message, args.priority);
   return mux;
 }
 
@@ -121,6 +126,7 @@ void Session::OnConnectMux(const Message& message) {
   StreamMux* mux = server->stream.get();
   mux->next_send = 0;
   mux->next_receive = 1;
+  mux->priority = AnswerPriority(*entry);
   mux->window = entry->in_capacity;
   mux->send_credit = std::max(1u, entry->out_capacity);
   mux->received_eof = (message.flags & kFlagEof) != 0;
@@ -133,8 +139,9 @@ void Session::OnConnectMux(const Message& message) {
   if (server == nullptr) return;
   if (sink == nullptr) {
     counters_.Count(Drop::kHandlerRefused);
+    const Priority priority = mux->priority;
     RemoveServer(server);
-    return SendMuxConnectError(message, NoRoomError());
+    return SendMuxConnectError(message, NoRoomError(), priority);
   }
   if (!mux->finishing) mux->sink = sink;
   StartStreamTimers(mux);
@@ -185,6 +192,19 @@ bool Session::CheckSequence(const Message& message, StreamMux* mux) {
   return false;
 }
 
+// Whether another message may come.
+bool Session::CheckCredit(StreamMux* mux) {
+  if (!mux->received_eof && mux->unread < mux->window) return true;
+  counters_.Count(Drop::kCreditExceeded);
+  if (mux->side == StreamMux::Side::kHandler) CountReset();
+  Abort(mux,
+        WithDelivery(absl::ResourceExhaustedError(
+                         mux->received_eof ? "handler blocked: a message after the end of input"
+                                           : "handler blocked: a message without credit"),
+                     Delivery::kMaybeExecuted));
+  return false;
+}
+
 // --- Data ---
 
 void Session::OnStreamData(const Message& message, StreamMux* mux) {
@@ -207,15 +227,7 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
         mux, RemoteError(AsText(message.payload), absl::StatusCode::kUnknown, Delivery::kExecuted));
   }
   if (has_payload) {
-    if (mux->received_eof || mux->unread >= mux->window) {
-      counters_.Count(Drop::kCreditExceeded);
-      if (!caller) CountReset();
-      return Abort(mux, WithDelivery(absl::ResourceExhaustedError(
-                                         mux->received_eof
-                                             ? "handler blocked: a message after the end of input"
-                                             : "handler blocked: a message without credit"),
-                                     Delivery::kMaybeExecuted));
-    }
+    if (!CheckCredit(mux)) return;
     ++mux->unread;
     const uint64_t id = mux->id;
     mux->sink->OnData(message.payload);
@@ -243,7 +255,7 @@ void Session::OnUnblock(const Message& message, StreamMux* mux) {
 
 Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
   if (ended_ || mux->over || mux->sent_eof || mux->finishing) return SendResult::kClosed;
-  if (payload.size() + kMaxMessageOverhead > config_.max_message_bytes) {
+  if (payload.size() > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
     return SendResult::kTooBig;
   }
@@ -272,7 +284,8 @@ void Session::Consumed(StreamMux* mux) {
 }
 
 void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
-  Push({.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload});
+  Push({.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload},
+       mux->priority);
 }
 
 // The handler's end: the last message of a stream that has failed.
@@ -281,14 +294,17 @@ void Session::SendStreamError(StreamMux* mux, const absl::Status& error) {
              .seq = mux->next_send++,
              .op = Op::kMuxServerMsg,
              .flags = kFlagEof | kFlagPayloadIsErr},
-            error);
+            error, mux->priority);
 }
 
-void Session::SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error) {
+void Session::SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error, Priority priority) {
   Message message{.mux_id = mux_id, .op = op};
-  if (error.ok()) return Push(message);
+  if (error.ok()) {
+    Push(message, priority);
+    return;
+  }
   message.flags = kFlagPayloadIsErr;
-  PushError(message, error);
+  PushError(message, error, priority);
 }
 
 // --- Closing ---
@@ -301,6 +317,7 @@ void Session::CloseSend(StreamMux* mux) {
 }
 
 void Session::CancelStream(StreamMux* mux) {
+  DropPartsOfCaller(mux->id);
   if (!ended_) SendStreamOp(mux, Op::kDisconnectServerMux, 0, {});
   mux->sink = nullptr;
   EndCallerStream(mux, absl::OkStatus());
@@ -311,6 +328,7 @@ void Session::EndCallerStream(StreamMux* mux, const absl::Status& status) {
   StreamSink* sink = mux->sink;
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
+  DropPartsOfCaller(mux->id);
   stream_free_.push_back(std::move(slot->stream));
   calls_.Remove(slot);
   counters_.outgoing_streams.Sub(1);
@@ -320,6 +338,7 @@ void Session::EndCallerStream(StreamMux* mux, const absl::Status& status) {
 void Session::EndHandlerStream(StreamMux* mux, const absl::Status& status) {
   if (mux->over) return;
   mux->over = true;
+  GiveUpPayload(reassembly_.Find({mux->id, true}));
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
   if (mux->finishing) return RemoveServer(FindServer(mux->id));
@@ -336,12 +355,13 @@ void Session::Finish(StreamMux* mux, const absl::Status& status) {
 
 void Session::SendEnd(StreamMux* mux) {
   const uint64_t id = mux->id;
+  const Priority priority = mux->priority;
   if (mux->finish_status.ok()) {
     SendStreamOp(mux, Op::kMuxServerMsg, kFlagEof, {});
   } else {
     SendStreamError(mux, WithDelivery(mux->finish_status, Delivery::kExecuted));
   }
-  SendDisconnect(id, Op::kDisconnectClientMux, absl::OkStatus());
+  SendDisconnect(id, Op::kDisconnectClientMux, absl::OkStatus(), priority);
   mux->over = true;
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
@@ -352,15 +372,16 @@ void Session::Abort(StreamMux* mux, const absl::Status& status) {
   // Handler's end: what is dead on the wire must not speak again.
   if (mux->over) return;
   if (mux->side == StreamMux::Side::kCaller) {
+    DropPartsOfCaller(mux->id);
     SendStreamOp(mux, Op::kDisconnectServerMux, 0, {});
     return EndCallerStream(mux, status);
   }
   // With a credit the error takes the usual way; without one it travels in the disconnect.
   if (mux->send_credit > 0) {
     SendStreamError(mux, status);
-    SendDisconnect(mux->id, Op::kDisconnectClientMux, absl::OkStatus());
+    SendDisconnect(mux->id, Op::kDisconnectClientMux, absl::OkStatus(), mux->priority);
   } else {
-    SendDisconnect(mux->id, Op::kDisconnectClientMux, status);
+    SendDisconnect(mux->id, Op::kDisconnectClientMux, status, mux->priority);
   }
   EndHandlerStream(mux, status);
 }
@@ -375,6 +396,8 @@ void Session::OnStreamDeadline(StreamMux* mux) {
 void Session::OnStreamPingTimer(StreamMux* mux) {
   const auto interval = config_.stream_ping_interval;
   const bool caller = mux->side == StreamMux::Side::kCaller;
+  // Behind a large message of its own our Ping has not even left; the connection's pings must do.
+  if (caller && output_.HasLane({mux->id, true})) mux->last_heard = now_;
   const TimePoint give_up =
       mux->last_heard + (caller ? kCallerPatience : kHandlerPatience) * interval;
   if (now_ >= give_up) {
@@ -404,6 +427,8 @@ void Session::OnMuxPing(const Message& message) {
     }
   }
   if (mux == nullptr) {
+    // Its end may still wait to be written, and a Pong overtakes it. The caller asks again.
+    if (config_.extensions.fragments != 0 && output_.bytes() > 0) return;
     pong.not_found = true;
   } else if (!CheckSequence(message, mux)) {
     return;

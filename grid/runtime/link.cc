@@ -19,6 +19,10 @@ namespace {
 // How often a write in progress is looked at; what a stalled one lasts longer than the limit.
 constexpr std::chrono::milliseconds kStallCheck{500};
 
+// Bytes of large payloads that one event writes before others have their turn: as much as is read
+// at once.
+constexpr size_t kBulkPerEvent = size_t{256} << 10;
+
 // Completions of one event that may lead to others; then it is the turn of other events.
 constexpr size_t kReadyPerEvent = 256;
 
@@ -199,8 +203,12 @@ void Link::Settle() {
 }
 
 void Link::Flush() {
-  while (!writing_ && !down_ && session_.CanStartWrite()) {
-    if (Write(session_.StartWrite())) session_.FinishWrite();
+  for (size_t bulk = 0; !writing_ && !down_ && session_.CanStartWrite();) {
+    const bool is_bulk = session_.OnlyBulkWaits();
+    if (is_bulk && bulk >= kBulkPerEvent) return PostEvent();
+    const MutableBytes message = session_.StartWrite();
+    if (is_bulk) bulk += message.size();
+    if (Write(message)) session_.FinishWrite();
   }
 }
 
@@ -359,7 +367,8 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
   const absl::StatusOr<uint64_t> started = session_.StartCall({.handler = out.handler.value(),
                                                                .subroute = out.subroute,
                                                                .payload = out.payload,
-                                                               .deadline = out.deadline},
+                                                               .deadline = out.deadline,
+                                                               .priority = out.priority},
                                                               call, Now());
   if (!started.ok()) {
     ReplyHandler failed = call->TakeHandler();
@@ -404,8 +413,10 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
     return Admit::kAnswered;
   }
 
-  Buffer payload;
-  if (!services_.pool->TryCopy(request.payload, &payload)) return Admit::kRefused;
+  Buffer payload = session_.TakePayload();
+  if (payload.is_nil() && !services_.pool->TryCopy(request.payload, &payload)) {
+    return Admit::kRefused;
+  }
   if (function != nullptr) {
     auto call =
         std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));

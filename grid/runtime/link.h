@@ -92,6 +92,7 @@ struct OutgoingCall {
   const SubrouteId* subroute = nullptr;  // for this handler; may be null
   BytesView payload;
   TimePoint deadline;
+  Priority priority = Priority::kDefault;
 };
 
 class Link final : public std::enable_shared_from_this<Link>,

@@ -116,7 +116,8 @@ void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& ou
                                   .deadline = out.deadline,
                                   .has_input = out.has_input,
                                   .in_capacity = out.in_capacity,
-                                  .out_capacity = out.out_capacity},
+                                  .out_capacity = out.out_capacity,
+                                  .priority = out.priority},
                                  this, link->Now());
   if (!mux.ok()) {
     const std::shared_ptr<StreamEnd> keep = shared_from_this();
@@ -284,13 +285,15 @@ ReadResult StreamEnd::ReadBlocking() {
 }
 
 void StreamEnd::OnData(BytesView payload) {
-  Buffer message;
-  const bool fits = pool_->TryCopy(payload, &message);
   ReadHandler reader;
   Link* link;
+  bool fits;
+  Buffer message;
   {
     std::lock_guard lock(mutex_);
     link = link_.get();
+    message = link->session().TakePayload();
+    fits = !message.is_nil() || pool_->TryCopy(payload, &message);
     if (fits && !reader_) {
       inbox_.push_back(std::move(message));
       return changed_.notify_one();
@@ -383,8 +386,9 @@ std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, By
     case Session::SendResult::kNoCredit:
       return std::nullopt;
     case Session::SendResult::kTooBig:
-      return WithDelivery(absl::InvalidArgumentError(absl::StrCat(
-                              "a message of ", payload.size(), " bytes exceeds max_message_bytes")),
+      return WithDelivery(absl::InvalidArgumentError(
+                              absl::StrCat("a message of ", payload.size(), " bytes exceeds ",
+                                           std::string(session->payload_limit_name()))),
                           Delivery::kNotSent);
     case Session::SendResult::kOutputFull:
       return WithDelivery(

@@ -35,6 +35,7 @@ struct OutgoingStream {
   bool has_input = false;
   uint32_t in_capacity = 1;
   uint32_t out_capacity = 1;
+  Priority priority = Priority::kDefault;
 };
 
 class StreamEnd final : public StreamBackend,

@@ -82,6 +82,11 @@ TEST_F(LimitsTest, MaxBufferedBytes_RejectsRequestsThatNeedACopy) {
   const absl::Status status = cluster().Call(1, 0, kWorkerEcho, AsBytes(large)).status();
   EXPECT_EQ(DeliveryOf(status), Delivery::kRejected) << status;
   EXPECT_NE(std::string(status.message()).find("max_buffered_bytes"), std::string::npos) << status;
+  // It can't be put together already.
+  EXPECT_EQ(Drops(0, 1, "reassembly-limit"), 1u);
+  const std::string whole(50'000, 'x');
+  EXPECT_EQ(DeliveryOf(cluster().Call(1, 0, kWorkerEcho, AsBytes(whole)).status()),
+            Delivery::kRejected);
   EXPECT_EQ(Drops(0, 1, "handler-refused"), 1u);
   EXPECT_EQ(Text(cluster().Call(1, 0, kWorkerEcho, AsBytes("small"))), "small");
 }
@@ -93,7 +98,7 @@ TEST_F(LimitsTest, MaxBufferedBytes_EndsAStreamWhoseMessageIsNotRead) {
       [](Connection peer, std::optional<ReadResult>& result) -> asio::awaitable<void> {
         absl::StatusOr<Stream> stream = peer.OpenStream(kStreamBlock, {}, {.has_input = true});
         ReadResult ready = co_await stream->Read();
-        const std::string large(100'000, 'x');
+        const std::string large(50'000, 'x');
         absl::Status written = co_await stream->Write(AsBytes(large));
         result = co_await stream->Read();
       }(cluster().Peer(1, 0), last)));

@@ -283,6 +283,22 @@ TEST_F(WorkedExample, Goaway) {
   ExpectShown("goaway");
 }
 
+TEST_F(WorkedExample, Fragments) {
+  End caller(handlers_, {.fragments = 4});
+  End handler(handlers_, {.fragments = 4});
+  ASSERT_TRUE(caller.session
+                  .StartCall({.handler = 78,
+                              .payload = AsBytes("hello"),
+                              .deadline = kNow + seconds(60),
+                              .priority = Priority::kBulk},
+                             &caller, kNow)
+                  .ok());
+  Pass(caller, handler);
+  Pass(handler, caller);
+  EXPECT_EQ(caller.read, "hello");
+  ExpectShown("fragments");
+}
+
 TEST_F(WorkedExample, Ping) {
   const TimePoint due = kNow + seconds(10);
   caller_.session.OnTimer(due);

@@ -104,6 +104,9 @@ TEST(LimitsTable, HasEveryLimitWithItsDefault) {
   const Limits limits;
   const std::map<std::string, std::string> defaults = {
       {"max_message_bytes", Bytes(limits.max_message_bytes)},
+      {"max_payload_bytes", Bytes(limits.max_payload_bytes)},
+      {"max_reassembly_bytes", Bytes(limits.max_reassembly_bytes)},
+      {"max_reassemblies", std::to_string(limits.max_reassemblies)},
       {"max_output_bytes", Bytes(limits.max_output_bytes)},
       {"max_inflight", std::to_string(limits.max_inflight)},
       {"max_worker_queue", std::to_string(limits.max_worker_queue)},
