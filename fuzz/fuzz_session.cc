@@ -56,10 +56,13 @@ std::string SomeMerged(const SessionActor& actor, Input& in) {
   return bytes;
 }
 
-void Run(Input in, const Extensions& extensions) {
+void Run(Input in, Extensions extensions) {
   TimePoint now = TimePoint(std::chrono::hours(1));
+  const uint8_t first = in.Byte();
+  extensions.goaway = first % 2u;
   SessionActor actor(
-      {.honest_peer = false, .first_generation = in.Byte(), .extensions = extensions}, &now);
+      {.honest_peer = false, .first_generation = first, .extensions = extensions, .max_resets = 20},
+      &now);
   std::string written;
   while (!in.empty() && !actor.failed()) {
     switch (const uint8_t step = in.Byte() % 16; step) {

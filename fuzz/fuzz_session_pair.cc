@@ -23,6 +23,9 @@ class Pair {
   void Run(Input in) {
     while (!in.empty() && !Failed()) Step(in);
     if (!Failed()) ComeToRest();
+    if (!Failed()) {
+      for (SessionActor& actor : actors_) actor.CheckDrained();
+    }
     // A lost connection ends both; either may notice first.
     const bool lost = Failed() || in.Byte() % 2 == 1;
     if (lost) {
@@ -117,8 +120,8 @@ class Pair {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using grid::fuzz::Pair;
-  // With small fragments, so that many messages are cut, and as version 1.
-  Pair({.fragments = 1000}).Run(grid::fuzz::Input(data, size));
-  Pair({}).Run(grid::fuzz::Input(data, size));
+  // With small fragments, so that many messages are cut, and without.
+  Pair({.fragments = 1000, .goaway = 1}).Run(grid::fuzz::Input(data, size));
+  Pair({.goaway = 1}).Run(grid::fuzz::Input(data, size));
   return 0;
 }

@@ -94,6 +94,7 @@ class SessionActor final : public SessionHost {
     bool honest_peer = false;  // the other end is one of ours: contents and order are checked
     uint32_t first_generation = 0;
     Extensions extensions = {};
+    uint32_t max_resets = 10'000;
   };
 
   SessionActor(const Options& options, const TimePoint* now)
@@ -104,6 +105,8 @@ class SessionActor final : public SessionHost {
                 .reassembly = {.max_payload_bytes = 40'000},
                 .max_output_bytes = 100'000,
                 .max_inflight = 30,
+                .max_resets = options.max_resets,
+                .resets_per_second = 1,
                 .first_generation = options.first_generation,
                 .wall_start = {}},
         pool_(BufferPool::Create()),
@@ -152,6 +155,7 @@ class SessionActor final : public SessionHost {
         }
         return;
       default:
+        if (which == 255) return Drain();
         if (!held_.empty()) Answer(*held_[which % held_.size()], (op & 0x80) != 0);
         return;
     }
@@ -199,6 +203,11 @@ class SessionActor final : public SessionHost {
       if (stream->mux != nullptr && stream->mux->id == id) return stream->mux->next_receive;
     }
     return 0;
+  }
+
+  void Drain() {
+    draining_ = true;
+    session_->Drain(*now_ + std::chrono::seconds(30), *now_);
   }
 
   // --- The end ---
@@ -252,6 +261,10 @@ class SessionActor final : public SessionHost {
       Require(gauge->Get() == 0, "a gauge is not back at zero");
     }
   }
+  // Both ends have come to rest, and the connection is up.
+  void CheckDrained() const {
+    Require(session_->Drained() == draining_, "a drain does not end, or did not begin");
+  }
   void CheckNoProtocolErrors() const {
     for (const Drop drop :
          {Drop::kOutOfSequence, Drop::kCreditExceeded, Drop::kNilStreamMessage,
@@ -287,6 +300,11 @@ class SessionActor final : public SessionHost {
   };
 
   struct StreamState : StreamSink {
+    void OnDraining() override {
+      Require(mux != nullptr && ends == 0 && !told_to_drain, "told of a drain twice, or too late");
+      told_to_drain = true;
+      actor->Called(mode);
+    }
     void Count(BytesView payload) {
       ++unread;
       if (!actor->options_.honest_peer) return;
@@ -304,6 +322,7 @@ class SessionActor final : public SessionHost {
     uint32_t received = 0;
     uint32_t unread = 0;
     int ends = 0;
+    bool told_to_drain = false;
   };
 
   struct Outgoing final : StreamState {
@@ -369,6 +388,7 @@ class SessionActor final : public SessionHost {
     std::string payload;
     int cancelled = 0;
     bool answered = false;
+    bool told_to_drain = false;
   };
 
   // SessionHost
@@ -400,6 +420,17 @@ class SessionActor final : public SessionHost {
     Require(!why.ok() && !held->answered && ++held->cancelled == 1,
             "a request was cancelled twice, or after its answer");
     if (held->payload.size() > 2 && (held->payload[2] & 1) != 0) Answer(*held, false);
+  }
+  void OnRequestDraining(RunningRequest* running) override {
+    auto* held = static_cast<Held*>(running);
+    Require(draining_ && !held->answered && held->cancelled == 0 && !held->told_to_drain,
+            "a request was told of a drain twice, or too late");
+    held->told_to_drain = true;
+    if (held->payload.size() > 2 && (held->payload[2] & 2) != 0) Answer(*held, false);
+  }
+  void OnPeerDraining() override {
+    Require(options_.extensions.goaway != 0 && !peer_draining_, "the peer drains twice");
+    peer_draining_ = true;
   }
   // The first byte of the initial payload is the mode of the handler.
   StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) override {
@@ -561,6 +592,8 @@ class SessionActor final : public SessionHost {
   std::unique_ptr<Session> session_;
   bool writing_ = false;
   bool failed_ = false;
+  bool draining_ = false;
+  bool peer_draining_ = false;
   int depth_ = 0;
   // Never shrink: ids and sinks stay known, to see what is told to those that are over.
   std::vector<std::unique_ptr<Call>> calls_;

@@ -52,6 +52,12 @@ struct Limits {
   size_t max_buffered_bytes = size_t{1} << 30;
   // Requests that wait for a connection (wait_for_ready), per peer.
   size_t max_waiting = 10'000;
+  // Clients (ManagerOptions::client) that are connected, per manager; further ones are refused.
+  size_t max_clients = 1'000;
+  // Calls that a peer gives up while they run, on one connection: so many at once, and so many per
+  // second in the long run. One that goes beyond it makes us work for nothing, and is dropped.
+  uint32_t max_resets = 10'000;
+  uint32_t resets_per_second = 1'000;
 };
 
 // All durations that the protocol and the library use (grid/PROTOCOL.md says which are the
@@ -80,6 +86,10 @@ struct ExtensionOptions {
   // priorities count (handlers/priority.h). 1 KiB to 16 MiB; 0: off. Never more than
   // max_message_bytes less 1 KiB; off where that is below 128 KiB.
   uint32_t fragment_bytes = 64 << 10;
+  // Manager::Drain tells the peers, and theirs tells us.
+  bool goaway = true;
+  // Clients may connect: processes that we don't know, under a name that their token allows.
+  bool client = true;
 };
 
 // Certificates for https hosts; PEM files, read by Start.
@@ -94,6 +104,11 @@ struct ManagerOptions {
   // Our name in the mesh, "http://10.0.0.1:9000" or "https://…". Required. Peers must use the same
   // spelling.
   std::string local;
+  // We are no member of the mesh, but a client: we dial each of our peers, whatever the rule says,
+  // and never listen. The peers need not know us, but must speak the extension `client` and accept
+  // our token under our name, which may be any: 1 to 255 printable ASCII characters without spaces.
+  // A name is good for one connection to each peer: a newer one of that name replaces it.
+  bool client = false;
   // Path of the WebSocket on every host.
   std::string route = "/minio/grid/v1";
   // Shown to peers and demanded from them; empty: nothing shown, everybody accepted.

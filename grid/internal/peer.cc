@@ -91,11 +91,13 @@ absl::Status InvalidHandler() {
 
 }  // namespace
 
-Peer::Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home)
+Peer::Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home, Kind kind)
     : core_(std::move(core)),
       host_(std::move(host)),
       home_{core_->loops(), home},
-      dials_(DialsByRule(core_->options().local, host_)),
+      kind_(kind),
+      dials_(kind == Kind::kMember &&
+             (core_->options().client || DialsByRule(core_->options().local, host_))),
       local_(core_->loops()->size(), nullptr) {
   totals_.host = host_;
 }
@@ -176,6 +178,8 @@ void Peer::Install(Established established) {
                                .max_reassemblies = options.limits.max_reassemblies};
   config.session.max_output_bytes = options.limits.max_output_bytes;
   config.session.max_inflight = options.limits.max_inflight;
+  config.session.max_resets = options.limits.max_resets;
+  config.session.resets_per_second = options.limits.resets_per_second;
   config.session.default_timeout = options.timeouts.request;
   config.session.ping_interval = options.timeouts.ping;
   config.session.stream_ping_interval = options.timeouts.stream_ping;
@@ -185,6 +189,7 @@ void Peer::Install(Established established) {
 
   Caller caller;
   caller.host = host_;
+  caller.is_client = is_client();
   caller.instance = established.instance;
   caller.address = established.transport->remote_address();
   caller.tls_subject = established.transport->tls_subject();
@@ -198,7 +203,9 @@ void Peer::Install(Established established) {
     if (state_ == ConnectionState::kShutdown || established.activity == nullptr ||
         established.parked->closed()) {
       // Not from inside the transport's own callback.
-      asio::post(loop.io(), [dropped = std::move(established)] {});
+      asio::post(loop.io(), [self = shared_from_this(), dropped = std::move(established)] {
+        if (self->is_client()) self->core_->OnClientGone(*self);
+      });
       return;
     }
     if (link_ == nullptr) {
@@ -206,6 +213,8 @@ void Peer::Install(Established established) {
                                     std::move(established.transport), shared_from_this(),
                                     std::move(established.activity));
       link_ = link;
+      link_drained_ = false;
+      peer_draining_ = false;
       state_ = ConnectionState::kConnected;
       last_error_.clear();
       failures_logged_.clear();
@@ -224,6 +233,7 @@ void Peer::Install(Established established) {
   core_->Log(LogLevel::kInfo, absl::StrCat("connected to ", host_, restarted));
   link->Start(std::move(established.first));
   for (Waiter& waiter : waiting) waiter.ready(link);
+  if (const auto deadline = core_->drain_deadline()) link->Drain(*deadline);
   link->Changed();
 }
 
@@ -231,12 +241,14 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
   std::shared_ptr<Link> keep;  // not destroyed under the lock
   local_[link.loop().index()] = nullptr;
   bool redial = false;
+  bool drained = false;
   {
     std::lock_guard lock(mutex_);
     if (link_.get() != &link) return;
     link_loop_.store(nullptr, std::memory_order_release);
     keep = std::move(link_);
     link_ = nullptr;
+    drained = std::exchange(peer_draining_, false);
     AddCounters(link.counters(), &totals_);
     ++totals_.drops[std::string(cause)];
     last_error_ = std::string(why.message());
@@ -246,14 +258,64 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
     }
   }
   core_->Log(LogLevel::kInfo,
-             absl::StrCat("lost the connection to ", host_, ": ", std::string(why.message())));
+             absl::StrCat(drained ? "end of the connection to " : "lost the connection to ", host_,
+                          ": ", std::string(why.message())));
+  if (is_client()) {
+    core_->OnClientGone(*this);
+    Shutdown(why, link.activity());
+  }
+  core_->OnPeerDrained();
   if (!redial) return;
   asio::post(home_.loop().io(), [self = shared_from_this()] {
     if (self->dialer_ != nullptr) self->dialer_->Redial();
   });
 }
 
+void Peer::Drain(TimePoint deadline) {
+  std::shared_ptr<Link> link;
+  {
+    std::lock_guard lock(mutex_);
+    link = link_;
+  }
+  if (link == nullptr) return;
+  asio::post(link->loop().io(),
+             [link, deadline, activity = core_->activity()] { link->Drain(deadline); });
+}
+
+bool Peer::Drained() const {
+  std::lock_guard lock(mutex_);
+  return link_ == nullptr || link_drained_;
+}
+
+void Peer::OnLinkDrained(Link& link) {
+  {
+    std::lock_guard lock(mutex_);
+    if (link_.get() != &link) return;
+    link_drained_ = true;
+  }
+  core_->OnPeerDrained();
+}
+
+void Peer::OnPeerDraining(Link& link) {
+  {
+    std::lock_guard lock(mutex_);
+    if (link_.get() != &link) return;
+    peer_draining_ = true;
+    link_loop_.store(nullptr, std::memory_order_release);
+  }
+  core_->Log(LogLevel::kInfo, absl::StrCat(host_, " drains: it takes no new calls"));
+}
+
 void Peer::Shutdown(const absl::Status& why, Activity activity) {
+  End(why, std::move(activity), "close-shutdown");
+}
+
+void Peer::Replace(Activity activity) {
+  End(DisconnectedError("replaced by a new connection", Delivery::kMaybeExecuted),
+      std::move(activity), "close-replaced");
+}
+
+void Peer::End(const absl::Status& why, Activity activity, std::string_view cause) {
   std::list<Waiter> waiting;
   std::shared_ptr<Link> link;
   {
@@ -274,7 +336,7 @@ void Peer::Shutdown(const absl::Status& why, Activity activity) {
   });
   if (link == nullptr) return;
   asio::post(link->loop().io(),
-             [link, why, activity] { link->Close(why, CloseCode::kGoingAway, "close-shutdown"); });
+             [link, why, activity, cause] { link->Close(why, CloseCode::kGoingAway, cause); });
 }
 
 // --- Waiting for a connection ---
@@ -282,6 +344,11 @@ void Peer::Shutdown(const absl::Status& why, Activity activity) {
 absl::Status Peer::NotConnected() const {
   if (state_ == ConnectionState::kShutdown) {
     return WithDelivery(shutdown_why_, Delivery::kNotSent);
+  }
+  if (peer_draining_) {
+    return WithDelivery(
+        absl::UnavailableError(absl::StrCat(host_, " drains: it takes no new calls")),
+        Delivery::kRejected);
   }
   return DisconnectedError(last_error_.empty()
                                ? absl::StrCat("not connected to ", host_)
@@ -303,10 +370,10 @@ absl::StatusOr<uint64_t> Peer::Wait(TimePoint deadline, Ready ready) {
   {
     std::lock_guard lock(mutex_);
     if (state_ == ConnectionState::kShutdown) return NotConnected();
-    if (link_ != nullptr) {
+    if (const auto link = Usable(); link != nullptr) {
       // Connected since the caller looked. Posted with the lock held: as long as the link is ours,
       // its loop runs what it is given.
-      asio::post(link_->loop().io(), [link = link_, ready = std::move(ready)]() mutable {
+      asio::post(link->loop().io(), [link, ready = std::move(ready)]() mutable {
         ready(link);
         link->Changed();
       });
@@ -376,7 +443,7 @@ void Peer::ExpireWaiters() {
 void Peer::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) {
   {
     std::lock_guard lock(mutex_);
-    if (link_ != nullptr) {
+    if (Usable() != nullptr) {
       return CompleteLater(home_, std::move(handler), absl::OkStatus());
     }
   }
@@ -438,10 +505,13 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
   absl::Status none;
   {
     std::lock_guard lock(mutex_);
-    link = link_;
+    link = Usable();
     if (link == nullptr) none = NotConnected();
   }
-  if (link == nullptr && !options.wait_for_ready) return fail(none);
+  if (link == nullptr && !options.wait_for_ready) {
+    if (DeliveryOf(none) == Delivery::kRejected) Count(Drop::kPeerDraining);
+    return fail(none);
+  }
   absl::Status fits = CheckPayload("a payload", payload.size());
   if (!fits.ok()) return fail(std::move(fits));
   auto call = std::make_unique<CallTask>(handler, subroute, core_->pool()->Copy(payload), deadline,
@@ -515,10 +585,15 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
     return Stream(std::move(end));
   }
   std::shared_ptr<Link> link;
+  absl::Status none;
   {
     std::lock_guard lock(mutex_);
-    link = link_;
-    if (link == nullptr && !options.wait_for_ready) return NotConnected();
+    link = Usable();
+    if (link == nullptr && !options.wait_for_ready) none = NotConnected();
+  }
+  if (!none.ok()) {
+    if (DeliveryOf(none) == Delivery::kRejected) Count(Drop::kPeerDraining);
+    return none;
   }
   auto open = std::make_unique<OpenTask>(end, std::move(out));
   if (link != nullptr) {
@@ -542,19 +617,21 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
 // What no session would take is refused before it is copied; the session says and counts the same.
 absl::Status Peer::CheckPayload(std::string_view what, size_t bytes) {
   const Limits& limits = core_->options().limits;
-  const bool fragments = core_->extensions().fragments != 0;
+  const bool fragments = core_->extensions(ManagerCore::Side::kDialer).fragments != 0;
   const size_t limit = fragments ? std::max(limits.max_message_bytes, limits.max_payload_bytes)
                                  : limits.max_message_bytes;
   if (bytes <= limit) return absl::OkStatus();
-  {
-    std::lock_guard lock(mutex_);
-    ++totals_.drops[std::string(DropName(Drop::kMessageTooBig))];
-  }
+  Count(Drop::kMessageTooBig);
   return WithDelivery(
       absl::InvalidArgumentError(absl::StrCat(
           absl::string_view(what.data(), what.size()), " of ", bytes, " bytes exceeds ",
           fragments ? "max_payload_bytes" : "max_message_bytes", " (", limit, ")")),
       Delivery::kNotSent);
+}
+
+void Peer::Count(Drop drop) {
+  std::lock_guard lock(mutex_);
+  ++totals_.drops[std::string(DropName(drop))];
 }
 
 // --- Looking ---

@@ -45,6 +45,8 @@ enum class Drop : uint8_t {
   kMessageTooBig,      // refused: max_message_bytes or max_payload_bytes, on sending
   kHandlerRefused,     // refused by the host: no room for another handler to run
   kBufferedLimit,      // ended: max_buffered_bytes were held when a stream message came
+  kDraining,           // refused: we drain
+  kPeerDraining,       // refused: the peer drains
   kBadFragment,        // not the next of its message: ended its mux
   kLateFragment,       // of a payload that nobody waits for any more
   kPayloadTooBig,      // max_payload_bytes, on receiving: ended its mux
@@ -63,6 +65,7 @@ enum class SessionEnd : uint8_t {
   kPingTimeout,
   kOutputOverflow,  // the peer does not read
   kPeerDisconnect,  // the peer said that it is going away
+  kTooManyResets,   // the peer gives up too many of the calls that it makes
   kCount,
 };
 // "malformed-message", …
@@ -75,6 +78,9 @@ struct SessionCounters {
   Counter writes;
   Counter outgoing_requests, incoming_requests;  // gauges
   Counter outgoing_streams, incoming_streams;    // gauges
+  Counter resets;                                // of the peer's calls, by itself, as they ran
+  Counter drained;                               // of the peer's calls that ended in a drain
+  Counter peer_draining;                         // gauge: 1 since the peer has said so
   Counter output_bytes;                          // gauge
   Counter round_trip_ns;                         // of the last answered connection ping
   Counter last_pong_ns;                          // on the steady clock; 0: none yet

@@ -47,6 +47,7 @@ Session::Session(const SessionConfig& config, const HandlerTable& handlers, Buff
       known_flags_(KnownFlags(config.extensions)),
       start_(now),
       now_(now),
+      resets_(config.max_resets, config.resets_per_second),
       output_(pool, counters),
       reassembly_(config.reassembly, pool),
       wheel_(now),
@@ -127,7 +128,7 @@ void Session::Process(const Message& message) {
     case Op::kPong:
       return message.mux_id == 0 ? OnPong(message) : OnMuxPong(message);
     case Op::kDisconnect:
-      return Fail(SessionEnd::kPeerDisconnect, "the peer is going away");
+      return OnDisconnect(message);
     case Op::kConnect:
     case Op::kConnectResponse:
       return counters_.Count(Drop::kUnexpectedOp);

@@ -30,6 +30,7 @@
 #include "grid/mux/counters.h"
 #include "grid/mux/mux_table.h"
 #include "grid/mux/output_queue.h"
+#include "grid/mux/rate_limit.h"
 #include "grid/mux/reassembly.h"
 #include "grid/mux/session_host.h"
 #include "grid/mux/stream_mux.h"
@@ -53,7 +54,9 @@ struct SessionConfig {
   size_t max_message_bytes = size_t{32} << 20;
   ReassemblyLimits reassembly = {};  // where both ends speak fragments
   size_t max_output_bytes = size_t{64} << 20;
-  uint32_t max_inflight = 100'000;  // per direction; below 1 << MuxTable::kIndexBits
+  uint32_t max_inflight = 100'000;     // per direction; below 1 << MuxTable::kIndexBits
+  uint32_t max_resets = 10'000;        // by the peer, at once,
+  uint32_t resets_per_second = 1'000;  // and in the long run
   std::chrono::milliseconds default_timeout{60'000};
   std::chrono::milliseconds ping_interval{10'000};
   std::chrono::milliseconds stream_ping_interval{15'000};
@@ -149,6 +152,20 @@ class Session {
   // gets OnEnd, unless the stream is over already (handler's end).
   void Abort(StreamMux* mux, const absl::Status& status);
 
+  // --- Draining ---
+
+  // Takes no new calls of the peer any more (rejected), tells it so where both speak `goaway`, and
+  // tells the handlers that run, which go on. `deadline`: when the connection will be closed at the
+  // latest. Idempotent.
+  void Drain(TimePoint deadline, TimePoint now);
+  // After Drain: no call of the peer's runs or is on its way, and all answers have been written. Of
+  // a peer without `goaway` calls may be on their way.
+  bool Drained() const {
+    return draining_ && drain_answered_ && serving_.empty() && output_.bytes() == 0;
+  }
+  // The peer drains: our new calls fail (rejected).
+  bool peer_draining() const { return peer_draining_; }
+
   // --- The end ---
 
   // Ends every call and stream with `status` (made not-sent for calls that never left), tells
@@ -241,6 +258,12 @@ class Session {
   void RemoveServer(ServerMux* mux);
   void CountServed();
 
+  // session_drain.cc
+  void OnDisconnect(const Message& message);
+  absl::Status PeerDrainingError();
+  bool RefuseDraining(const Message& message);
+  void CountReset();
+
   // session_streams.cc
   void OnConnectMux(const Message& message);
   void OnAckMux(const Message& message);
@@ -292,6 +315,11 @@ class Session {
   TimePoint now_;        // of the call being processed
   bool failed_ = false;  // OnSessionEnd was called: input is ignored
   bool ended_ = false;   // Shutdown was called
+
+  bool draining_ = false;        // Drain was called
+  bool drain_answered_ = false;  // no call of the peer's is behind what it has answered
+  bool peer_draining_ = false;
+  RateLimit resets_;
 
   OutputQueue output_;
   Reassembly reassembly_;

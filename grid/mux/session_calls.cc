@@ -32,6 +32,7 @@ absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_
   if (ended_ || failed_) {
     return DisconnectedError("the connection has ended", Delivery::kNotSent);
   }
+  if (peer_draining_) return PeerDrainingError();
   if (handler == 0) {
     return WithDelivery(absl::InvalidArgumentError("handler id must be 1 to 255"),
                         Delivery::kNotSent);
@@ -201,6 +202,7 @@ bool Session::AdmitInbound(const Message& message) {
     counters_.Count(Drop::kDuplicateMux);
     return false;
   }
+  if (draining_) return RefuseDraining(message);
   if (serving_.size() >= config_.max_inflight) {
     counters_.Count(Drop::kInflightLimitIn);
     SendMuxConnectError(message, absl::ResourceExhaustedError(
@@ -297,8 +299,12 @@ void Session::OnDisconnectServerMux(const Message& message) {
   ServerMux* mux = FindServer(message.mux_id);
   if (mux == nullptr) return;  // it has been answered meanwhile
   const absl::Status why = absl::CancelledError("cancelled by the caller");
-  if (mux->stream != nullptr) return EndHandlerStream(mux->stream.get(), why);
+  if (mux->stream != nullptr) {
+    if (!mux->stream->over) CountReset();
+    return EndHandlerStream(mux->stream.get(), why);
+  }
   if (mux->cancelled) return;
+  CountReset();
   mux->cancelled = true;
   wheel_.Clear(&mux->deadline_timer);
   host_.OnRequestCancelled(mux->running, why);
@@ -325,6 +331,7 @@ Session::ServerMux* Session::FindServer(uint64_t id) {
 
 void Session::RemoveServer(ServerMux* mux) {
   GiveUpPayload(reassembly_.Find({mux->id, true}));
+  if (draining_ && !ended_) counters_.drained.Add(1);
   wheel_.Clear(&mux->deadline_timer);
   if (mux->stream != nullptr) {
     wheel_.Clear(&mux->stream->deadline_timer);

@@ -111,6 +111,7 @@ void Session::OnConnectMux(const Message& message) {
   if (StreamMux* open = FindAlive(message.mux_id, StreamMux::Side::kHandler); open != nullptr) {
     // A repeat of number 0 in a stream that is past it.
     counters_.Count(Drop::kDuplicateMux);
+    CountReset();
     return Abort(open, absl::DataLossError("out of sequence: the stream was opened twice"));
   }
   if (!AdmitInbound(message)) return;
@@ -183,6 +184,7 @@ bool Session::CheckSequence(const Message& message, StreamMux* mux) {
     return true;
   }
   counters_.Count(Drop::kOutOfSequence);
+  if (mux->side == StreamMux::Side::kHandler) CountReset();
   Abort(mux, WithDelivery(
                  absl::DataLossError(absl::StrCat("out of sequence: got message ", message.seq,
                                                   " of the stream, expected ", mux->next_receive)),
@@ -194,6 +196,7 @@ bool Session::CheckSequence(const Message& message, StreamMux* mux) {
 bool Session::CheckCredit(StreamMux* mux) {
   if (!mux->received_eof && mux->unread < mux->window) return true;
   counters_.Count(Drop::kCreditExceeded);
+  if (mux->side == StreamMux::Side::kHandler) CountReset();
   Abort(mux,
         WithDelivery(absl::ResourceExhaustedError(
                          mux->received_eof ? "handler blocked: a message after the end of input"

@@ -35,6 +35,7 @@ CloseCode CodeFor(SessionEnd end) {
       return CloseCode::kProtocolError;
     case SessionEnd::kPingTimeout:
     case SessionEnd::kOutputOverflow:
+    case SessionEnd::kTooManyResets:
       return CloseCode::kPolicyViolation;
     case SessionEnd::kPeerDisconnect:
     case SessionEnd::kCount:
@@ -173,7 +174,9 @@ void Link::OnWritten() {
 }
 
 void Link::OnClosed(CloseCause cause, std::string_view detail) {
-  Down(DisconnectedError(detail, Delivery::kMaybeExecuted), CauseName(cause));
+  const bool drained = cause == CloseCause::kPeerClosed && session_.peer_draining();
+  Down(DisconnectedError(drained ? "the peer has drained" : detail, Delivery::kMaybeExecuted),
+       drained ? "close-peer-drained" : CauseName(cause));
   // Not from inside the transport's own callback.
   asio::post(loop_.io(), [self = std::move(self_)] {
     self->timer_.reset();
@@ -193,6 +196,10 @@ void Link::Settle() {
   }
   Flush();
   ArmTimer();
+  if (!drained_ && session_.Drained()) {
+    drained_ = true;
+    owner_->OnLinkDrained(*this);
+  }
 }
 
 void Link::Flush() {
@@ -239,6 +246,14 @@ void Link::Later(ReadyCompletion completion) {
   ready_.push_back(std::move(completion));
   if (!in_event_) PostEvent();
 }
+
+void Link::Drain(TimePoint deadline) {
+  if (down_) return;
+  Event event(*this);
+  session_.Drain(deadline, Now());
+}
+
+void Link::OnPeerDraining() { owner_->OnPeerDraining(*this); }
 
 void Link::OnSessionEnd(SessionEnd why, std::string_view detail) {
   session_end_ = why;
@@ -426,6 +441,10 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
 
 void Link::OnRequestCancelled(RunningRequest* running, const absl::Status& why) {
   static_cast<RunningCall*>(running)->Cancel(why);
+}
+
+void Link::OnRequestDraining(RunningRequest* running) {
+  static_cast<RunningCall*>(running)->Drain();
 }
 
 StreamSink* Link::OnStream(const HandlerEntry& entry, const InboundStream& stream) {

@@ -574,6 +574,28 @@ void StreamEnd::OnEnd(const absl::Status& status) {
   if (link != nullptr) AfterWrite(&link->session(), mux);
 }
 
+void StreamEnd::OnDrain(absl::AnyInvocable<void()> callback) {
+  {
+    std::lock_guard lock(mutex_);
+    if (released_) return;
+    if (!draining()) return on_drain_.push_back(std::move(callback));
+  }
+  callback();
+}
+
+void StreamEnd::OnDraining() {
+  // A callback may end the stream.
+  const std::shared_ptr<StreamEnd> keep = shared_from_this();
+  std::vector<absl::AnyInvocable<void()>> callbacks;
+  {
+    std::lock_guard lock(mutex_);
+    draining_.store(true, std::memory_order_release);
+    callbacks.swap(on_drain_);
+  }
+  for (auto& callback : callbacks) callback();
+  if (is_handler_) context_->Drain();
+}
+
 void StreamEnd::End(const absl::Status& status) {
   ReadHandler reader;
   std::optional<ReadResult> result;
@@ -592,9 +614,11 @@ void StreamEnd::Release() {
   std::shared_ptr<StreamEnd> self;
   std::shared_ptr<Link> link;
   Activity activity;
+  std::vector<absl::AnyInvocable<void()>> dropped;
   {
     std::lock_guard lock(mutex_);
     released_ = true;
+    dropped.swap(on_drain_);
     self.swap(self_);
     link.swap(link_);
     activity.swap(activity_);

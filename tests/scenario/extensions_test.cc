@@ -7,7 +7,9 @@ namespace grid {
 namespace {
 
 ExtensionOptions Everything() { return {}; }
-ExtensionOptions Nothing() { return {.status = false, .fragment_bytes = 0}; }
+ExtensionOptions Nothing() {
+  return {.status = false, .fragment_bytes = 0, .goaway = false, .client = false};
+}
 
 // Whether the node that dials, and the one that is dialled, offer them.
 class ExtensionScenarios : public ScenarioTest,

@@ -1,5 +1,8 @@
 // Every limit of grid::Limits, reached: the status, its delivery class, and the counter that names
 // it.
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
 #include "tests/scenario/scenario.h"
 
 namespace grid {
@@ -205,6 +208,36 @@ TEST_F(LimitsTest, AStoppedPeer_DelaysNoOther) {
   EXPECT_FALSE(stuck.done());
   cluster().RunFor(minutes(2));
   EXPECT_TRUE(stuck.done());
+}
+
+TEST_F(LimitsTest, MaxResets_EndsTheConnectionOfAPeerThatCancelsTooMuch) {
+  StartWith([](Limits& limits) {
+    limits.max_resets = 50;
+    limits.resets_per_second = 10;
+  });
+  const auto cancel_some = [this](int calls) {
+    for (int i = 0; i < calls; ++i) {
+      ReplyProbe probe;
+      asio::cancellation_signal cancel;
+      cluster().Peer(1, 0).Request(kHang, {}, {},
+                                   asio::bind_cancellation_slot(cancel.slot(), probe.Handler()));
+      cluster().RunFor(milliseconds(1));
+      cancel.emit(asio::cancellation_type::terminal);
+      cluster().RunFor(milliseconds(1));
+      EXPECT_TRUE(probe.done());
+    }
+  };
+  // Ten per second, for ever.
+  for (int second = 0; second < 60; ++second) {
+    cancel_some(10);
+    cluster().RunFor(milliseconds(980));
+  }
+  EXPECT_EQ(Stats(0, 1).resets, 600u);
+  EXPECT_EQ(Stats(1, 0).connects, 1u);
+  cancel_some(60);
+  EXPECT_EQ(Drops(0, 1, "close-too-many-resets"), 1u);
+  ASSERT_TRUE(cluster().RunUntilConnected(0, 1));
+  EXPECT_EQ(Text(cluster().Call(1, 0, kEcho, AsBytes("again"))), "again");
 }
 
 }  // namespace

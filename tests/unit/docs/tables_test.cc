@@ -112,7 +112,10 @@ TEST(LimitsTable, HasEveryLimitWithItsDefault) {
       {"max_worker_queue", std::to_string(limits.max_worker_queue)},
       {"max_pre_handshake", std::to_string(limits.max_pre_handshake)},
       {"max_buffered_bytes", Bytes(limits.max_buffered_bytes)},
-      {"max_waiting", std::to_string(limits.max_waiting)}};
+      {"max_waiting", std::to_string(limits.max_waiting)},
+      {"max_clients", std::to_string(limits.max_clients)},
+      {"max_resets", std::to_string(limits.max_resets)},
+      {"resets_per_second", std::to_string(limits.resets_per_second)}};
   Names names;
   for (const auto& [name, value] : defaults) names.insert(name);
   EXPECT_EQ(names, Members("grid/options.h", "Limits"));
