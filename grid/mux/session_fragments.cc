@@ -42,8 +42,8 @@ size_t FragmentBytes(uint32_t agreed) {
 // --- Sending ---
 
 OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority) {
-  if (message.op == Op::kDisconnect) {
-    // A drain is announced, and answered, behind every call and answer.
+  if (message.op == Op::kDisconnect && message.seq != 0) {
+    // The answer to a drain: behind every call that we have made.
     output_.PushLast(message);
     return {};
   }
