@@ -82,14 +82,14 @@ struct Timeouts {
 struct ExtensionOptions {
   // Errors carry their code and delivery class, not only a text.
   bool status = true;
-  // Manager::Drain tells the peers, and theirs tells us.
-  bool goaway = true;
-  // Clients may connect: processes that we don't know, under a name that their token allows.
-  bool client = true;
   // A payload of more bytes than this is sent in fragments, so that it holds up nothing else, and
   // priorities count (handlers/priority.h). 1 KiB to 16 MiB; 0: off. Never more than
   // max_message_bytes less 1 KiB; off where that is below 128 KiB.
   uint32_t fragment_bytes = 64 << 10;
+  // Manager::Drain tells the peers, and theirs tells us.
+  bool goaway = true;
+  // Clients may connect: processes that we don't know, under a name that their token allows.
+  bool client = true;
 };
 
 // Certificates for https hosts; PEM files, read by Start.

@@ -562,13 +562,13 @@ std::shared_ptr<Peer> ManagerCore::FindOrMissing(const std::string& host) {
 
 Extensions ManagerCore::extensions(Side side) const {
   const ExtensionOptions& offered = options_.extensions;
-  // The dialer says that it is one, the acceptor that it takes them.
-  const bool client = side == Side::kDialer ? options_.client : offered.client;
   // A batch of small fragments must fit into a message, and so must a large one with its header.
   const size_t message = options_.limits.max_message_bytes;
   const size_t fragment = message < 2 * OutputQueue::kBatchBytes
                               ? 0
                               : std::min<size_t>(offered.fragment_bytes, message - 1024);
+  // The dialer says that it is one, the acceptor that it takes them.
+  const bool client = side == Side::kDialer ? options_.client : offered.client;
   return {.fragments = static_cast<uint32_t>(fragment),
           .status = offered.status,
           .goaway = offered.goaway,

@@ -614,11 +614,6 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   return Stream(std::move(end));
 }
 
-void Peer::Count(Drop drop) {
-  std::lock_guard lock(mutex_);
-  ++totals_.drops[std::string(DropName(drop))];
-}
-
 // What no session would take is refused before it is copied; the session says and counts the same.
 absl::Status Peer::CheckPayload(std::string_view what, size_t bytes) {
   const Limits& limits = core_->options().limits;
@@ -632,6 +627,11 @@ absl::Status Peer::CheckPayload(std::string_view what, size_t bytes) {
           absl::string_view(what.data(), what.size()), " of ", bytes, " bytes exceeds ",
           fragments ? "max_payload_bytes" : "max_message_bytes", " (", limit, ")")),
       Delivery::kNotSent);
+}
+
+void Peer::Count(Drop drop) {
+  std::lock_guard lock(mutex_);
+  ++totals_.drops[std::string(DropName(drop))];
 }
 
 // --- Looking ---

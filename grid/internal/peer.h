@@ -127,12 +127,12 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   absl::StatusOr<uint64_t> Wait(TimePoint deadline, Ready ready);
   void EndWaiter(uint64_t number, const absl::Status& why);
   void ExpireWaiters();
+  absl::Status CheckPayload(std::string_view what, size_t bytes);
   void Count(Drop drop);
   // The connection that takes new calls.
   std::shared_ptr<Link> Usable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return peer_draining_ ? nullptr : link_;
   }
-  absl::Status CheckPayload(std::string_view what, size_t bytes);
   absl::Status NotConnected() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CancelRequest(const std::shared_ptr<CallCancellation>& cancellation, uint64_t waiter);
 

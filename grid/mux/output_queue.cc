@@ -67,7 +67,7 @@ void OutputQueue::DropLane(MuxDirection from) {
 int OutputQueue::NextLevel() {
   const int first = std::countr_zero(waiting_);
   if (std::has_single_bit(waiting_)) return first;
-  for (int level = kLevels - 1; level > first; --level) {
+  for (int level = kLast - 1; level > first; --level) {
     if ((waiting_ >> level & 1) != 0 && passed_[level] >= kPatience) return level;
   }
   return first;
@@ -102,7 +102,7 @@ void OutputQueue::Passed(int level, size_t bytes) {
 MutableBytes OutputQueue::StartWrite() {
   int level = NextLevel();
   Lane* lane = nullptr;
-  if (level >= kFirstLane) {
+  if (level >= kFirstLane && level < kLast) {
     const auto of = static_cast<Class>(level - kFirstLane);
     lane = NextLane(of);
     if (lane->after > classes_[of].popped()) {
@@ -113,7 +113,7 @@ MutableBytes OutputQueue::StartWrite() {
       level = of;
     }
   }
-  BatchQueue& queue = lane != nullptr ? lane->batches : classes_[level];
+  BatchQueue& queue = lane != nullptr ? lane->batches : level == kLast ? last_ : classes_[level];
   with_writer_ = queue.Pop();
   writing_ = true;
   Passed(level, with_writer_.bytes());
@@ -148,6 +148,7 @@ bool OutputQueue::HasLeft(Ticket ticket, MuxDirection from) const {
 
 void OutputQueue::Clear() {
   for (BatchQueue& queue : classes_) bytes_ -= queue.Clear();
+  bytes_ -= last_.Clear();
   for (auto& [from, lane] : lanes_) bytes_ -= lane->batches.Clear();
   lanes_.clear();
   last_lane_ = {};

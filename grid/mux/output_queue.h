@@ -68,6 +68,8 @@ class OutputQueue {
   }
   // The same, in the lane of `from`, which is opened in class `of` if there is none.
   Ticket PushToLane(const Message& message, Class of, MuxDirection from);
+  // The same, behind all that waits and will wait until nothing does.
+  void PushLast(const Message& message) { Pushed(last_.Push(message, pool_), kLast); }
   bool has_lanes() const { return !lanes_.empty(); }
   bool HasLane(MuxDirection from) const { return has_lanes() && lanes_.contains(from); }
   // Drops what waits in the lane, if there is one.
@@ -115,10 +117,11 @@ class OutputQueue {
     return batch.block.size() + batch.messages * kMessageWork;
   }
 
-  // A level is a class, or the lanes of one; the first are served first.
+  // A level is a class, the lanes of one, or what is last; the first are served first.
   static constexpr int kClasses = 4;
   static constexpr int kFirstLane = kClasses;
-  static constexpr int kLevels = 2 * kClasses;
+  static constexpr int kLast = 2 * kClasses;
+  static constexpr int kLevels = kLast + 1;
 
   struct Lane {
     MuxDirection from;
@@ -146,6 +149,7 @@ class OutputQueue {
   BufferPool& pool_;
   SessionCounters& counters_;
   std::array<BatchQueue, kClasses> classes_;
+  BatchQueue last_;
   absl::flat_hash_map<MuxDirection, std::unique_ptr<Lane>> lanes_;
   std::array<Lane*, kClasses> last_lane_{};  // of each class's ring; the next one is its first
   std::vector<std::unique_ptr<Lane>> idle_lanes_;

@@ -330,8 +330,8 @@ Session::ServerMux* Session::FindServer(uint64_t id) {
 }
 
 void Session::RemoveServer(ServerMux* mux) {
-  if (draining_ && !ended_) counters_.drained.Add(1);
   GiveUpPayload(reassembly_.Find({mux->id, true}));
+  if (draining_ && !ended_) counters_.drained.Add(1);
   wheel_.Clear(&mux->deadline_timer);
   if (mux->stream != nullptr) {
     wheel_.Clear(&mux->stream->deadline_timer);

@@ -42,6 +42,11 @@ size_t FragmentBytes(uint32_t agreed) {
 // --- Sending ---
 
 OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority) {
+  if (message.op == Op::kDisconnect && message.seq != 0) {
+    // The answer to a drain: behind every call that we have made.
+    output_.PushLast(message);
+    return {};
+  }
   // Not behind what it is to keep alive.
   if (message.mux_id == 0 || message.op == Op::kPong) {
     return output_.Push(message, OutputQueue::kControl);
@@ -158,6 +163,7 @@ bool Session::AdmitPayload(const Message& message) {
         RefuseUnknownHandler(message);
         return false;
       }
+      if (draining_) return RefuseDraining(message);
       return AdmitInbound(message);
     }
     case Op::kResponse: {
@@ -236,6 +242,7 @@ void Session::RefusePayload(const Message& fragment, Op op, Drop why, std::strin
                     op == Op::kMuxClientMsg ? StreamMux::Side::kHandler : StreamMux::Side::kCaller);
       if (mux == nullptr) break;
       counters_.Count(why);
+      if (op == Op::kMuxClientMsg) CountReset();
       return Abort(mux, status);
     }
   }

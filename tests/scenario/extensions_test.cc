@@ -8,7 +8,7 @@ namespace {
 
 ExtensionOptions Everything() { return {}; }
 ExtensionOptions Nothing() {
-  return {.status = false, .goaway = false, .client = false, .fragment_bytes = 0};
+  return {.status = false, .fragment_bytes = 0, .goaway = false, .client = false};
 }
 
 // Whether the node that dials, and the one that is dialled, offer them.

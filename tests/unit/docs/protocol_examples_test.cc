@@ -266,6 +266,22 @@ TEST_F(WorkedExample, Status) {
   ExpectShown("status");
 }
 
+TEST_F(WorkedExample, Fragments) {
+  End caller(handlers_, {.fragments = 4});
+  End handler(handlers_, {.fragments = 4});
+  ASSERT_TRUE(caller.session
+                  .StartCall({.handler = 78,
+                              .payload = AsBytes("hello"),
+                              .deadline = kNow + seconds(60),
+                              .priority = Priority::kBulk},
+                             &caller, kNow)
+                  .ok());
+  Pass(caller, handler);
+  Pass(handler, caller);
+  EXPECT_EQ(caller.read, "hello");
+  ExpectShown("fragments");
+}
+
 TEST_F(WorkedExample, Goaway) {
   End caller(handlers_, {.goaway = 1});
   End handler(handlers_, {.goaway = 1});
@@ -281,22 +297,6 @@ TEST_F(WorkedExample, Goaway) {
   EXPECT_EQ(caller.read, "<UNAVAILABLE: draining: this host takes no new calls>");
   EXPECT_TRUE(handler.session.Drained());
   ExpectShown("goaway");
-}
-
-TEST_F(WorkedExample, Fragments) {
-  End caller(handlers_, {.fragments = 4});
-  End handler(handlers_, {.fragments = 4});
-  ASSERT_TRUE(caller.session
-                  .StartCall({.handler = 78,
-                              .payload = AsBytes("hello"),
-                              .deadline = kNow + seconds(60),
-                              .priority = Priority::kBulk},
-                             &caller, kNow)
-                  .ok());
-  Pass(caller, handler);
-  Pass(handler, caller);
-  EXPECT_EQ(caller.read, "hello");
-  ExpectShown("fragments");
 }
 
 TEST_F(WorkedExample, Ping) {

@@ -425,6 +425,23 @@ TEST_F(FragmentPair, StreamLivesAsLongAsItsMessageIsOnItsWay) {
   EXPECT_TRUE(a_.host.ends.empty());
 }
 
+TEST(FragmentDrain, AnswerLeavesBehindEveryCall) {
+  SessionConfig config = FragmentConfig();
+  config.extensions.goaway = 1;
+  TimePoint now = kStart;
+  SessionEndpoint end(config, &now);
+  CallProbe bulk, small;
+  ASSERT_TRUE(end.Call(&bulk, std::string(300'000, 'x')).ok());
+  ASSERT_TRUE(end.Call(&small, "x").ok());
+  end.session.OnMessage(AsBytes(Encoded({.deadline_ms = 1000, .op = Op::kDisconnect})), now);
+  std::vector<SentMessage> sent;
+  for (const std::string& message : end.TakeOutput()) {
+    for (SentMessage& one : Unmerge(AsBytes(message))) sent.push_back(std::move(one));
+  }
+  ASSERT_GT(sent.size(), 300u);
+  EXPECT_EQ(sent.back().op, Op::kDisconnect);
+}
+
 TEST_F(FragmentPair, Priorities_OrderRequestsAndAnswers) {
   b_.host.mode = TestHost::Mode::kHold;
   CallProbe bulk, normal, urgent;
