@@ -106,7 +106,10 @@ class Session {
   // What waits is only large payloads: whoever writes may look after other things first.
   bool OnlyBulkWaits() const { return output_.OnlyLanesWait(); }
   MutableBytes StartWrite() { return output_.StartWrite(); }
-  void FinishWrite() { output_.FinishWrite(); }
+  void FinishWrite() {
+    output_.FinishWrite();
+    if (answer_due_) AnswerDrain();
+  }
 
   // --- Time ---
 
@@ -260,6 +263,7 @@ class Session {
 
   // session_drain.cc
   void OnDisconnect(const Message& message);
+  void AnswerDrain();
   absl::Status PeerDrainingError();
   bool RefuseDraining(const Message& message);
   void CountReset();
@@ -319,6 +323,7 @@ class Session {
   bool draining_ = false;        // Drain was called
   bool drain_answered_ = false;  // no call of the peer's is behind what it has answered
   bool peer_draining_ = false;
+  bool answer_due_ = false;  // the answer to that, once our calls have left
   RateLimit resets_;
 
   OutputQueue output_;

@@ -59,8 +59,8 @@ void Session::OnDisconnect(const Message& message) {
   if (message.seq != kDrainBegins || peer_draining_) return counters_.Count(Drop::kUnexpectedOp);
   peer_draining_ = true;
   counters_.peer_draining.Set(1);
-  // Behind every call that we have made, and before none.
-  Push({.seq = kDrainAnswered, .op = Op::kDisconnect});
+  answer_due_ = true;
+  AnswerDrain();
   host_.OnPeerDraining();
   std::vector<uint64_t> ids;
   calls_.ForEach([&](const ClientMux& mux) {
@@ -70,6 +70,20 @@ void Session::OnDisconnect(const Message& message) {
     StreamMux* mux = FindStream(id, StreamMux::Side::kCaller);
     if (mux != nullptr) mux->sink->OnDraining();
   }
+}
+
+// Once every call that we have made is on its way: where there are classes and fragments, it may
+// leave later than what was pushed behind it.
+void Session::AnswerDrain() {
+  bool all_left = true;
+  if (config_.extensions.fragments != 0) {
+    calls_.ForEach([&](const ClientMux& mux) {
+      all_left = all_left && output_.HasLeft(mux.opening, {mux.id, true});
+    });
+  }
+  if (!all_left) return;
+  answer_due_ = false;
+  Push({.seq = kDrainAnswered, .op = Op::kDisconnect});
 }
 
 absl::Status Session::PeerDrainingError() {

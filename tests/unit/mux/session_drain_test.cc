@@ -145,6 +145,21 @@ TEST_F(SessionDrain, OfThePeer_IsAnsweredBehindOurCalls) {
   EXPECT_EQ(end_->counters.peer_draining.Get(), 1u);
 }
 
+// Fragments leave behind everything else, but not behind the answer.
+TEST_F(SessionDrain, OfThePeer_IsAnsweredBehindOurFragments) {
+  SessionConfig config = WithGoaway(1);
+  config.extensions.fragments = 1024;
+  Restart(config);
+  CallProbe probe;
+  ASSERT_TRUE(end_->Call(&probe, std::string(size_t{1} << 20, 'x')).ok());
+  Disconnect(0);
+  const std::vector<SentMessage> sent = Sent();
+  ASSERT_GT(sent.size(), 2u);
+  EXPECT_EQ(sent.back().op, Op::kDisconnect);
+  EXPECT_EQ(sent.back().seq, 1u);
+  for (size_t i = 0; i + 1 < sent.size(); ++i) EXPECT_EQ(sent[i].op, Op::kRequest);
+}
+
 TEST_F(SessionDrain, OfThePeer_NewCallsAreRejected_OldOnesFinish) {
   CallProbe probe, refused;
   StreamProbe stream, no_stream;
