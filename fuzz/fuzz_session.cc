@@ -30,12 +30,17 @@ std::string SomeMessage(const SessionActor& actor, Input& in) {
   message.payload = in.Bytes(in.Byte() % 64);
   ExtensionBlock block;
   if ((shape & 32) != 0) {
-    // Small numbers, or the largest that there are.
+    // Small numbers, or the largest that there are; or a fragment, which may be the one expected.
     const auto some = [&in] { return in.Byte() - uint64_t{1}; };
-    block.Write({.grant_messages = static_cast<uint32_t>(some()),
-                 .grant_bytes = some(),
-                 .window_messages = static_cast<uint32_t>(some()),
-                 .window_bytes = some()});
+    if ((shape & 64) != 0) {
+      block.Write({.grant_messages = static_cast<uint32_t>(some()),
+                   .grant_bytes = some(),
+                   .window_messages = static_cast<uint32_t>(some()),
+                   .window_bytes = some()});
+    } else {
+      const uint8_t place = in.Byte();
+      block.Write({.offset = uint64_t{place} / 2, .more = (place & 1) != 0});
+    }
     message.extension = block.view();
     message.flags |= kFlagExtended;
   }
@@ -61,9 +66,12 @@ std::string SomeMerged(const SessionActor& actor, Input& in) {
 
 void Run(Input in) {
   TimePoint now = TimePoint(std::chrono::hours(1));
-  const Extensions extensions = SomeExtensions(in);
-  SessionActor actor(
-      {.honest_peer = false, .extensions = extensions, .first_generation = in.Byte()}, &now);
+  const Extensions extensions = SomeExtensions(in, 40);
+  SessionActor actor({.honest_peer = false,
+                      .extensions = extensions,
+                      .first_generation = in.Byte(),
+                      .max_resets = 20},
+                     &now);
   std::string written;
   while (!in.empty() && !actor.failed()) {
     switch (const uint8_t step = in.Byte() % 16; step) {

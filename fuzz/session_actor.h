@@ -56,9 +56,10 @@ class Input {
 };
 
 // What both ends speak: a bit for each.
-inline Extensions SomeExtensions(Input& in) {
+inline Extensions SomeExtensions(Input& in, uint32_t fragment) {
   const uint8_t bits = in.Byte();
-  return {.credits = bits & 1u};
+  return {
+      .credits = bits & 1u, .fragments = (bits & 2u) != 0 ? fragment : 0, .goaway = bits >> 2 & 1u};
 }
 
 inline constexpr uint8_t kSingle = 1;
@@ -108,6 +109,7 @@ class SessionActor final : public SessionHost {
     bool honest_peer = false;  // the other end is one of ours: contents and order are checked
     Extensions extensions = {};
     uint32_t first_generation = 0;
+    uint32_t max_resets = 10'000;
   };
 
   SessionActor(const Options& options, const TimePoint* now)
@@ -115,8 +117,11 @@ class SessionActor final : public SessionHost {
         now_(now),
         config_{.extensions = options.extensions,
                 .max_message_bytes = 40'000,
+                .reassembly = {.max_payload_bytes = 40'000},
                 .max_output_bytes = 100'000,
                 .max_inflight = 30,
+                .max_resets = options.max_resets,
+                .resets_per_second = 1,
                 .max_window_bytes = 50'000,
                 .first_generation = options.first_generation,
                 .wall_start = {}},
@@ -166,6 +171,7 @@ class SessionActor final : public SessionHost {
         }
         return;
       default:
+        if (which == 255) return Drain();
         if (!held_.empty()) Answer(*held_[which % held_.size()], (op & 0x80) != 0);
         return;
     }
@@ -213,6 +219,11 @@ class SessionActor final : public SessionHost {
       if (stream->mux != nullptr && stream->mux->id == id) return stream->mux->next_receive;
     }
     return 0;
+  }
+
+  void Drain() {
+    draining_ = true;
+    session_->Drain(*now_ + std::chrono::seconds(30), *now_);
   }
 
   // --- The end ---
@@ -266,11 +277,15 @@ class SessionActor final : public SessionHost {
       Require(gauge->Get() == 0, "a gauge is not back at zero");
     }
   }
+  // Both ends have come to rest, and the connection is up.
+  void CheckDrained() const {
+    Require(session_->Drained() == draining_, "a drain does not end, or did not begin");
+  }
   void CheckNoProtocolErrors() const {
     for (const Drop drop :
          {Drop::kOutOfSequence, Drop::kCreditExceeded, Drop::kNilStreamMessage,
           Drop::kBadControlPayload, Drop::kUnknownOp, Drop::kUnknownFlags, Drop::kUnexpectedOp,
-          Drop::kDuplicateMux, Drop::kUnknownHandler, Drop::kStatelessStream}) {
+          Drop::kDuplicateMux, Drop::kUnknownHandler, Drop::kStatelessStream, Drop::kBadFragment}) {
       if (counters_.Dropped(drop) == 0) continue;
       std::fprintf(stderr, "fuzz: %s\n", std::string(DropName(drop)).c_str());
       Require(false, "our two ends do not agree on the protocol");
@@ -301,6 +316,11 @@ class SessionActor final : public SessionHost {
   };
 
   struct StreamState : StreamSink {
+    void OnDraining() override {
+      Require(mux != nullptr && ends == 0 && !told_to_drain, "told of a drain twice, or too late");
+      told_to_drain = true;
+      actor->Called(mode);
+    }
     void Count(BytesView payload) {
       ++unread;
       unread_bytes.push_back(payload.size());
@@ -320,6 +340,7 @@ class SessionActor final : public SessionHost {
     uint32_t unread = 0;
     std::deque<size_t> unread_bytes;  // of each
     int ends = 0;
+    bool told_to_drain = false;
   };
 
   struct Outgoing final : StreamState {
@@ -385,6 +406,7 @@ class SessionActor final : public SessionHost {
     std::string payload;
     int cancelled = 0;
     bool answered = false;
+    bool told_to_drain = false;
   };
 
   // SessionHost
@@ -416,6 +438,17 @@ class SessionActor final : public SessionHost {
     Require(!why.ok() && !held->answered && ++held->cancelled == 1,
             "a request was cancelled twice, or after its answer");
     if (held->payload.size() > 2 && (held->payload[2] & 1) != 0) Answer(*held, false);
+  }
+  void OnRequestDraining(RunningRequest* running) override {
+    auto* held = static_cast<Held*>(running);
+    Require(draining_ && !held->answered && held->cancelled == 0 && !held->told_to_drain,
+            "a request was told of a drain twice, or too late");
+    held->told_to_drain = true;
+    if (held->payload.size() > 2 && (held->payload[2] & 2) != 0) Answer(*held, false);
+  }
+  void OnPeerDraining() override {
+    Require(options_.extensions.goaway != 0 && !peer_draining_, "the peer drains twice");
+    peer_draining_ = true;
   }
   // The first byte of the initial payload is the mode of the handler.
   StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) override {
@@ -580,6 +613,8 @@ class SessionActor final : public SessionHost {
   std::unique_ptr<Session> session_;
   bool writing_ = false;
   bool failed_ = false;
+  bool draining_ = false;
+  bool peer_draining_ = false;
   int depth_ = 0;
   // Never shrink: ids and sinks stay known, to see what is told to those that are over.
   std::vector<std::unique_ptr<Call>> calls_;

@@ -38,8 +38,11 @@ class Authenticator {
                                                 std::string_view remote) = 0;
 
   // OK: the bearer may connect. `host` is who Connect says that it is; empty for the upgrade
-  // request, which comes before and names nobody. The message of an error is for our own log, must
-  // not hold the token, and is not sent: the peer learns that its token was refused.
+  // request, which comes before and names nobody. A client (ManagerOptions::client) may take any
+  // name that is no member's as far as we are concerned: which ones a token is good for is decided
+  // here. A token that everybody shares is good for all of them, one of MakeJwtAuthenticator's for
+  // its subject alone. The message of an error is for our own log, must not hold the token, and is
+  // not sent: the peer learns that its token was refused.
   virtual absl::Status CheckToken(std::string_view token, std::string_view host) = 0;
 };
 

@@ -41,6 +41,10 @@ void Manager::StopAsync(absl::AnyInvocable<void()> stopped) {
   core_->StopAsync(std::move(stopped));
 }
 
+void Manager::Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void()> stopped) {
+  core_->Drain(limit, std::move(stopped));
+}
+
 absl::Status Manager::AddPeer(const std::string& host) { return core_->AddPeer(host); }
 absl::Status Manager::RemovePeer(const std::string& host) { return core_->RemovePeer(host); }
 std::vector<std::string> Manager::Peers() const { return core_->Peers(); }

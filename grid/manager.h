@@ -17,6 +17,7 @@
 #ifndef GRID_GRID_MANAGER_H_
 #define GRID_GRID_MANAGER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -54,8 +55,8 @@ class Manager final : public Registrar {
   absl::Status Start();
 
   // Accepts connections on `address` ("127.0.0.1:9001", "[::]:9001", port 0 for any). TLS if our
-  // own name is https. Returns the port. May be called more than once, for several addresses. Needs
-  // Start.
+  // own name is https. Not for a client. Returns the port. May be called more than once, for
+  // several addresses. Needs Start.
   absl::StatusOr<uint16_t> Listen(const std::string& address);
 
   // Ends everything: running calls complete with "disconnected", handlers' contexts are cancelled,
@@ -69,16 +70,27 @@ class Manager final : public Registrar {
   // system_executor) instead.
   void StopAsync(absl::AnyInvocable<void()> stopped);
 
+  // Stops without breaking what runs. From now on the calls of peers are refused with kUnavailable,
+  // rejected: they may be tried elsewhere. Peers that speak `goaway` (PROTOCOL.md) are told, and
+  // make none. Handlers that run are told (RequestContext::draining), and finish. Once there are
+  // none, or after `limit` (not negative; at most 49 days), everything stops as with StopAsync,
+  // which calls `stopped`. Calls of our own go on meanwhile; they are not waited for. Connections
+  // are still made. A second Drain only adds its `stopped`; Stop and StopAsync cut it short.
+  void Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void()> stopped);
+
   // Makes `host` a member: connections from it are accepted, and it is dialled if the rule says so.
   // kInvalidArgument for what is no http(s) URL or is our own name; kAlreadyExists. Before or after
   // Start.
   absl::Status AddPeer(const std::string& host);
-  // Ends the connection to `host` (its calls complete with "disconnected") and forgets it.
+  // Ends the connection to `host`, a peer or a client (its calls complete with "disconnected"), and
+  // forgets it.
   // kNotFound.
   absl::Status RemovePeer(const std::string& host);
+  // The members, without the clients that are connected.
   std::vector<std::string> Peers() const;
 
-  // The connection to `host`; for a host that is no peer, a handle whose calls fail with kNotFound.
+  // The connection to `host`, a peer or a client that is connected; for any other host, a handle
+  // whose calls fail with kNotFound.
   grid::Connection Connection(const std::string& host) const;
 
   const std::string& local() const;

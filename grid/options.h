@@ -25,13 +25,20 @@ class Network;
 // What is bounded, and where. Reaching a limit is a status that names it and a counter; see
 // grid/README.md, "Limits".
 struct Limits {
-  // One WebSocket message, and so one payload with its header; what is larger is refused when sent
-  // and ends the connection when received.
+  // One WebSocket message, and so one payload with its header where fragments are off; what is
+  // larger is refused when sent and ends the connection when received.
   size_t max_message_bytes = size_t{32} << 20;
+  // One payload where fragments are on (ExtensionOptions::fragment_bytes); what is larger is
+  // refused when sent and ends its request or stream when received.
+  size_t max_payload_bytes = size_t{1} << 30;
+  // Payloads of which only a part has come, per connection: their bytes and their number. Beyond
+  // either, the request or stream that needs more ends. max_buffered_bytes holds for them as well.
+  size_t max_reassembly_bytes = size_t{1} << 30;
+  uint32_t max_reassemblies = 1'000;
   // Bytes waiting to be written on one connection. A request or stream message beyond it fails with
   // kResourceExhausted, rejected, but stream messages wait from half of it on where both ends offer
   // the extension `credits`; control messages and replies always fit, until twice the limit and a
-  // message, where the connection is dropped.
+  // payload, where the connection is dropped.
   size_t max_output_bytes = size_t{64} << 20;
   // Requests and streams in flight on one connection, in each direction.
   uint32_t max_inflight = 100'000;
@@ -50,6 +57,12 @@ struct Limits {
   uint64_t max_window_bytes = uint64_t{256} << 20;
   // Requests that wait for a connection (wait_for_ready), per peer.
   size_t max_waiting = 10'000;
+  // Clients (ManagerOptions::client) that are connected, per manager; further ones are refused.
+  size_t max_clients = 1'000;
+  // Calls that a peer gives up while they run, on one connection: so many at once, and so many per
+  // second in the long run. One that goes beyond it makes us work for nothing, and is dropped.
+  uint32_t max_resets = 10'000;
+  uint32_t resets_per_second = 1'000;
 };
 
 // All durations that the protocol and the library use (grid/PROTOCOL.md says which are the
@@ -78,6 +91,14 @@ struct ExtensionOptions {
   bool credits = true;
   // Errors carry their code and delivery class, not only a text.
   bool status = true;
+  // A payload of more bytes than this is sent in fragments, so that it holds up nothing else, and
+  // priorities count (handlers/priority.h). 1 KiB to 16 MiB; 0: off. Never more than
+  // max_message_bytes less 1 KiB; off where that is below 128 KiB.
+  uint32_t fragment_bytes = 64 << 10;
+  // Manager::Drain tells the peers, and theirs tells us.
+  bool goaway = true;
+  // Clients may connect: processes that we don't know, under a name that their token allows.
+  bool client = true;
 };
 
 // Certificates for https hosts; PEM files, read by Start.
@@ -92,6 +113,11 @@ struct ManagerOptions {
   // Our name in the mesh, "http://10.0.0.1:9000" or "https://…". Required. Peers must use the same
   // spelling.
   std::string local;
+  // We are no member of the mesh, but a client: we dial each of our peers, whatever the rule says,
+  // and never listen. The peers need not know us, but must speak the extension `client` and accept
+  // our token under our name, which may be any: 1 to 255 printable ASCII characters without spaces.
+  // A name is good for one connection to each peer: a newer one of that name replaces it.
+  bool client = false;
   // Path of the WebSocket on every host.
   std::string route = "/minio/grid/v1";
   // Shown to peers and demanded from them; empty: nothing shown, everybody accepted.

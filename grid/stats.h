@@ -26,11 +26,14 @@ struct ConnectionStats {
   uint64_t writes = 0;                     // WebSocket messages written
   uint64_t outgoing_requests = 0, incoming_requests = 0;  // gauges: in flight
   uint64_t outgoing_streams = 0, incoming_streams = 0;    // gauges: open
-  uint64_t output_bytes = 0;                              // gauge: encoded and not yet written
-  uint64_t connects = 0;                                  // connections established
-  uint64_t reconnects = 0;                                // of these, after the first
-  std::chrono::nanoseconds round_trip{0};                 // of the last answered connection ping
-  std::chrono::milliseconds since_last_pong{-1};          // -1: none yet
+  uint64_t resets = 0;         // requests and streams that the host gave up while they ran
+  uint64_t drained = 0;        // requests and streams of the host that ended while we drained
+  uint64_t peer_draining = 0;  // gauge: 1 while the host drains and takes no new calls
+  uint64_t output_bytes = 0;   // gauge: encoded and not yet written
+  uint64_t connects = 0;       // connections established
+  uint64_t reconnects = 0;     // of these, after the first
+  std::chrono::nanoseconds round_trip{0};         // of the last answered connection ping
+  std::chrono::milliseconds since_last_pong{-1};  // -1: none yet
   // What was dropped, refused or ignored, by reason ("late-response", "unknown-op", …), and how
   // connections ended ("close-bad-checksum", "close-ping-timeout", …). Reasons that never happened
   // are missing.
@@ -38,11 +41,14 @@ struct ConnectionStats {
 };
 
 struct ManagerStats {
-  ConnectionStats total;  // sums over all peers; host is ours, state meaningless
-  std::map<std::string, ConnectionStats> peers;  // by host
+  ConnectionStats
+      total;  // sums over all peers, and clients that have gone; host is ours, state meaningless
+  std::map<std::string, ConnectionStats> peers;  // by host; with the clients that are connected
   uint64_t accepted = 0;                         // upgraded incoming connections
   std::map<std::string, uint64_t> refused;       // incoming connections turned down, by reason
   uint64_t handshakes_pending = 0;               // gauge
+  uint64_t clients = 0;                          // gauge: connected
+  uint64_t draining = 0;                         // gauge: 1 since Manager::Drain
   uint64_t worker_queue = 0;                     // gauge
   uint64_t buffer_bytes_in_use = 0;              // gauge
   uint64_t buffer_bytes_retained = 0;            // gauge

@@ -20,11 +20,20 @@ Buffer RequestContext::NewBuffer(size_t capacity) const {
 }
 
 void RequestContext::OnCancel(absl::AnyInvocable<void()> callback) {
+  Watch(cancelled_, on_cancel_, std::move(callback));
+}
+
+void RequestContext::OnDrain(absl::AnyInvocable<void()> callback) {
+  Watch(draining_, on_drain_, std::move(callback));
+}
+
+void RequestContext::Watch(const std::atomic<bool>& happened, Callbacks& callbacks,
+                           absl::AnyInvocable<void()> callback) {
   state_.fetch_or(kTouched);
   std::unique_lock lock(mutex_);
   if (finished()) return;
-  if (!cancelled_.load(std::memory_order_relaxed)) {
-    callbacks_.push_back(std::move(callback));
+  if (!happened.load(std::memory_order_relaxed)) {
+    callbacks.push_back(std::move(callback));
     return;
   }
   Run(std::move(callback), lock);
@@ -51,11 +60,21 @@ void RequestContext::Cancel(const absl::Status& why) {
     why_.SetPayload(type, payload);
   });
   cancelled_.store(true, std::memory_order_release);
-  // A callback may finish the handler, on this thread or another: those behind it must not run
-  // then.
-  while (!finished() && !callbacks_.empty()) {
-    absl::AnyInvocable<void()> callback = std::move(callbacks_.front());
-    callbacks_.erase(callbacks_.begin());
+  RunAll(on_cancel_, lock);
+}
+
+void RequestContext::Drain() {
+  state_.fetch_or(kTouched);
+  std::unique_lock lock(mutex_);
+  if (finished() || draining_.exchange(true, std::memory_order_acq_rel)) return;
+  RunAll(on_drain_, lock);
+}
+
+// A callback may finish the handler, on this thread or another: those behind it must not run then.
+void RequestContext::RunAll(Callbacks& callbacks, std::unique_lock<std::mutex>& lock) {
+  while (!finished() && !callbacks.empty()) {
+    absl::AnyInvocable<void()> callback = std::move(callbacks.front());
+    callbacks.erase(callbacks.begin());
     Run(std::move(callback), lock);
   }
 }
@@ -63,9 +82,10 @@ void RequestContext::Cancel(const absl::Status& why) {
 void RequestContext::Finish() {
   // Who touches it from here on finds it finished.
   if ((state_.fetch_or(kFinished) & kTouched) == 0) return;
-  std::vector<absl::AnyInvocable<void()>> dropped;  // destroyed without the lock
+  Callbacks dropped, dropped_too;  // destroyed without the lock
   std::unique_lock lock(mutex_);
-  dropped.swap(callbacks_);
+  dropped.swap(on_cancel_);
+  dropped_too.swap(on_drain_);
   const std::thread::id self = std::this_thread::get_id();
   callback_done_.wait(lock, [&] {
     return std::all_of(runners_.begin(), runners_.end(), [&](auto id) { return id == self; });

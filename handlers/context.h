@@ -2,7 +2,8 @@
 // until when, and whether anybody still waits.
 //
 // The library makes it; a handler gets a reference that is valid until the handler has finished
-// (for a coroutine: until it has returned). cancelled() and OnCancel may be used from any thread.
+// (for a coroutine: until it has returned). What tells of cancellation and draining may be used
+// from any thread.
 #ifndef GRID_HANDLERS_CONTEXT_H_
 #define GRID_HANDLERS_CONTEXT_H_
 
@@ -27,6 +28,7 @@ namespace grid {
 // The process at the other end of the connection.
 struct Caller {
   std::string host = {};         // its name in the mesh, as stated in the handshake
+  bool is_client = false;        // it is no member of the mesh: any name that its token allows
   InstanceId instance{};         // new with every start of that process
   std::string address = {};      // remote address of the socket, "127.0.0.1:4711"
   std::string tls_subject = {};  // subject of its TLS certificate; empty without one
@@ -68,11 +70,19 @@ class RequestContext {
   // finished.
   void OnCancel(absl::AnyInvocable<void()> callback);
 
+  // True once this server has begun to drain (Manager::Drain): the call goes on, and should come to
+  // an end before the drain's does. A stream that would go on for ever ends itself.
+  bool draining() const { return draining_.load(std::memory_order_acquire); }
+  // Runs `callback` once when the server begins to drain; for the rest as OnCancel.
+  void OnDrain(absl::AnyInvocable<void()> callback);
+
   // For the runtime: the handler starts only now.
   void set_queue_time(std::chrono::nanoseconds waited) { queue_time_ = waited; }
   // For the runtime: marks the call as cancelled (`why` must not be OK) and runs the callbacks. The
   // first reason stays. The context must outlive the call, whatever the callbacks do.
   void Cancel(const absl::Status& why);
+  // For the runtime: the server drains; runs the callbacks, as Cancel does. Idempotent.
+  void Drain();
   // For the runtime: the handler has finished. Drops the callbacks that have not run, and waits for
   // one that runs on another thread, so what a callback refers to may be destroyed afterwards.
   // Idempotent.
@@ -80,6 +90,11 @@ class RequestContext {
 
  private:
   bool finished() const { return (state_.load(std::memory_order_relaxed) & kFinished) != 0; }
+  using Callbacks = std::vector<absl::AnyInvocable<void()>>;
+
+  void Watch(const std::atomic<bool>& happened, Callbacks& callbacks,
+             absl::AnyInvocable<void()> callback);
+  void RunAll(Callbacks& callbacks, std::unique_lock<std::mutex>& lock);
   // Calls `callback` without the lock.
   void Run(absl::AnyInvocable<void()> callback, std::unique_lock<std::mutex>& lock);
 
@@ -90,6 +105,7 @@ class RequestContext {
   BufferPool* pool_;
   std::chrono::nanoseconds queue_time_{0};
   std::atomic<bool> cancelled_{false};
+  std::atomic<bool> draining_{false};
 
   // Whether anything below was looked at, and whether the handler has finished: most calls are
   // neither cancelled nor watched, and take no lock.
@@ -101,7 +117,8 @@ class RequestContext {
   std::condition_variable callback_done_;
   // Guarded by mutex_.
   absl::Status why_;
-  std::vector<absl::AnyInvocable<void()>> callbacks_;
+  Callbacks on_cancel_;
+  Callbacks on_drain_;
   std::vector<std::thread::id> runners_;  // threads inside a callback
 };
 

@@ -52,6 +52,7 @@ HandlerEntry MakeEntry(SingleSpec spec, RunOn run_on, decltype(HandlerEntry::fun
   return {.id = spec.id,
           .subroute = std::move(spec.subroute),
           .run_on = run_on,
+          .priority = spec.priority,
           .function = std::move(function)};
 }
 
@@ -59,6 +60,7 @@ HandlerEntry MakeEntry(StreamSpec spec, RunOn run_on, decltype(HandlerEntry::fun
   return {.id = spec.id,
           .subroute = std::move(spec.subroute),
           .run_on = run_on,
+          .priority = spec.priority,
           .in_capacity = spec.in_capacity,
           .out_capacity = spec.out_capacity,
           .window = spec.window,

@@ -23,10 +23,11 @@ namespace grid {
 struct HandlerEntry {
   HandlerId id{0};
   std::string subroute;
-  RunOn run_on = RunOn::kWorkerPool;  // kIoThread for coroutines and stream starters
-  uint32_t in_capacity = 0;           // streams only
-  uint32_t out_capacity = 0;          // streams only
-  StreamWindow window = {};           // streams only
+  RunOn run_on = RunOn::kWorkerPool;       // kIoThread for coroutines and stream starters
+  Priority priority = Priority::kDefault;  // of the answers
+  uint32_t in_capacity = 0;                // streams only
+  uint32_t out_capacity = 0;               // streams only
+  StreamWindow window = {};                // streams only
   std::variant<SingleFunction, SingleCoroutine, StreamFunction, StreamCoroutine, StreamStarter>
       function;
 

@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "handlers/context.h"
 #include "handlers/handler_id.h"
+#include "handlers/priority.h"
 #include "handlers/stream.h"
 #include "serialization/buffer.h"
 
@@ -54,8 +55,9 @@ using StreamStarter = std::function<void(Stream stream, RequestContext&)>;
 
 struct SingleSpec {
   HandlerId id;
-  std::string subroute = {};          // parts joined with "/"; empty: none
-  RunOn run_on = RunOn::kWorkerPool;  // ignored for coroutines
+  std::string subroute = {};               // parts joined with "/"; empty: none
+  RunOn run_on = RunOn::kWorkerPool;       // ignored for coroutines
+  Priority priority = Priority::kDefault;  // of answers whose caller asks for none
 };
 
 struct StreamSpec {
@@ -69,6 +71,7 @@ struct StreamSpec {
   uint32_t out_capacity = 1;
   // What may come from the caller unread, instead of in_capacity, with the extension `credits`.
   StreamWindow window = {};
+  Priority priority = Priority::kDefault;  // of what is sent to a caller that asks for none
 };
 
 class Registrar {

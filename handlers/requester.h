@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "handlers/handler_id.h"
+#include "handlers/priority.h"
 #include "handlers/reply_handler.h"
 #include "handlers/stream.h"
 #include "serialization/buffer.h"
@@ -29,6 +30,7 @@ struct RequestOptions {
   std::chrono::milliseconds timeout{0};
   // While there is no connection: wait for one until the time-out instead of failing at once.
   bool wait_for_ready = false;
+  Priority priority = Priority::kDefault;  // of the request and its answer
 };
 
 struct StreamOptions {
@@ -44,6 +46,7 @@ struct StreamOptions {
   // For the whole stream; 0: none.
   std::chrono::milliseconds timeout{0};
   bool wait_for_ready = false;
+  Priority priority = Priority::kDefault;  // of what both ends send
 };
 
 class Requester {

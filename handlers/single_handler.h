@@ -75,7 +75,10 @@ class SingleHandler {
     using Result =
         decltype(Invoke(std::as_const(function), std::declval<Req&>(),
                         std::declval<Filled<Function>&>(), std::declval<RequestContext&>()));
-    SingleSpec spec{.id = id_, .subroute = std::move(options.subroute), .run_on = options.run_on};
+    SingleSpec spec{.id = id_,
+                    .subroute = std::move(options.subroute),
+                    .run_on = options.run_on,
+                    .priority = options.priority};
     if constexpr (internal::kIsAwaitable<Result>) {
       return registrar.RegisterSingle(
           std::move(spec),

@@ -42,6 +42,10 @@ absl::Status Stream::WriteBlocking(BytesView payload) {
   return backend_->WriteBlocking(payload);
 }
 
+void Stream::OnDrain(absl::AnyInvocable<void()> callback) {
+  if (backend_ != nullptr) backend_->OnDrain(std::move(callback));
+}
+
 void Stream::CloseSend() {
   if (backend_ != nullptr) backend_->CloseSend();
 }

@@ -51,6 +51,8 @@ class StreamBackend {
   // The handle is gone: cancel (caller) or finish with an error (handler), unless ended already.
   virtual void Abandon() = 0;
   virtual BytesView initial() const = 0;
+  virtual bool draining() const { return false; }
+  virtual void OnDrain(absl::AnyInvocable<void()>) {}
 };
 
 class Stream {
@@ -110,6 +112,15 @@ class Stream {
 
   // Handler's end: the payload that opened the stream; may be nil. Valid as long as this handle.
   BytesView initial() const;
+
+  // True once the host that serves the stream has begun to drain (Manager::Drain), at either end:
+  // the stream goes on until that host closes the connection, and should come to an end before.
+  // False where the two do not speak `goaway` (grid/PROTOCOL.md).
+  bool draining() const { return backend_ != nullptr && backend_->draining(); }
+  // Runs `callback` once when that happens, on the connection's I/O thread (do not block there); at
+  // once when it already has. Dropped when the stream ends first. It must not throw, and may still
+  // be running when the stream has ended.
+  void OnDrain(absl::AnyInvocable<void()> callback);
 
   explicit operator bool() const { return backend_ != nullptr; }
 

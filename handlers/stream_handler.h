@@ -48,6 +48,7 @@ struct StreamCapacities {
 struct OpenOptions {
   std::chrono::milliseconds timeout{0};  // for the whole stream; 0: none
   bool wait_for_ready = false;
+  Priority priority = Priority::kDefault;
 };
 
 template <typename Payload, typename Req, typename Resp>
@@ -82,13 +83,15 @@ class StreamHandler {
   // An opening payload that can't be decoded ends the stream with an error that names the field;
   // `function` is not called. Errors: those of Registrar::RegisterStream.
   template <typename Function>
-  absl::Status Register(Registrar& registrar, Function function, std::string subroute = {}) const {
+  absl::Status Register(Registrar& registrar, Function function, std::string subroute = {},
+                        Priority priority = Priority::kDefault) const {
     using Result = ResultOf<Function>;
     StreamSpec spec{.id = id_,
                     .subroute = std::move(subroute),
                     .in_capacity = kHasInput ? capacities_.in : 0,
                     .out_capacity = capacities_.out,
-                    .window = capacities_.window};
+                    .window = capacities_.window,
+                    .priority = priority};
     if constexpr (std::is_same_v<Result, absl::Status>) {
       return registrar.RegisterStream(
           std::move(spec), StreamFunction([function = std::move(function), limits = limits_](
@@ -154,7 +157,8 @@ class StreamHandler {
                                                    .out_capacity = capacities_.out,
                                                    .window = capacities_.window,
                                                    .timeout = options.timeout,
-                                                   .wait_for_ready = options.wait_for_ready});
+                                                   .wait_for_ready = options.wait_for_ready,
+                                                   .priority = options.priority});
     if (!stream.ok()) return stream.status();
     return CallerStream(*std::move(stream), limits_);
   }

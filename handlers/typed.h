@@ -22,8 +22,9 @@
 namespace grid {
 
 struct RegisterOptions {
-  std::string subroute = {};          // parts joined with "/"; empty: none
-  RunOn run_on = RunOn::kWorkerPool;  // ignored for coroutines
+  std::string subroute = {};               // parts joined with "/"; empty: none
+  RunOn run_on = RunOn::kWorkerPool;       // ignored for coroutines
+  Priority priority = Priority::kDefault;  // of answers whose caller asks for none
 };
 
 namespace internal {

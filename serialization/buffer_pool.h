@@ -46,7 +46,7 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   // Size classes are powers of two from kMinBlock to kMaxPooledBlock; larger blocks are allocated
   // exactly, freed at once, and counted all the same.
   static constexpr size_t kMinBlock = 64;
-  static constexpr size_t kMaxPooledBlock = size_t{1} << 20;
+  static constexpr size_t kMaxPooledBlock = size_t{8} << 20;
 
   static std::shared_ptr<BufferPool> Create(BufferPoolOptions options = {});
   ~BufferPool();

@@ -9,6 +9,7 @@ Extensions Agree(const Extensions& ours, const Extensions& theirs) {
   for (const ExtensionName& feature : kExtensionNames) {
     agreed.*feature.value = std::min(ours.*feature.value, theirs.*feature.value);
   }
+  if (agreed.fragments < kMinFragmentBytes) agreed.fragments = 0;
   return agreed;
 }
 

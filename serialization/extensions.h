@@ -34,7 +34,11 @@ inline constexpr ExtensionName kExtensionNames[] = {
     {"goaway", &Extensions::goaway},   {"client", &Extensions::client},
 };
 
-// What is spoken between two ends: of each feature the smaller value.
+// Smaller fragments are mostly headers: whoever announces them gets none.
+inline constexpr uint32_t kMinFragmentBytes = 1024;
+
+// What is spoken between two ends: of each feature the smaller value, and no fragments below
+// kMinFragmentBytes.
 Extensions Agree(const Extensions& ours, const Extensions& theirs);
 
 }  // namespace grid

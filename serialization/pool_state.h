@@ -30,7 +30,7 @@
 namespace grid::internal {
 
 // Size classes: powers of two from kMinBlock to kMaxPooledBlock.
-inline constexpr int kPoolClasses = 15;
+inline constexpr int kPoolClasses = 18;
 static_assert(BufferPool::kMinBlock << (kPoolClasses - 1) == BufferPool::kMaxPooledBlock);
 
 // A stack of free blocks of one class, linked through their headers. Under AddressSanitizer the

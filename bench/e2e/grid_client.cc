@@ -11,6 +11,8 @@ namespace grid::bench {
 namespace {
 
 constexpr std::chrono::seconds kConnect{10};
+// Large requests at any time, so that none waits for the answer to another.
+constexpr size_t kBulkInFlight = 2;
 
 // Of `whole`, for one of several connections: spread evenly, the first take the rest.
 Workload ShareOf(const Workload& whole, size_t index, size_t connections) {
@@ -44,6 +46,9 @@ absl::Status GridClient::Add(const GridClientOptions& options, size_t index,
   manager_options.local = ClientName(server);
   manager_options.log = NullLog();
   manager_options.io_contexts = {&io};
+  manager_options.sockets.send_buffer_bytes = options.socket_buffer_bytes;
+  manager_options.sockets.receive_buffer_bytes = options.socket_buffer_bytes;
+  manager_options.extensions.fragment_bytes = options.fragment_bytes;
   managers_.push_back(std::make_unique<Manager>(std::move(manager_options)));
   Manager& manager = *managers_.back();
   absl::Status status = manager.AddPeer(server);
@@ -53,17 +58,28 @@ absl::Status GridClient::Add(const GridClientOptions& options, size_t index,
   status = peer.WaitConnected(kConnect, boost::asio::use_future).get();
   if (!status.ok()) return status;
   LanePlace place{.io = &io, .peer = peer, .handler = options.handler};
+  if (options.bulk_bytes != 0) {
+    Workload bulk = share;
+    bulk.mode = Mode::kEcho;
+    bulk.size = options.bulk_bytes;
+    bulk.inflight = kBulkInFlight;
+    bulk.rate = 0;
+    LanePlace beside{.io = &io, .peer = peer, .handler = HandlerKind::kWorker};
+    bulk_lanes_.push_back(MakeEchoLane(std::move(beside), bulk));
+  }
   lanes_.push_back(share.mode == Mode::kEcho ? MakeEchoLane(std::move(place), share)
                                              : MakeStreamLane(std::move(place), share));
   return absl::OkStatus();
 }
 
 Tally GridClient::Run(const Window& window) {
-  std::latch done(static_cast<std::ptrdiff_t>(lanes_.size()));
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    boost::asio::post(threads_.at(i), [&done, &window, lane = lanes_[i].get()] {
-      lane->Start(window, [&done] { done.count_down(); });
-    });
+  std::latch done(static_cast<std::ptrdiff_t>(lanes_.size() + bulk_lanes_.size()));
+  for (const auto* lanes : {&bulk_lanes_, &lanes_}) {
+    for (size_t i = 0; i < lanes->size(); ++i) {
+      boost::asio::post(threads_.at(i), [&done, &window, lane = (*lanes)[i].get()] {
+        lane->Start(window, [&done] { done.count_down(); });
+      });
+    }
   }
   done.wait();
   Tally sum;

@@ -20,6 +20,9 @@ struct GridClientOptions {
   int io_threads = 1;
   std::chrono::microseconds poll{0};
   std::vector<std::string> addresses = {};  // of the servers
+  size_t bulk_bytes = 0;                    // size of the large requests beside the load; 0: none
+  int socket_buffer_bytes = 0;              // as SocketOptions
+  uint32_t fragment_bytes = ExtensionOptions().fragment_bytes;
 };
 
 class GridClient final : public Client {
@@ -36,6 +39,7 @@ class GridClient final : public Client {
   // Destroyed from the last: what the managers complete when they end runs on the threads and
   // refers to the lanes.
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::unique_ptr<Lane>> bulk_lanes_;  // one for each of these, not counted
   IoThreads threads_;
   std::vector<std::unique_ptr<Manager>> managers_;
 };

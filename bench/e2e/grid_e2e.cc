@@ -38,6 +38,10 @@ class GridSystem final : public System {
     run.add_option("--peers", peers_,
                    "servers to spread the load over, at ADDRESS and the ports that follow")
         ->check(CLI::Range(1, 1000));
+    run.add_option("--bulk", bulk_bytes_,
+                   "send requests of so many bytes beside the load, on the same connections, as "
+                   "fast as they are answered; they are not counted");
+    run.add_option("--fragments", fragment_bytes_, "bytes of a fragment; 0: none");
   }
 
   absl::Status Serve(const Place& place) override {
@@ -47,6 +51,8 @@ class GridSystem final : public System {
     options.log = NullLog();
     options.io_threads = io_threads_;
     options.worker_threads = workers_;
+    options.sockets.send_buffer_bytes = socket_buffer_bytes_;
+    options.sockets.receive_buffer_bytes = socket_buffer_bytes_;
     options.poll_budget = std::chrono::duration_cast<std::chrono::microseconds>(place.poll);
     Manager manager(std::move(options));
     absl::Status status = RegisterBenchHandlers(manager);
@@ -66,7 +72,10 @@ class GridSystem final : public System {
     GridClientOptions options{
         .handler = handler_,
         .io_threads = io_threads_,
-        .poll = std::chrono::duration_cast<std::chrono::microseconds>(place.poll)};
+        .poll = std::chrono::duration_cast<std::chrono::microseconds>(place.poll),
+        .bulk_bytes = bulk_bytes_,
+        .socket_buffer_bytes = socket_buffer_bytes_,
+        .fragment_bytes = fragment_bytes_};
     for (int i = 0; i < peers_; ++i) {
       options.addresses.push_back(
           absl::StrCat(first->address().to_string(), ":", first->port() + i));
@@ -78,11 +87,16 @@ class GridSystem final : public System {
   void AddThreads(CLI::App& command) {
     command.add_option("--io-threads", io_threads_, "threads that own connections")
         ->check(CLI::Range(1, 256));
+    command.add_option("--socket-buffer", socket_buffer_bytes_,
+                       "bytes of the kernel's buffers, in each direction; 0: the system's");
   }
 
   int io_threads_ = 1;
   int workers_ = 8;
   int peers_ = 1;
+  size_t bulk_bytes_ = 0;
+  int socket_buffer_bytes_ = 0;
+  uint32_t fragment_bytes_ = ExtensionOptions().fragment_bytes;
   HandlerKind handler_ = HandlerKind::kIo;
 };
 

@@ -23,8 +23,9 @@ class Dialer::Exchange final : public TransportHandler {
 
   void Start(const std::string& token) {
     ManagerCore& core = dialer_.core_;
-    request_ = EncodeConnect({core.instance(), core.options().local,
-                              ToWireTime(core.clock()->WallNow()), token, core.extensions()});
+    request_ =
+        EncodeConnect({core.instance(), core.options().local, ToWireTime(core.clock()->WallNow()),
+                       token, core.extensions(ManagerCore::Side::kDialer)});
     timer_.Set(core.clock()->Now() + core.options().timeouts.dial);
     transport_->SetMaxMessageBytes(kMaxHandshakeBytes);
     transport_->Start(this);
@@ -64,7 +65,8 @@ class Dialer::Exchange final : public TransportHandler {
     established.transport = std::move(transport_);
     established.loop = &dialer_.loop_;
     established.instance = (*answer_)->id;
-    established.extensions = Agree(dialer_.core_.extensions(), (*answer_)->extensions);
+    established.extensions =
+        Agree(dialer_.core_.extensions(ManagerCore::Side::kDialer), (*answer_)->extensions);
     std::unique_ptr<Exchange> self = std::move(dialer_.exchange_);
     peer.Establish(std::move(established));
   }

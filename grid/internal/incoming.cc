@@ -46,8 +46,12 @@ void Incoming::OnMessage(BytesView message) {
   if (!request.ok()) return Refuse("not-connect", request.status());
 
   // In the order of version 1: host, clock, token, side.
-  const std::shared_ptr<Peer> peer = core_->FindPeer(request->host);
-  if (peer == nullptr) {
+  const Extensions ours = core_->extensions(ManagerCore::Side::kAcceptor);
+  const Extensions agreed = Agree(ours, request->extensions);
+  const bool client = agreed.client != 0;
+  std::shared_ptr<Peer> peer = core_->FindPeer(request->host);
+  const bool member = peer != nullptr && !peer->is_client();
+  if (!member && !(client && IsClientName(request->host))) {
     return Refuse("unknown-host", absl::NotFoundError(absl::StrCat("unknown incoming host: ",
                                                                    Printable(request->host))));
   }
@@ -57,10 +61,16 @@ void Incoming::OnMessage(BytesView message) {
   if (!core_->TokenAllowed(request->token, request->host)) {
     return Refuse("bad-token", absl::PermissionDeniedError("invalid token"));
   }
-  if (!DialsByRule(request->host, options.local)) {
+  if (member && !DialsByRule(request->host, options.local)) {
     return Refuse("wrong-side", absl::FailedPreconditionError(
                                     absl::StrCat(options.local, " dials ", Printable(request->host),
                                                  ", not the other way round")));
+  }
+  if (!member) peer = core_->AddClient(request->host);
+  if (peer == nullptr) {
+    return Refuse("client-limit",
+                  absl::ResourceExhaustedError(absl::StrCat(
+                      "max_clients (", options.limits.max_clients, ") clients are connected")));
   }
 
   answered_ = true;
@@ -72,9 +82,9 @@ void Incoming::OnMessage(BytesView message) {
   established.instance = request->id;
   // One who announces nothing is of version 1, and is to hear nothing of it.
   const bool extended = request->extensions != Extensions();
-  established.extensions = Agree(core_->extensions(), request->extensions);
-  established.first = EncodeConnectResponse(
-      {core_->instance(), true, "", extended ? core_->extensions() : Extensions()});
+  established.extensions = agreed;
+  established.first =
+      EncodeConnectResponse({core_->instance(), true, "", extended ? ours : Extensions()});
   const std::shared_ptr<Incoming> keep = shared_from_this();
   peer->Establish(std::move(established));
   Done();

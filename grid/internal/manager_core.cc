@@ -12,6 +12,7 @@
 #include "grid/internal/peer.h"
 #include "grid/internal/stats_sum.h"
 #include "grid/mux/mux_table.h"
+#include "grid/runtime/handshake.h"
 #include "grid/transport/adopter.h"
 #include "grid/transport/beast_network.h"
 #include "grid/transport/url.h"
@@ -92,7 +93,14 @@ ManagerCore::~ManagerCore() = default;
 
 absl::Status ManagerCore::CheckOptions() const {
   const auto url = ParseHostUrl(options_.local);
-  if (!url.ok()) {
+  if (options_.client && !options_.extensions.client) {
+    return absl::InvalidArgumentError(
+        "ManagerOptions::client: extensions.client must be offered, too");
+  }
+  if (options_.client && !IsClientName(options_.local)) {
+    return OutOfRange("local", "1 to 255 printable characters without spaces");
+  }
+  if (!options_.client && !url.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("ManagerOptions::local: ", std::string(url.status().message())));
   }
@@ -118,8 +126,22 @@ absl::Status ManagerCore::CheckOptions() const {
   if (limits.max_message_bytes > UINT32_MAX) {
     return OutOfRange("limits.max_message_bytes", "at most 4 GiB");
   }
+  if (limits.max_payload_bytes < 1024) {
+    return OutOfRange("limits.max_payload_bytes", "1024 or more");
+  }
+  if (limits.max_reassemblies < 1) return OutOfRange("limits.max_reassemblies", "at least 1");
+  const uint32_t fragment = options_.extensions.fragment_bytes;
+  if (fragment != 0 && (fragment < kMinFragmentBytes || fragment > 16u << 20)) {
+    return OutOfRange("extensions.fragment_bytes", "0, or 1 KiB to 16 MiB");
+  }
   if (limits.max_inflight < 1 || limits.max_inflight >= 1u << MuxTable::kIndexBits) {
     return OutOfRange("limits.max_inflight", "1 to 1048575");
+  }
+  for (const auto& [name, value] : {std::pair("max_resets", limits.max_resets),
+                                    std::pair("resets_per_second", limits.resets_per_second)}) {
+    if (value < 1 || value > 1'000'000'000) {
+      return OutOfRange(absl::StrCat("limits.", name), "1 to 1000000000");
+    }
   }
   const Timeouts& timeouts = options_.timeouts;
   for (const auto& [name, value] :
@@ -165,10 +187,12 @@ absl::Status ManagerCore::Start() {
     network_ = std::move(network);
     activity_ = MakeActivity([self = shared_from_this()] { self->OnIdle(); });
     shares_ = activity_;
-    for (const auto& [host, peer] : peers_) peers.push_back(peer);
+    peers = AllPeers();
   }
   if (options_.authenticator == nullptr && options_.token.empty()) {
-    Log(LogLevel::kInfo, "no token is set: every host that is a peer may connect");
+    Log(LogLevel::kInfo, options_.extensions.client && !options_.client
+                             ? "no token is set: everybody may connect, as a peer or as a client"
+                             : "no token is set: every host that is a peer may connect");
   }
   for (const auto& peer : peers) peer->Start();
   return absl::OkStatus();
@@ -208,6 +232,7 @@ ListenRequest ManagerCore::NewListenRequest() {
 }
 
 absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
+  if (options_.client) return absl::FailedPreconditionError("a client does not listen");
   std::shared_ptr<Network> network;
   Activity activity;  // until the listener is in place, or gone: its loops must run
   {
@@ -235,6 +260,7 @@ absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
 
 absl::StatusOr<AcceptPlace> ManagerCore::ReserveAccept() {
   AcceptPlace place;
+  if (options_.client) return absl::FailedPreconditionError("a client accepts no connections");
   {
     std::lock_guard lock(mutex_);
     if (phase_ != Phase::kRunning) {
@@ -285,6 +311,71 @@ void ManagerCore::Forget(Incoming* incoming) {
   incoming_.erase(incoming);
 }
 
+void ManagerCore::Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void()> stopped) {
+  constexpr std::chrono::milliseconds kLongest{UINT32_MAX};
+  const TimePoint deadline =
+      clock()->Now() + std::clamp(limit, std::chrono::milliseconds(0), kLongest);
+  std::vector<std::shared_ptr<Peer>> peers;
+  Activity activity;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ == Phase::kRunning) {
+      on_stopped_.push_back(std::move(stopped));
+      stopped = nullptr;
+      if (drain_deadline_.has_value()) return;
+      drain_deadline_ = deadline;
+      activity = activity_;
+      peers = AllPeers();
+    }
+  }
+  if (stopped != nullptr) return StopAsync(std::move(stopped));
+  const ConnectionStats now = Stats().total;
+  Log(LogLevel::kInfo, absl::StrCat("draining: ", now.incoming_requests, " requests and ",
+                                    now.incoming_streams, " streams are being served"));
+  loops_->PostTo(0, [&](asio::io_context* io) {
+    if (io == nullptr) return;
+    asio::post(
+        *io, [self = shared_from_this(), activity, deadline] { self->StartDrainTimer(deadline); });
+  });
+  for (const auto& peer : peers) peer->Drain(deadline);
+  OnPeerDrained();
+}
+
+void ManagerCore::StartDrainTimer(TimePoint deadline) {
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::kRunning) return;
+  }
+  drain_timer_ = std::make_unique<LoopTimer>(loops_->at(0).io(), *clock(), [this] {
+    Log(LogLevel::kWarning, "the drain took too long: what runs is cancelled");
+    StopAsync([] {});
+  });
+  drain_timer_->Set(deadline);
+}
+
+std::optional<TimePoint> ManagerCore::drain_deadline() const {
+  std::lock_guard lock(mutex_);
+  return drain_deadline_;
+}
+
+void ManagerCore::OnPeerDrained() {
+  std::vector<std::shared_ptr<Peer>> peers;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::kRunning || !drain_deadline_.has_value()) return;
+    peers = AllPeers();
+  }
+  if (std::all_of(peers.begin(), peers.end(), [](const auto& peer) { return peer->Drained(); })) {
+    StopAsync([] {});
+  }
+}
+
+std::vector<std::shared_ptr<Peer>> ManagerCore::AllPeers() const {
+  std::vector<std::shared_ptr<Peer>> peers;
+  for (const auto& [host, peer] : peers_) peers.push_back(peer);
+  return peers;
+}
+
 void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
   std::vector<std::shared_ptr<Peer>> peers;
   std::vector<std::unique_ptr<Listener>> listeners;
@@ -292,9 +383,7 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
   Activity activity;
   {
     std::lock_guard lock(mutex_);
-    if (phase_ == Phase::kNew || phase_ == Phase::kRunning) {
-      for (const auto& [host, peer] : peers_) peers.push_back(peer);
-    }
+    if (phase_ == Phase::kNew || phase_ == Phase::kRunning) peers = AllPeers();
     if (phase_ == Phase::kNew) phase_ = Phase::kStopped;
     if (phase_ != Phase::kStopped) {
       on_stopped_.push_back(std::move(stopped));
@@ -316,6 +405,12 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
   const absl::Status why =
       DisconnectedError("the manager has been stopped", Delivery::kMaybeExecuted);
   for (const auto& peer : peers) peer->Shutdown(why, activity);
+  if (activity != nullptr) {
+    loops_->PostTo(0, [&](asio::io_context* io) {
+      if (io == nullptr) return;
+      asio::post(*io, [self = shared_from_this(), activity] { self->drain_timer_.reset(); });
+    });
+  }
   activity.reset();
   if (stopped != nullptr) stopped();
 }
@@ -371,21 +466,59 @@ absl::Status ManagerCore::AddPeer(const std::string& host) {
   if (host == options_.local) {
     return absl::InvalidArgumentError(absl::StrCat("peer ", host, " is this manager itself"));
   }
-  std::shared_ptr<Peer> peer;
+  std::shared_ptr<Peer> peer, client;
   {
     std::lock_guard lock(mutex_);
     if (phase_ == Phase::kStopping || phase_ == Phase::kStopped) {
       return absl::FailedPreconditionError("the manager has been stopped");
     }
-    if (peers_.contains(host)) {
+    std::shared_ptr<Peer>& place = peers_[host];
+    if (place != nullptr && !place->is_client()) {
       return absl::AlreadyExistsError(absl::StrCat(host, " is a peer already"));
     }
+    if (place != nullptr) --clients_;
+    client = std::move(place);
     peer = std::make_shared<Peer>(shared_from_this(), host, loops_->Next().index());
-    peers_.emplace(host, peer);
+    place = peer;
     if (phase_ != Phase::kRunning) return absl::OkStatus();
   }
+  if (client != nullptr) client->Replace(activity());
   peer->Start();
   return absl::OkStatus();
+}
+
+std::shared_ptr<Peer> ManagerCore::AddClient(const std::string& host) {
+  auto client =
+      std::make_shared<Peer>(shared_from_this(), host, loops_->Next().index(), Peer::Kind::kClient);
+  std::shared_ptr<Peer> earlier;
+  {
+    std::lock_guard lock(mutex_);
+    const auto at = peers_.find(host);
+    const bool is_free = at == peers_.end();
+    if (is_free && clients_ >= options_.limits.max_clients) return nullptr;
+    if (phase_ != Phase::kRunning || (!is_free && !at->second->is_client())) {
+      // We stop, or it has just been made a member: its connection is dropped.
+      client->Shutdown(DisconnectedError("no place for a client", Delivery::kNotSent), nullptr);
+    } else if (is_free) {
+      peers_.emplace(host, client);
+      ++clients_;
+    } else {
+      earlier = std::exchange(at->second, client);
+    }
+  }
+  if (earlier != nullptr) earlier->Replace(activity());
+  return client;
+}
+
+void ManagerCore::OnClientGone(Peer& client) {
+  const ConnectionStats stats = client.Stats();
+  std::lock_guard lock(mutex_);
+  AddStats(stats, &clients_gone_);
+  const auto at = peers_.find(client.host());
+  // Another one may have its place.
+  if (at == peers_.end() || at->second.get() != &client) return;
+  peers_.erase(at);
+  --clients_;
 }
 
 absl::Status ManagerCore::RemovePeer(const std::string& host) {
@@ -395,6 +528,7 @@ absl::Status ManagerCore::RemovePeer(const std::string& host) {
     const auto it = peers_.find(host);
     if (it == peers_.end()) return absl::NotFoundError(absl::StrCat(host, " is no peer"));
     peer = std::move(it->second);
+    if (peer->is_client()) --clients_;
     peers_.erase(it);
   }
   peer->Shutdown(DisconnectedError(absl::StrCat(host, " was removed"), Delivery::kMaybeExecuted),
@@ -405,7 +539,9 @@ absl::Status ManagerCore::RemovePeer(const std::string& host) {
 std::vector<std::string> ManagerCore::Peers() const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> hosts;
-  for (const auto& [host, peer] : peers_) hosts.push_back(host);
+  for (const auto& [host, peer] : peers_) {
+    if (!peer->is_client()) hosts.push_back(host);
+  }
   return hosts;
 }
 
@@ -424,9 +560,20 @@ std::shared_ptr<Peer> ManagerCore::FindOrMissing(const std::string& host) {
 
 // --- Services ---
 
-Extensions ManagerCore::extensions() const {
+Extensions ManagerCore::extensions(Side side) const {
   const ExtensionOptions& offered = options_.extensions;
-  return {.credits = offered.credits, .status = offered.status};
+  // A batch of small fragments must fit into a message, and so must a large one with its header.
+  const size_t message = options_.limits.max_message_bytes;
+  const size_t fragment = message < 2 * OutputQueue::kBatchBytes
+                              ? 0
+                              : std::min<size_t>(offered.fragment_bytes, message - 1024);
+  // The dialer says that it is one, the acceptor that it takes them.
+  const bool client = side == Side::kDialer ? options_.client : offered.client;
+  return {.credits = offered.credits,
+          .fragments = static_cast<uint32_t>(fragment),
+          .status = offered.status,
+          .goaway = offered.goaway,
+          .client = client};
 }
 
 LinkServices ManagerCore::services() {
@@ -472,7 +619,10 @@ ManagerStats ManagerCore::Stats() const {
   std::vector<std::shared_ptr<Peer>> peers;
   {
     std::lock_guard lock(mutex_);
-    for (const auto& [host, peer] : peers_) peers.push_back(peer);
+    peers = AllPeers();
+    stats.total = clients_gone_;
+    stats.clients = clients_;
+    stats.draining = drain_deadline_.has_value() ? 1 : 0;
     stats.accepted = accepted_;
     stats.refused = refused_;
     for (const auto& gate : gates_) {

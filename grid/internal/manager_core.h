@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@
 #include "grid/runtime/link.h"
 #include "grid/runtime/worker_pool.h"
 #include "grid/stats.h"
+#include "grid/transport/loop_timer.h"
 #include "grid/transport/network.h"
 #include "handlers/handler_table.h"
 #include "serialization/buffer_pool.h"
@@ -60,6 +62,11 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   absl::StatusOr<AcceptPlace> ReserveAccept();
   // Calls `stopped` once all is over, on whatever thread ends last; at once when it is already.
   void StopAsync(absl::AnyInvocable<void()> stopped);
+  void Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void()> stopped);
+  // While we drain: when that ends at the latest.
+  std::optional<TimePoint> drain_deadline() const;
+  // For the peers: the connection to one has drained, or is gone. Any thread.
+  void OnPeerDrained();
   // After `stopped`: ends the threads. Not on one of them.
   void Join();
   // The Manager is gone: lets go of the peers and handlers, which share this.
@@ -69,7 +76,12 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   absl::Status AddPeer(const std::string& host);
   absl::Status RemovePeer(const std::string& host);
   std::vector<std::string> Peers() const;
-  // Null when `host` is no peer.
+  // A Peer for a client that has just shown who it is; in the place of an earlier one. Null,
+  // counted nowhere, when there are max_clients.
+  std::shared_ptr<Peer> AddClient(const std::string& host);
+  // For the Peer of a client: its connection has ended.
+  void OnClientGone(Peer& client);
+  // Null when `host` is no peer, and no client that is connected.
   std::shared_ptr<Peer> FindPeer(const std::string& host) const;
   // For a host that is no peer: one whose calls fail.
   std::shared_ptr<Peer> FindOrMissing(const std::string& host);
@@ -82,8 +94,9 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   const std::shared_ptr<IoLoops>& loops() const { return loops_; }
   const std::shared_ptr<BufferPool>& pool() const { return pool_; }
   const InstanceId& instance() const { return instance_; }
-  // What we announce.
-  Extensions extensions() const;
+  // What we announce when we dial, and when we accept.
+  enum class Side { kDialer, kAcceptor };
+  Extensions extensions(Side side) const;
   LinkServices services();
   // A share in what Stop waits for; null once everything has ended.
   Activity activity() const;
@@ -108,6 +121,8 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   void OnAccept(AcceptedTransport accepted);
   void OnIdle();
   void OnPassed();
+  void StartDrainTimer(TimePoint deadline);
+  std::vector<std::shared_ptr<Peer>> AllPeers() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ManagerOptions options_;
   const std::shared_ptr<Authenticator> authenticator_;
@@ -118,13 +133,18 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   InstanceId instance_{};
   std::shared_ptr<Network> network_;  // set by Start
 
+  std::unique_ptr<LoopTimer> drain_timer_;  // first loop only
+
   std::mutex join_mutex_;  // of Join, which waits with it
   mutable std::mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kNew;
   Activity activity_ ABSL_GUARDED_BY(mutex_);  // our own share: given up by StopAsync
   std::weak_ptr<void> shares_ ABSL_GUARDED_BY(mutex_);
+  std::optional<TimePoint> drain_deadline_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::AnyInvocable<void()>> on_stopped_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Peer>> peers_ ABSL_GUARDED_BY(mutex_);
+  size_t clients_ ABSL_GUARDED_BY(mutex_) = 0;  // of peers_
+  ConnectionStats clients_gone_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<Adopter> adopter_ ABSL_GUARDED_BY(mutex_);  // made when first needed
   std::vector<std::shared_ptr<HandshakeGate>> gates_ ABSL_GUARDED_BY(mutex_);

@@ -28,10 +28,12 @@ constexpr size_t kMaxReasons = 16;
 class CallTask final : public LinkTask {
  public:
   CallTask(HandlerId handler, const SubrouteId* subroute, Buffer payload, TimePoint deadline,
-           ReplyHandler completion, std::shared_ptr<CallCancellation> cancellation)
+           Priority priority, ReplyHandler completion,
+           std::shared_ptr<CallCancellation> cancellation)
       : handler_(handler),
         payload_(std::move(payload)),
         deadline_(deadline),
+        priority_(priority),
         completion_(std::move(completion)),
         cancellation_(std::move(cancellation)) {
     if (subroute != nullptr) subroute_ = *subroute;
@@ -41,7 +43,8 @@ class CallTask final : public LinkTask {
     link.StartCall({.handler = handler_,
                     .subroute = subroute_.has_value() ? &*subroute_ : nullptr,
                     .payload = payload_,
-                    .deadline = deadline_},
+                    .deadline = deadline_,
+                    .priority = priority_},
                    std::move(completion_), cancellation_);
   }
   void Fail(const LoopRef& home, const absl::Status& why) {
@@ -54,6 +57,7 @@ class CallTask final : public LinkTask {
   std::optional<SubrouteId> subroute_;
   const Buffer payload_;
   const TimePoint deadline_;
+  const Priority priority_;
   ReplyHandler completion_;
   const std::shared_ptr<CallCancellation> cancellation_;
 };
@@ -87,11 +91,13 @@ absl::Status InvalidHandler() {
 
 }  // namespace
 
-Peer::Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home)
+Peer::Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home, Kind kind)
     : core_(std::move(core)),
       host_(std::move(host)),
       home_{core_->loops(), home},
-      dials_(DialsByRule(core_->options().local, host_)),
+      kind_(kind),
+      dials_(kind == Kind::kMember &&
+             (core_->options().client || DialsByRule(core_->options().local, host_))),
       local_(core_->loops()->size(), nullptr) {
   totals_.host = host_;
 }
@@ -167,9 +173,14 @@ void Peer::Install(Established established) {
   config.session.checksums = UsesChecksums(options.local, host_);
   config.session.extensions = established.extensions;
   config.session.max_message_bytes = options.limits.max_message_bytes;
+  config.session.reassembly = {.max_payload_bytes = options.limits.max_payload_bytes,
+                               .max_reassembly_bytes = options.limits.max_reassembly_bytes,
+                               .max_reassemblies = options.limits.max_reassemblies};
   config.session.max_output_bytes = options.limits.max_output_bytes;
   config.session.max_inflight = options.limits.max_inflight;
   config.session.max_window_bytes = options.limits.max_window_bytes;
+  config.session.max_resets = options.limits.max_resets;
+  config.session.resets_per_second = options.limits.resets_per_second;
   config.session.default_timeout = options.timeouts.request;
   config.session.ping_interval = options.timeouts.ping;
   config.session.stream_ping_interval = options.timeouts.stream_ping;
@@ -179,6 +190,7 @@ void Peer::Install(Established established) {
 
   Caller caller;
   caller.host = host_;
+  caller.is_client = is_client();
   caller.instance = established.instance;
   caller.address = established.transport->remote_address();
   caller.tls_subject = established.transport->tls_subject();
@@ -192,7 +204,9 @@ void Peer::Install(Established established) {
     if (state_ == ConnectionState::kShutdown || established.activity == nullptr ||
         established.parked->closed()) {
       // Not from inside the transport's own callback.
-      asio::post(loop.io(), [dropped = std::move(established)] {});
+      asio::post(loop.io(), [self = shared_from_this(), dropped = std::move(established)] {
+        if (self->is_client()) self->core_->OnClientGone(*self);
+      });
       return;
     }
     if (link_ == nullptr) {
@@ -200,6 +214,8 @@ void Peer::Install(Established established) {
                                     std::move(established.transport), shared_from_this(),
                                     std::move(established.activity));
       link_ = link;
+      link_drained_ = false;
+      peer_draining_ = false;
       state_ = ConnectionState::kConnected;
       last_error_.clear();
       failures_logged_.clear();
@@ -218,6 +234,7 @@ void Peer::Install(Established established) {
   core_->Log(LogLevel::kInfo, absl::StrCat("connected to ", host_, restarted));
   link->Start(std::move(established.first));
   for (Waiter& waiter : waiting) waiter.ready(link);
+  if (const auto deadline = core_->drain_deadline()) link->Drain(*deadline);
   link->Changed();
 }
 
@@ -225,12 +242,14 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
   std::shared_ptr<Link> keep;  // not destroyed under the lock
   local_[link.loop().index()] = nullptr;
   bool redial = false;
+  bool drained = false;
   {
     std::lock_guard lock(mutex_);
     if (link_.get() != &link) return;
     link_loop_.store(nullptr, std::memory_order_release);
     keep = std::move(link_);
     link_ = nullptr;
+    drained = std::exchange(peer_draining_, false);
     AddCounters(link.counters(), &totals_);
     ++totals_.drops[std::string(cause)];
     last_error_ = std::string(why.message());
@@ -240,14 +259,64 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
     }
   }
   core_->Log(LogLevel::kInfo,
-             absl::StrCat("lost the connection to ", host_, ": ", std::string(why.message())));
+             absl::StrCat(drained ? "end of the connection to " : "lost the connection to ", host_,
+                          ": ", std::string(why.message())));
+  if (is_client()) {
+    core_->OnClientGone(*this);
+    Shutdown(why, link.activity());
+  }
+  core_->OnPeerDrained();
   if (!redial) return;
   asio::post(home_.loop().io(), [self = shared_from_this()] {
     if (self->dialer_ != nullptr) self->dialer_->Redial();
   });
 }
 
+void Peer::Drain(TimePoint deadline) {
+  std::shared_ptr<Link> link;
+  {
+    std::lock_guard lock(mutex_);
+    link = link_;
+  }
+  if (link == nullptr) return;
+  asio::post(link->loop().io(),
+             [link, deadline, activity = core_->activity()] { link->Drain(deadline); });
+}
+
+bool Peer::Drained() const {
+  std::lock_guard lock(mutex_);
+  return link_ == nullptr || link_drained_;
+}
+
+void Peer::OnLinkDrained(Link& link) {
+  {
+    std::lock_guard lock(mutex_);
+    if (link_.get() != &link) return;
+    link_drained_ = true;
+  }
+  core_->OnPeerDrained();
+}
+
+void Peer::OnPeerDraining(Link& link) {
+  {
+    std::lock_guard lock(mutex_);
+    if (link_.get() != &link) return;
+    peer_draining_ = true;
+    link_loop_.store(nullptr, std::memory_order_release);
+  }
+  core_->Log(LogLevel::kInfo, absl::StrCat(host_, " drains: it takes no new calls"));
+}
+
 void Peer::Shutdown(const absl::Status& why, Activity activity) {
+  End(why, std::move(activity), "close-shutdown");
+}
+
+void Peer::Replace(Activity activity) {
+  End(DisconnectedError("replaced by a new connection", Delivery::kMaybeExecuted),
+      std::move(activity), "close-replaced");
+}
+
+void Peer::End(const absl::Status& why, Activity activity, std::string_view cause) {
   std::list<Waiter> waiting;
   std::shared_ptr<Link> link;
   {
@@ -268,7 +337,7 @@ void Peer::Shutdown(const absl::Status& why, Activity activity) {
   });
   if (link == nullptr) return;
   asio::post(link->loop().io(),
-             [link, why, activity] { link->Close(why, CloseCode::kGoingAway, "close-shutdown"); });
+             [link, why, activity, cause] { link->Close(why, CloseCode::kGoingAway, cause); });
 }
 
 // --- Waiting for a connection ---
@@ -276,6 +345,11 @@ void Peer::Shutdown(const absl::Status& why, Activity activity) {
 absl::Status Peer::NotConnected() const {
   if (state_ == ConnectionState::kShutdown) {
     return WithDelivery(shutdown_why_, Delivery::kNotSent);
+  }
+  if (peer_draining_) {
+    return WithDelivery(
+        absl::UnavailableError(absl::StrCat(host_, " drains: it takes no new calls")),
+        Delivery::kRejected);
   }
   return DisconnectedError(last_error_.empty()
                                ? absl::StrCat("not connected to ", host_)
@@ -297,10 +371,10 @@ absl::StatusOr<uint64_t> Peer::Wait(TimePoint deadline, Ready ready) {
   {
     std::lock_guard lock(mutex_);
     if (state_ == ConnectionState::kShutdown) return NotConnected();
-    if (link_ != nullptr) {
+    if (const auto link = Usable(); link != nullptr) {
       // Connected since the caller looked. Posted with the lock held: as long as the link is ours,
       // its loop runs what it is given.
-      asio::post(link_->loop().io(), [link = link_, ready = std::move(ready)]() mutable {
+      asio::post(link->loop().io(), [link, ready = std::move(ready)]() mutable {
         ready(link);
         link->Changed();
       });
@@ -370,7 +444,7 @@ void Peer::ExpireWaiters() {
 void Peer::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) {
   {
     std::lock_guard lock(mutex_);
-    if (link_ != nullptr) {
+    if (Usable() != nullptr) {
       return CompleteLater(home_, std::move(handler), absl::OkStatus());
     }
   }
@@ -424,29 +498,25 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
       std::lock_guard lock(cancellation->mutex);
       cancellation->link = here->weak_from_this();
     }
-    return here->StartCall({handler, subroute, payload, deadline}, std::move(completion),
-                           cancellation);
+    return here->StartCall({handler, subroute, payload, deadline, options.priority},
+                           std::move(completion), cancellation);
   }
 
   std::shared_ptr<Link> link;
   absl::Status none;
   {
     std::lock_guard lock(mutex_);
-    link = link_;
+    link = Usable();
     if (link == nullptr) none = NotConnected();
   }
-  if (link == nullptr && !options.wait_for_ready) return fail(none);
-  if (payload.size() > core_->options().limits.max_message_bytes) {
-    // Refused before it is copied; the session says and counts the same.
-    CountTooBig();
-    return fail(WithDelivery(
-        absl::InvalidArgumentError(absl::StrCat("a payload of ", payload.size(),
-                                                " bytes exceeds max_message_bytes (",
-                                                core_->options().limits.max_message_bytes, ")")),
-        Delivery::kNotSent));
+  if (link == nullptr && !options.wait_for_ready) {
+    if (DeliveryOf(none) == Delivery::kRejected) Count(Drop::kPeerDraining);
+    return fail(none);
   }
+  absl::Status fits = CheckPayload("a payload", payload.size());
+  if (!fits.ok()) return fail(std::move(fits));
   auto call = std::make_unique<CallTask>(handler, subroute, core_->pool()->Copy(payload), deadline,
-                                         std::move(completion), cancellation);
+                                         options.priority, std::move(completion), cancellation);
   if (link != nullptr) {
     if (cancellation != nullptr) {
       std::lock_guard lock(cancellation->mutex);
@@ -498,14 +568,8 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
     return WithDelivery(absl::DeadlineExceededError("the time-out is negative"),
                         Delivery::kNotSent);
   }
-  if (initial.size() > core_->options().limits.max_message_bytes) {
-    CountTooBig();
-    return WithDelivery(
-        absl::InvalidArgumentError(absl::StrCat("an initial payload of ", initial.size(),
-                                                " bytes exceeds max_message_bytes (",
-                                                core_->options().limits.max_message_bytes, ")")),
-        Delivery::kNotSent);
-  }
+  absl::Status fits = CheckPayload("an initial payload", initial.size());
+  if (!fits.ok()) return fits;
   OutgoingStream out;
   out.handler = handler;
   if (subroute != nullptr) out.subroute = *subroute;
@@ -514,6 +578,7 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   out.in_capacity = options.in_capacity;
   out.out_capacity = options.out_capacity;
   out.window = options.window;
+  out.priority = options.priority;
   if (options.timeout.count() > 0) out.deadline = Deadline(options.timeout);
 
   auto end = std::make_shared<StreamEnd>(core_->pool(), home_);
@@ -522,10 +587,15 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
     return Stream(std::move(end));
   }
   std::shared_ptr<Link> link;
+  absl::Status none;
   {
     std::lock_guard lock(mutex_);
-    link = link_;
-    if (link == nullptr && !options.wait_for_ready) return NotConnected();
+    link = Usable();
+    if (link == nullptr && !options.wait_for_ready) none = NotConnected();
+  }
+  if (!none.ok()) {
+    if (DeliveryOf(none) == Delivery::kRejected) Count(Drop::kPeerDraining);
+    return none;
   }
   auto open = std::make_unique<OpenTask>(end, std::move(out));
   if (link != nullptr) {
@@ -546,9 +616,24 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   return Stream(std::move(end));
 }
 
-void Peer::CountTooBig() {
+// What no session would take is refused before it is copied; the session says and counts the same.
+absl::Status Peer::CheckPayload(std::string_view what, size_t bytes) {
+  const Limits& limits = core_->options().limits;
+  const bool fragments = core_->extensions(ManagerCore::Side::kDialer).fragments != 0;
+  const size_t limit = fragments ? std::max(limits.max_message_bytes, limits.max_payload_bytes)
+                                 : limits.max_message_bytes;
+  if (bytes <= limit) return absl::OkStatus();
+  Count(Drop::kMessageTooBig);
+  return WithDelivery(
+      absl::InvalidArgumentError(absl::StrCat(
+          absl::string_view(what.data(), what.size()), " of ", bytes, " bytes exceeds ",
+          fragments ? "max_payload_bytes" : "max_message_bytes", " (", limit, ")")),
+      Delivery::kNotSent);
+}
+
+void Peer::Count(Drop drop) {
   std::lock_guard lock(mutex_);
-  ++totals_.drops[std::string(DropName(Drop::kMessageTooBig))];
+  ++totals_.drops[std::string(DropName(drop))];
 }
 
 // --- Looking ---

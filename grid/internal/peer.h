@@ -69,16 +69,26 @@ struct Established {
 
 class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
  public:
+  // A member of the mesh, or a client of ours, which lives as long as its one connection.
+  enum class Kind { kMember, kClient };
+
   // `core` outlives every use but those of handles, which come after Shutdown.
-  Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home);
+  Peer(std::shared_ptr<ManagerCore> core, std::string host, size_t home, Kind kind = Kind::kMember);
   ~Peer();
 
   const std::string& host() const { return host_; }
+  bool is_client() const { return kind_ == Kind::kClient; }
 
   // Begins to dial, if that is our side's part.
   void Start();
   // Ends the connection and all that waits, for good. `activity` is held until that is done.
   void Shutdown(const absl::Status& why, Activity activity);
+  // The same for a client in whose place another Peer is now.
+  void Replace(Activity activity);
+  // Drains the connection, if there is one; one that is made later asks the core. Any thread.
+  void Drain(TimePoint deadline);
+  // There is no connection, or it has been drained.
+  bool Drained() const;
 
   // On the thread of `established.loop`. Ends the link there is, then starts the new one.
   void Establish(Established established);
@@ -107,20 +117,29 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   };
 
   void OnLinkDown(Link& link, const absl::Status& why, std::string_view cause) override;
+  void OnLinkDrained(Link& link) override;
+  void OnPeerDraining(Link& link) override;
   void Install(Established established);
+  void End(const absl::Status& why, Activity activity, std::string_view cause);
   Link* LinkHere() const;
   static TimePoint Deadline(TimePoint now, std::chrono::milliseconds timeout);
   TimePoint Deadline(std::chrono::milliseconds timeout) const;  // from now on
   absl::StatusOr<uint64_t> Wait(TimePoint deadline, Ready ready);
   void EndWaiter(uint64_t number, const absl::Status& why);
   void ExpireWaiters();
-  void CountTooBig();
+  absl::Status CheckPayload(std::string_view what, size_t bytes);
+  void Count(Drop drop);
+  // The connection that takes new calls.
+  std::shared_ptr<Link> Usable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return peer_draining_ ? nullptr : link_;
+  }
   absl::Status NotConnected() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CancelRequest(const std::shared_ptr<CallCancellation>& cancellation, uint64_t waiter);
 
   const std::shared_ptr<ManagerCore> core_;
   const std::string host_;
   const LoopRef home_;  // where dialling and waiting are timed
+  const Kind kind_;
   const bool dials_;
 
   // The link, for callers on its own thread: no lock, no reference count. link_loop_ names the
@@ -135,6 +154,8 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   mutable std::mutex mutex_;
   ConnectionState state_ ABSL_GUARDED_BY(mutex_) = ConnectionState::kUnconnected;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
+  bool link_drained_ ABSL_GUARDED_BY(mutex_) = false;   // of link_: our drain is over,
+  bool peer_draining_ ABSL_GUARDED_BY(mutex_) = false;  // and the peer's has begun
   std::list<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_waiter_ ABSL_GUARDED_BY(mutex_) = 1;
   std::string last_error_ ABSL_GUARDED_BY(mutex_);

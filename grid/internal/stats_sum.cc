@@ -12,6 +12,8 @@ void AddCounters(const SessionCounters& counters, ConnectionStats* stats) {
   stats->merged_in += counters.merged_in.Get();
   stats->merged_out += counters.merged_out.Get();
   stats->writes += counters.writes.Get();
+  stats->resets += counters.resets.Get();
+  stats->drained += counters.drained.Get();
   for (size_t i = 0; i < counters.drops.size(); ++i) {
     const uint64_t n = counters.drops[i].Get();
     if (n > 0) stats->drops[std::string(DropName(static_cast<Drop>(i)))] += n;
@@ -24,6 +26,7 @@ void AddGauges(const SessionCounters& counters, TimePoint now, ConnectionStats* 
   stats->incoming_requests += counters.incoming_requests.Get();
   stats->outgoing_streams += counters.outgoing_streams.Get();
   stats->incoming_streams += counters.incoming_streams.Get();
+  stats->peer_draining += counters.peer_draining.Get();
   stats->output_bytes += counters.output_bytes.Get();
   stats->round_trip = std::chrono::nanoseconds(counters.round_trip_ns.Get());
   if (const uint64_t at = counters.last_pong_ns.Get(); at > 0) {
@@ -44,6 +47,9 @@ void AddStats(const ConnectionStats& host, ConnectionStats* sum) {
   sum->incoming_requests += host.incoming_requests;
   sum->outgoing_streams += host.outgoing_streams;
   sum->incoming_streams += host.incoming_streams;
+  sum->resets += host.resets;
+  sum->drained += host.drained;
+  sum->peer_draining += host.peer_draining;
   sum->output_bytes += host.output_bytes;
   sum->connects += host.connects;
   sum->reconnects += host.reconnects;

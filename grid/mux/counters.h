@@ -42,10 +42,16 @@ enum class Drop : uint8_t {
   kInflightLimitIn,    // refused: max_inflight, by the peer
   kInflightLimitOut,   // refused: max_inflight, by us
   kOutputLimit,        // refused: max_output_bytes
-  kMessageTooBig,      // refused: max_message_bytes, on sending
+  kMessageTooBig,      // refused: max_message_bytes or max_payload_bytes, on sending
   kHandlerRefused,     // refused by the host: no room for another handler to run
   kBufferedLimit,      // ended: max_buffered_bytes were held when a stream message came
   kWindowLimit,        // a stream's window stayed smaller: max_window_bytes
+  kDraining,           // refused: we drain
+  kPeerDraining,       // refused: the peer drains
+  kBadFragment,        // not the next of its message: ended its mux
+  kLateFragment,       // of a payload that nobody waits for any more
+  kPayloadTooBig,      // max_payload_bytes, on receiving: ended its mux
+  kReassemblyLimit,    // max_reassemblies, max_reassembly_bytes or max_buffered_bytes: the same
   kCount,
 };
 // "late-response", …
@@ -60,6 +66,7 @@ enum class SessionEnd : uint8_t {
   kPingTimeout,
   kOutputOverflow,  // the peer does not read
   kPeerDisconnect,  // the peer said that it is going away
+  kTooManyResets,   // the peer gives up too many of the calls that it makes
   kCount,
 };
 // "malformed-message", …
@@ -72,6 +79,9 @@ struct SessionCounters {
   Counter writes;
   Counter outgoing_requests, incoming_requests;  // gauges
   Counter outgoing_streams, incoming_streams;    // gauges
+  Counter resets;                                // of the peer's calls, by itself, as they ran
+  Counter drained;                               // of the peer's calls that ended in a drain
+  Counter peer_draining;                         // gauge: 1 since the peer has said so
   Counter output_bytes;                          // gauge
   Counter round_trip_ns;                         // of the last answered connection ping
   Counter last_pong_ns;                          // on the steady clock; 0: none yet

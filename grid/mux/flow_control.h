@@ -59,9 +59,11 @@ class ReceiveWindow {
   }
   Credits size() const { return {size_messages_, static_cast<uint64_t>(size_bytes_)}; }
 
+  // Another message may come.
+  bool open() const { return left_messages_ > 0 && left_bytes_ > 0; }
   // For a message that has come. False: the sender had no credit for it.
   bool Receive(size_t bytes) {
-    if (left_messages_ == 0 || left_bytes_ <= 0) return false;
+    if (!open()) return false;
     --left_messages_;
     left_bytes_ -= static_cast<int64_t>(bytes);
     return true;

@@ -13,17 +13,20 @@
 #include <memory>
 #include <vector>
 
+#include "grid/mux/output_queue.h"
 #include "grid/mux/session_host.h"
 #include "grid/mux/stream_mux.h"
 #include "grid/mux/timer_wheel.h"
+#include "handlers/priority.h"
 
 namespace grid {
 
 // One outgoing call or stream.
 struct ClientMux {
-  TimerNode deadline_timer;           // of a call
-  uint64_t id = 0;                    // 0: free
-  uint64_t position = 0;              // of the message that opened it, in the output queue
+  TimerNode deadline_timer;     // of a call
+  uint64_t id = 0;              // 0: free
+  OutputQueue::Ticket opening;  // of the message that opened it
+  Priority priority = Priority::kDefault;
   CallSink* call = nullptr;           // of a call
   std::unique_ptr<StreamMux> stream;  // of a stream
 };

@@ -1,58 +1,98 @@
-// OutputQueue: what waits to be written on one connection, merged by group commit.
+// OutputQueue: what waits to be written on one connection, merged by group commit, and who is next.
 //
-// Each message is encoded once, straight into the batch being filled. While a batch is being
-// written the next one fills; when the write ends the whole batch goes out as one WebSocket
-// message: a Merged if it holds several, the plain message if it holds one. So merging never waits.
-// A message of more than half a batch gets one of its own. Order is kept. Belongs to one session.
+// While a batch is being written the next one fills; when the write ends the whole batch goes out
+// as one WebSocket message: a Merged if it holds several, the plain message if it holds one. So
+// merging never waits.
 //
-// A batch, in its block:
+// Messages of one class leave in their order, and higher classes first. A payload that was cut into
+// fragments waits in a lane of its mux, behind all classes; lanes of one class share what they get
+// evenly, by bytes (deficit round robin). Whatever waits is passed over by kPatience bytes at most.
+// The order within a mux is kept: as long as it has a lane, PushToLane takes all that it sends, and
+// a lane begins when what its mux sent before it has left.
 //
-//   | headroom            | bin header | message | bin header | message | ... |
-//   | room for the Merged |  ^ a lone message is sent from behind its bin header
-//   | header, written     |
-//   | backward            |
+// Belongs to one session; not thread-safe.
 #ifndef GRID_GRID_MUX_OUTPUT_QUEUE_H_
 #define GRID_GRID_MUX_OUTPUT_QUEUE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "grid/mux/batch_queue.h"
 #include "grid/mux/counters.h"
-#include "serialization/buffer.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/message.h"
 
 namespace grid {
 
+// One direction of a mux. The two ends choose mux ids on their own, so an id alone is not enough.
+struct MuxDirection {
+  uint64_t mux_id = 0;
+  bool from_opener = false;
+
+  friend bool operator==(const MuxDirection&, const MuxDirection&) = default;
+  template <typename H>
+  friend H AbslHashValue(H hash, const MuxDirection& self) {
+    return H::combine(std::move(hash), self.mux_id, self.from_opener);
+  }
+};
+
 class OutputQueue {
  public:
-  // Largest batch of merged messages, in bytes. 64 KiB is where a loopback socket's cost per call
-  // stops mattering (one copy into the kernel), and what a receiver must buffer before it sees the
-  // first message. A little less, so that batch and WebSocket header fit into one call: Asio hands
-  // the kernel 64 KiB at most.
-  static constexpr size_t kBatchBytes = (size_t{64} << 10) - 64;
+  // The first leave first. Behind kControl those of Priority.
+  enum Class : uint8_t { kControl, kUrgent, kNormal, kBulk };
+
+  static constexpr size_t kBatchBytes = BatchQueue::kBatchBytes;
+  // Most that leaves of others before it is the turn of what waits.
+  static constexpr size_t kPatience = size_t{256} << 10;
 
   // `pool` and `counters` must outlive the queue.
   OutputQueue(BufferPool& pool, SessionCounters& counters) : pool_(pool), counters_(counters) {}
 
-  // Encodes `message` behind what waits already.
-  void Push(const Message& message);
+  // Tells later whether a message has left.
+  struct Ticket {
+    uint64_t position = 0;
+    uint64_t lane = 0;  // its serial number; 0: the message is in a class
+    Class of = kNormal;
+  };
+
+  // Encodes `message` behind what waits in its class already.
+  Ticket Push(const Message& message, Class of = kNormal) {
+    BatchQueue& queue = classes_[of];
+    Pushed(queue.Push(message, pool_), of);
+    return {.position = queue.pushed(), .of = of};
+  }
+  // The same, in the lane of `from`, which is opened in class `of` if there is none.
+  Ticket PushToLane(const Message& message, Class of, MuxDirection from);
+  // The same, behind all that waits and will wait until nothing does.
+  void PushLast(const Message& message) { Pushed(last_.Push(message, pool_), kLast); }
+  bool has_lanes() const { return !lanes_.empty(); }
+  bool HasLane(MuxDirection from) const { return has_lanes() && lanes_.contains(from); }
+  // Drops what waits in the lane, if there is one.
+  void DropLane(MuxDirection from);
 
   // Something waits and nothing is being written.
-  bool CanStartWrite() const { return !writing_ && count_ > 0; }
+  bool CanStartWrite() const { return !writing_ && waiting_ != 0; }
   // What waits is worth a write of its own, even while more is on its way: the peer would otherwise
   // stand idle while we work. Writing earlier would cost more system calls than it saves waiting.
   // `in_flight`: calls of ours. A third of them is enough, so that neither end ever has nothing to
   // do; more messages than there are calls must be answers, which say nothing of what is to come.
   bool IsRipe(size_t in_flight) const {
     if (!PaysForWrite()) return false;
-    const Batch& last = Back();
+    const Batch& last = classes_[kNormal].back();
     if (WorkOf(last) >= kMostWork) return true;
     return last.messages <= in_flight && 3 * size_t{last.messages} >= in_flight;
   }
   // What waits is worth the system call, if this is a good moment.
-  bool PaysForWrite() const { return count_ > 0 && WorkOf(Back()) >= kLeastWork; }
+  bool PaysForWrite() const {
+    return !classes_[kNormal].empty() && WorkOf(classes_[kNormal].back()) >= kLeastWork;
+  }
+  // Nothing but lanes waits.
+  bool OnlyLanesWait() const { return (waiting_ & ((1u << kFirstLane) - 1)) == 0; }
   // Takes the next WebSocket message to write; its bytes stay valid, and may be changed by the
   // writer, until FinishWrite.
   MutableBytes StartWrite();
@@ -60,10 +100,8 @@ class OutputQueue {
 
   // Encoded and not yet written, the batch being written included.
   size_t bytes() const { return bytes_; }
-  // Position behind the last message pushed, and the position up to which writing has begun: a
-  // message with a position above `started()` has not left.
-  uint64_t position() const { return pushed_; }
-  uint64_t started() const { return started_; }
+  // Whether the writing of a message of `from` has begun.
+  bool HasLeft(Ticket ticket, MuxDirection from) const;
 
   // Drops everything but the batch that is with the writer.
   void Clear();
@@ -75,33 +113,54 @@ class OutputQueue {
   static constexpr size_t kMessageWork = 160;
   static constexpr size_t kLeastWork = size_t{12} << 10;
   static constexpr size_t kMostWork = size_t{56} << 10;
-
-  struct Batch {
-    Buffer block;
-    uint32_t messages = 0;
-    uint32_t first_header = 0;  // size of the first message's bin header
-  };
-
   static size_t WorkOf(const Batch& batch) {
     return batch.block.size() + batch.messages * kMessageWork;
   }
-  Batch& BatchFor(size_t size);
-  Batch& Front() { return ring_[head_]; }
-  Batch& Back() { return ring_[(head_ + count_ - 1) & (ring_.size() - 1)]; }
-  const Batch& Back() const { return ring_[(head_ + count_ - 1) & (ring_.size() - 1)]; }
-  void Grow();
+
+  // A level is a class, the lanes of one, or what is last; the first are served first.
+  static constexpr int kClasses = 4;
+  static constexpr int kFirstLane = kClasses;
+  static constexpr int kLast = 2 * kClasses;
+  static constexpr int kLevels = kLast + 1;
+
+  struct Lane {
+    MuxDirection from;
+    uint64_t serial = 0;
+    Class of = kNormal;
+    uint64_t after = 0;    // of its class, what must have left before
+    size_t deficit = 0;    // bytes that it may send in its turn
+    bool granted = false;  // it is its turn, and its share was added
+    BatchQueue batches;
+    Lane* next = nullptr;  // of the same class, in a ring
+  };
+
+  void Pushed(size_t size, int level) {
+    bytes_ += size;
+    waiting_ |= 1u << level;
+    counters_.messages_out.Add(1);
+    counters_.output_bytes.Set(bytes_);
+  }
+  int NextLevel();
+  Lane* NextLane(Class of);
+  Lane* OpenLane(MuxDirection from, Class of);
+  void CloseLane(Lane* lane);
+  void Passed(int level, size_t bytes);
 
   BufferPool& pool_;
   SessionCounters& counters_;
-  std::vector<Batch> ring_;  // a ring of batches; its size is a power of two
-  size_t head_ = 0;
-  size_t count_ = 0;
-  bool open_ = false;     // the last batch may take more
-  bool writing_ = false;  // the first batch is with the writer
+  std::array<BatchQueue, kClasses> classes_;
+  BatchQueue last_;
+  absl::flat_hash_map<MuxDirection, std::unique_ptr<Lane>> lanes_;
+  std::array<Lane*, kClasses> last_lane_{};  // of each class's ring; the next one is its first
+  std::vector<std::unique_ptr<Lane>> idle_lanes_;
+  uint64_t lanes_opened_ = 0;
+  size_t largest_ = kBatchBytes;          // batch of a lane: what a lane gets in its turn
+  unsigned waiting_ = 0;                  // levels where something waits, as bits
+  std::array<size_t, kLevels> passed_{};  // what left since something waits there, of others
+
+  Batch with_writer_;
+  bool writing_ = false;
   size_t bytes_ = 0;
-  uint64_t pushed_ = 0;
-  uint64_t started_ = 0;
-  size_t usual_ = 1024;  // capacity to begin a batch with: what the last ones needed
 };
 
 }  // namespace grid

@@ -50,7 +50,9 @@ Session::Session(const SessionConfig& config, const HandlerTable& handlers, Buff
       known_flags_(KnownFlags(config.extensions)),
       start_(now),
       now_(now),
+      resets_(config.max_resets, config.resets_per_second),
       output_(pool, counters),
+      reassembly_(config.reassembly, pool),
       wheel_(now),
       calls_(config.first_generation),
       last_pong_(now),
@@ -96,7 +98,11 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
     return;
   }
   counters_.messages_in.Add(1);
+  if (config_.extensions.fragments != 0) return OnFragmentOrWhole(message);
+  Process(message);
+}
 
+void Session::Process(const Message& message) {
   switch (message.op) {
     case Op::kRequest:
       return OnRequest(message);
@@ -125,7 +131,7 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
     case Op::kPong:
       return message.mux_id == 0 ? OnPong(message) : OnMuxPong(message);
     case Op::kDisconnect:
-      return Fail(SessionEnd::kPeerDisconnect, "the peer is going away");
+      return OnDisconnect(message);
     case Op::kConnect:
     case Op::kConnectResponse:
       return counters_.Count(Drop::kUnexpectedOp);
@@ -149,14 +155,23 @@ void Session::Fail(SessionEnd why, std::string_view detail) {
   host_.OnSessionEnd(why, detail);
 }
 
-void Session::Push(Message message) {
+OutputQueue::Ticket Session::Push(Message message, Priority priority) {
   // After the end nothing can leave; while it approaches (failed_), what is pushed is dropped with
   // the queue.
-  if (ended_) return;
+  if (ended_) return {};
   message.flags |= base_flags_;
   if (!message.extension.empty()) message.flags |= kFlagExtended;
-  output_.Push(message);
+  const OutputQueue::Ticket ticket =
+      config_.extensions.fragments == 0 ? output_.Push(message) : Schedule(message, priority);
   CheckOutput();
+  return ticket;
+}
+
+// Of what answers the message being processed.
+Priority Session::AnswerPriority(const HandlerEntry& entry) const {
+  const bool valid =
+      fields_.priority > 0 && fields_.priority <= static_cast<uint8_t>(Priority::kBulk);
+  return valid ? static_cast<Priority>(fields_.priority) : entry.priority;
 }
 
 // What answers a message with all its fields, unknown flags included, but for what is behind its
@@ -171,22 +186,22 @@ Message Session::CopyOf(const Message& message) const {
 }
 
 // With `error` as its payload and, where the peer understands them, its code and delivery class.
-void Session::PushError(Message message, const absl::Status& error) {
+void Session::PushError(Message message, const absl::Status& error, Priority priority) {
   // An error must fit; what is cut off is only text.
   const std::string text =
       ErrorText(error).substr(0, config_.max_message_bytes - kMaxMessageOverhead);
   message.payload = AsBytes(text);
-  PushWithStatus(message, error);
+  PushWithStatus(message, error, priority);
 }
 
-void Session::PushWithStatus(Message message, const absl::Status& error) {
+void Session::PushWithStatus(Message message, const absl::Status& error, Priority priority) {
   ExtensionBlock block;
   if (config_.extensions.status != 0) {
     block.Write({.code = static_cast<uint8_t>(error.code()),
                  .delivery = static_cast<uint8_t>(1 + static_cast<int>(DeliveryOf(error)))});
     message.extension = block.view();
   }
-  Push(message);
+  Push(message, priority);
 }
 
 // An error that has come: as its block says, or else with `code` and `delivery`.
@@ -203,7 +218,7 @@ absl::Status Session::RemoteError(std::string_view text, absl::StatusCode code,
 // messages, is bounded by what the peer sends; a peer that goes on sending without reading is cut
 // off here.
 void Session::CheckOutput() {
-  if (output_.bytes() > 2 * config_.max_output_bytes + config_.max_message_bytes) {
+  if (output_.bytes() > 2 * config_.max_output_bytes + payload_limit() + kMaxMessageOverhead) {
     Fail(SessionEnd::kOutputOverflow,
          absl::StrCat(output_.bytes(), " bytes wait to be written: the peer does not read"));
   }
@@ -229,6 +244,8 @@ void Session::OnTimer(TimePoint now) {
         return OnStreamPingTimer(static_cast<StreamMux*>(timer->owner));
       case kPing:
         return OnPingTimer();
+      case kReassembly:
+        return GiveUpPayload(static_cast<Reassembly::Partial*>(timer->owner));
     }
   });
 }
@@ -256,9 +273,11 @@ void Session::SendPing() {
   Encode(PingMessage{WallAt(now_)}, &scratch_);
   // The one message besides Connect and Merged that never has a checksum; its deadline field holds
   // the interval.
-  output_.Push({.deadline_ms = static_cast<uint32_t>(config_.ping_interval.count()),
-                .op = Op::kPing,
-                .payload = scratch_});
+  const Message ping{.deadline_ms = static_cast<uint32_t>(config_.ping_interval.count()),
+                     .op = Op::kPing,
+                     .payload = scratch_};
+  output_.Push(ping,
+               config_.extensions.fragments == 0 ? OutputQueue::kNormal : OutputQueue::kControl);
   ping_sent_ = now_;
   next_ping_ = now_ + config_.ping_interval;
 }
@@ -304,20 +323,22 @@ void Session::Shutdown(const absl::Status& status) {
   // State first, then timers, then callbacks: whatever they call finds a session that is over.
   ended_ = true;
   wheel_.Clear(&ping_timer_);
-  const uint64_t left = output_.started();
-  output_.Clear();
   output_waiters_.clear();
   const absl::Status maybe = WithDelivery(status, Delivery::kMaybeExecuted);
   const absl::Status unsent = WithDelivery(status, Delivery::kNotSent);
 
   // By id: a callback may end others of them.
-  std::vector<uint64_t> ids;
-  ids.reserve(std::max<size_t>(calls_.size(), serving_.size()));
-  calls_.ForEach([&](const ClientMux& mux) { ids.push_back(mux.id); });
-  for (const uint64_t id : ids) {
+  std::vector<std::pair<uint64_t, bool>> calls;  // and whether it has left
+  calls.reserve(calls_.size());
+  calls_.ForEach([&](const ClientMux& mux) {
+    calls.emplace_back(mux.id, output_.HasLeft(mux.opening, {mux.id, true}));
+  });
+  output_.Clear();
+  reassembly_.ForEach([this](Reassembly::Partial* partial) { GiveUpPayload(partial); });
+  for (const auto& [id, left] : calls) {
     ClientMux* mux = calls_.Find(id);
     if (mux == nullptr) continue;
-    const absl::Status& why = mux->position > left ? unsent : maybe;
+    const absl::Status& why = left ? maybe : unsent;
     if (mux->stream != nullptr) {
       EndCallerStream(mux->stream.get(), why);
     } else {
@@ -325,7 +346,8 @@ void Session::Shutdown(const absl::Status& status) {
     }
   }
 
-  ids.clear();
+  std::vector<uint64_t> ids;
+  ids.reserve(serving_.size());
   for (const auto& [id, mux] : serving_) ids.push_back(id);
   for (const uint64_t id : ids) {
     ServerMux* mux = FindServer(id);

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,11 +30,14 @@
 #include "grid/mux/counters.h"
 #include "grid/mux/mux_table.h"
 #include "grid/mux/output_queue.h"
+#include "grid/mux/rate_limit.h"
+#include "grid/mux/reassembly.h"
 #include "grid/mux/session_host.h"
 #include "grid/mux/stream_mux.h"
 #include "grid/mux/timer_wheel.h"
 #include "handlers/delivery.h"
 #include "handlers/handler_table.h"
+#include "handlers/priority.h"
 #include "handlers/stream_window.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/control_payloads.h"
@@ -49,8 +53,11 @@ struct SessionConfig {
   // What both ends speak.
   Extensions extensions = {};
   size_t max_message_bytes = size_t{32} << 20;
+  ReassemblyLimits reassembly = {};  // where both ends speak fragments
   size_t max_output_bytes = size_t{64} << 20;
-  uint32_t max_inflight = 100'000;  // per direction; below 1 << MuxTable::kIndexBits
+  uint32_t max_inflight = 100'000;     // per direction; below 1 << MuxTable::kIndexBits
+  uint32_t max_resets = 10'000;        // by the peer, at once,
+  uint32_t resets_per_second = 1'000;  // and in the long run
   uint64_t max_window_bytes = uint64_t{256} << 20;
   std::chrono::milliseconds default_timeout{60'000};
   std::chrono::milliseconds ping_interval{10'000};
@@ -66,6 +73,7 @@ struct CallArgs {
   const SubrouteId* subroute = nullptr;  // already for this handler
   BytesView payload = {};
   TimePoint deadline = {};
+  Priority priority = Priority::kDefault;
 };
 
 struct StreamArgs {
@@ -77,6 +85,7 @@ struct StreamArgs {
   uint32_t in_capacity = 1;
   uint32_t out_capacity = 1;
   StreamWindow window = {};  // instead of out_capacity, where credits are spoken
+  Priority priority = Priority::kDefault;
 };
 
 class Session {
@@ -97,10 +106,13 @@ class Session {
   // The answers to one WebSocket message, at an end that only answers: what the peer sent together
   // it can go on with together.
   bool ShouldAnswer() const { return calls_.size() == 0 && output_.PaysForWrite(); }
+  // What waits is only large payloads: whoever writes may look after other things first.
+  bool OnlyBulkWaits() const { return output_.OnlyLanesWait(); }
   MutableBytes StartWrite() { return output_.StartWrite(); }
   void FinishWrite() {
     output_.FinishWrite();
     if (!output_waiters_.empty()) ResumeWaiters();
+    if (answer_due_) AnswerDrain();
   }
 
   // --- Time ---
@@ -131,7 +143,7 @@ class Session {
 
   enum class SendResult { kSent, kNoCredit, kTooBig, kOutputFull, kClosed };
   // Sends one message, if there is credit. kNoCredit: OnSendable will follow. kTooBig, kOutputFull:
-  // a limit (max_message_bytes, max_output_bytes); nothing was sent. kClosed: after CloseSend,
+  // a limit (payload_limit(), max_output_bytes); nothing was sent. kClosed: after CloseSend,
   // Finish or the end. Where the extension `credits` is on, windows are large: messages wait, as
   // without credit, while they would make more than half of max_output_bytes.
   SendResult Send(StreamMux* mux, BytesView payload);
@@ -149,20 +161,54 @@ class Session {
   // gets OnEnd, unless the stream is over already (handler's end).
   void Abort(StreamMux* mux, const absl::Status& status);
 
+  // --- Draining ---
+
+  // Takes no new calls of the peer any more (rejected), tells it so where both speak `goaway`, and
+  // tells the handlers that run, which go on. `deadline`: when the connection will be closed at the
+  // latest. Idempotent.
+  void Drain(TimePoint deadline, TimePoint now);
+  // After Drain: no call of the peer's runs or is on its way, and all answers have been written. Of
+  // a peer without `goaway` calls may be on their way.
+  bool Drained() const {
+    return draining_ && drain_answered_ && serving_.empty() && output_.bytes() == 0;
+  }
+  // The peer drains: our new calls fail (rejected).
+  bool peer_draining() const { return peer_draining_; }
+
   // --- The end ---
 
   // Ends every call and stream with `status` (made not-sent for calls that never left), tells
   // handlers, and refuses everything afterwards. Idempotent.
   void Shutdown(const absl::Status& status);
 
+  // Inside OnRequest and OnData: the payload, if it came in fragments, so that it need not
+  // be copied; otherwise nil. Once. The view that came with the callback stays valid while the
+  // Buffer is.
+  Buffer TakePayload() { return std::move(assembled_); }
+
   bool ended() const { return ended_; }
+  // The largest payload that can be sent, and the option that says so.
+  size_t payload_limit() const {
+    return config_.extensions.fragments != 0 ? config_.reassembly.max_payload_bytes
+                                             : config_.max_message_bytes - kMaxMessageOverhead;
+  }
+  std::string_view payload_limit_name() const {
+    return config_.extensions.fragments != 0 ? "max_payload_bytes" : "max_message_bytes";
+  }
   size_t output_bytes() const { return output_.bytes(); }
   const SessionCounters& counters() const { return counters_; }
   // For tests: nothing is left in any table.
-  bool Idle() const { return calls_.size() == 0 && serving_.empty(); }
+  bool Idle() const { return calls_.size() == 0 && serving_.empty() && reassembly_.empty(); }
 
  private:
-  enum TimerKind : uint8_t { kCallDeadline, kRequestDeadline, kStreamDeadline, kStreamPing, kPing };
+  enum TimerKind : uint8_t {
+    kCallDeadline,
+    kRequestDeadline,
+    kStreamDeadline,
+    kStreamPing,
+    kPing,
+    kReassembly,
+  };
 
   // A request or stream of the peer's.
   struct ServerMux {
@@ -182,21 +228,23 @@ class Session {
 
   // session.cc
   void Dispatch(BytesView bytes, bool inside_merged);
+  void Process(const Message& message);
   void Fail(SessionEnd why, std::string_view detail);
   void OnPing(const Message& message);
   void OnPong(const Message& message);
   void OnPingTimer();
   void SendPing();
   void SendPong(const Message& ping, const PongMessage& pong);
-  void Push(Message message);
-  void PushError(Message message, const absl::Status& error);
-  void PushWithStatus(Message message, const absl::Status& error);
+  OutputQueue::Ticket Push(Message message, Priority priority = Priority::kDefault);
+  void PushError(Message message, const absl::Status& error, Priority priority);
+  void PushWithStatus(Message message, const absl::Status& error, Priority priority);
   absl::Status RemoteError(std::string_view text, absl::StatusCode code, Delivery delivery) const;
   bool TakeFields(const Message& message);
   Message CopyOf(const Message& message) const;
   void CheckOutput();
   bool OutputAllows(size_t payload) const;
   WireTime WallAt(TimePoint at) const;
+  Priority AnswerPriority(const HandlerEntry& entry) const;
 
   // session_calls.cc
   void OnRequest(const Message& message);
@@ -207,11 +255,17 @@ class Session {
   void OnCallDeadline(ClientMux* mux);
   void OnRequestDeadline(ServerMux* mux);
   void EndCall(ClientMux* mux, const absl::Status& status);
-  void SendMuxConnectError(const Message& request, const absl::Status& why);
+  void SendMuxConnectError(const Message& request, const absl::Status& why,
+                           Priority priority = Priority::kDefault);
   void RefuseUnknownHandler(const Message& request);
   static absl::Status NoRoomError();
   static uint32_t RemainingMs(TimePoint deadline, TimePoint now);
   bool EndRunning(const InboundRequest& request, RunningRequest* running);
+  std::string TooBig(std::string_view what, size_t payload) const;
+  // Whether the peer is to be told in which class to answer.
+  bool AsksForPriority(Priority priority) const {
+    return priority != Priority::kDefault && config_.extensions.fragments != 0;
+  }
   absl::Status CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight,
                              size_t extension = 0);
   bool AdmitInbound(const Message& message);
@@ -219,6 +273,13 @@ class Session {
   ServerMux* FindServer(uint64_t id);
   void RemoveServer(ServerMux* mux);
   void CountServed();
+
+  // session_drain.cc
+  void OnDisconnect(const Message& message);
+  void AnswerDrain();
+  absl::Status PeerDrainingError();
+  bool RefuseDraining(const Message& message);
+  void CountReset();
 
   // session_streams.cc
   void OnConnectMux(const Message& message);
@@ -234,21 +295,37 @@ class Session {
   StreamMux* FindStream(uint64_t id, StreamMux::Side side);
   StreamMux* FindAlive(uint64_t id, StreamMux::Side side);
   bool CheckSequence(const Message& message, StreamMux* mux);
+  bool CheckCredit(StreamMux* mux);
   void StartStreamTimers(StreamMux* mux);
   void EndCallerStream(StreamMux* mux, const absl::Status& status);
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);
   void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
   void SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
-  static void WriteWindow(const ReceiveWindow& window, ExtensionBlock* block);
+  static void AddWindow(const ReceiveWindow& window, ExtensionFields* fields);
   void OpenReceiveWindow(StreamMux* mux, const StreamWindow& window);
   uint64_t TakeWindowBytes(uint64_t wanted);
   void ResumeWaiters();
   void ReleaseWindow(const StreamMux& mux);
   void MeasureRoundTrip();
   void SendStreamError(StreamMux* mux, const absl::Status& error);
-  void SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error);
+  void SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error,
+                      Priority priority = Priority::kDefault);
   std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
+
+  // session_fragments.cc
+  OutputQueue::Ticket Schedule(const Message& message, Priority priority);
+  OutputQueue::Ticket PushFragments(const Message& message, OutputQueue::Class of,
+                                    MuxDirection from);
+  void OnFragmentOrWhole(const Message& message);
+  Reassembly::Partial* BeginPayload(const Message& message, MuxDirection from);
+  bool AdmitPayload(const Message& message);
+  void AwaitMore(Reassembly::Partial* partial);
+  void FinishPayload(const Message& last, Reassembly::Partial* partial);
+  void RefusePayload(const Message& fragment, Op op, Drop why, std::string_view what);
+  void GiveUpPayload(Reassembly::Partial* partial);
+  void DropPartsOfCaller(uint64_t id);
+  void DropPartsOfHandler(uint64_t id);
 
   const SessionConfig config_;
   const HandlerTable& handlers_;
@@ -265,7 +342,15 @@ class Session {
   bool failed_ = false;  // OnSessionEnd was called: input is ignored
   bool ended_ = false;   // Shutdown was called
 
+  bool draining_ = false;        // Drain was called
+  bool drain_answered_ = false;  // no call of the peer's is behind what it has answered
+  bool peer_draining_ = false;
+  bool answer_due_ = false;  // the answer to that, once our calls have left
+  RateLimit resets_;
+
   OutputQueue output_;
+  Reassembly reassembly_;
+  Buffer assembled_;  // of the message being processed, if it came in fragments
   TimerWheel wheel_;
   MuxTable calls_;
   absl::flat_hash_map<uint64_t, ServerMux*> serving_;

@@ -19,20 +19,30 @@ uint32_t Session::RemainingMs(TimePoint deadline, TimePoint now) {
 
 // --- The caller's end ---
 
+std::string Session::TooBig(std::string_view what, size_t payload) const {
+  const std::string_view option = payload_limit_name();
+  const size_t limit = config_.extensions.fragments != 0 ? config_.reassembly.max_payload_bytes
+                                                         : config_.max_message_bytes;
+  return absl::StrCat(absl::string_view(what.data(), what.size()), " of ", payload,
+                      " bytes exceeds ", absl::string_view(option.data(), option.size()), " (",
+                      limit, ")");
+}
+
 absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight,
                                     size_t extension) {
   if (ended_ || failed_) {
     return DisconnectedError("the connection has ended", Delivery::kNotSent);
   }
+  if (peer_draining_) return PeerDrainingError();
   if (handler == 0) {
     return WithDelivery(absl::InvalidArgumentError("handler id must be 1 to 255"),
                         Delivery::kNotSent);
   }
-  if (payload + extension + kMaxMessageOverhead > config_.max_message_bytes) {
+  // Where fragments are on, a block of its own is no part of the payload's limit.
+  const size_t beside = config_.extensions.fragments != 0 ? 0 : extension;
+  if (payload + beside > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
-    return WithDelivery(absl::InvalidArgumentError(absl::StrCat(
-                            "a payload of ", payload, " bytes exceeds max_message_bytes (",
-                            config_.max_message_bytes, ")")),
+    return WithDelivery(absl::InvalidArgumentError(TooBig("a payload", payload)),
                         Delivery::kNotSent);
   }
   if (limit_inflight && calls_.size() >= config_.max_inflight) {
@@ -78,14 +88,20 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
     message.flags |= kFlagSubroute;
     message.subroute = args.subroute->bytes.data();
   }
-  Push(message);
-  mux->position = output_.position();
+  ExtensionBlock block;
+  if (AsksForPriority(args.priority)) {
+    block.Write({.priority = static_cast<uint8_t>(args.priority)});
+    message.extension = block.view();
+  }
+  mux->priority = args.priority;
+  mux->opening = Push(message, args.priority);
   return id;
 }
 
 void Session::EndCall(ClientMux* mux, const absl::Status& status) {
   CallSink* sink = mux->call;
   wheel_.Clear(&mux->deadline_timer);
+  DropPartsOfCaller(mux->id);
   calls_.Remove(mux);
   counters_.outgoing_requests.Sub(1);
   sink->OnError(status);
@@ -95,9 +111,11 @@ bool Session::CancelCall(uint64_t mux_id) {
   ClientMux* mux = calls_.Find(mux_id);
   if (mux == nullptr || mux->call == nullptr) return false;
   wheel_.Clear(&mux->deadline_timer);
+  DropPartsOfCaller(mux_id);
+  const Priority priority = mux->priority;
   calls_.Remove(mux);
   counters_.outgoing_requests.Sub(1);
-  SendDisconnect(mux_id, Op::kDisconnectServerMux, absl::OkStatus());
+  SendDisconnect(mux_id, Op::kDisconnectServerMux, absl::OkStatus(), priority);
   return true;
 }
 
@@ -116,6 +134,7 @@ void Session::OnResponse(const Message& message) {
   }
   CallSink* sink = mux->call;
   wheel_.Clear(&mux->deadline_timer);
+  DropPartsOfCaller(mux->id);
   calls_.Remove(mux);
   counters_.outgoing_requests.Sub(1);
   sink->OnReply(message.payload);
@@ -166,13 +185,14 @@ void Session::RefuseUnknownHandler(const Message& request) {
   SendMuxConnectError(request, absl::UnimplementedError(text));
 }
 
-void Session::SendMuxConnectError(const Message& request, const absl::Status& why) {
+void Session::SendMuxConnectError(const Message& request, const absl::Status& why,
+                                  Priority priority) {
   scratch_.Resize(0);
   Encode(MuxConnectError{std::string(why.message())}, &scratch_);
   Message reply = CopyOf(request);
   reply.op = Op::kMuxConnectError;
   reply.payload = scratch_;
-  PushWithStatus(reply, WithDelivery(why, Delivery::kRejected));
+  PushWithStatus(reply, WithDelivery(why, Delivery::kRejected), priority);
 }
 
 absl::Status Session::NoRoomError() {
@@ -185,6 +205,7 @@ bool Session::AdmitInbound(const Message& message) {
     counters_.Count(Drop::kDuplicateMux);
     return false;
   }
+  if (draining_) return RefuseDraining(message);
   if (serving_.size() >= config_.max_inflight) {
     counters_.Count(Drop::kInflightLimitIn);
     SendMuxConnectError(message, absl::ResourceExhaustedError(
@@ -202,7 +223,8 @@ void Session::OnRequest(const Message& message) {
   if (!AdmitInbound(message)) return;
   const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
                                                 : std::chrono::milliseconds(message.deadline_ms);
-  const InboundRequest request{message.mux_id, message.seq, now_ + timeout, message.payload};
+  const InboundRequest request{message.mux_id, message.seq, now_ + timeout, message.payload,
+                               AnswerPriority(*entry)};
   RunningRequest* running = nullptr;
   switch (host_.OnRequest(*entry, request, &running)) {
     case SessionHost::Admit::kAnswered:
@@ -224,12 +246,9 @@ void Session::OnRequest(const Message& message) {
 
 void Session::Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
                      TimePoint now) {
-  if (payload.size() + kMaxMessageOverhead > config_.max_message_bytes) {
+  if (payload.size() > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
-    return AnswerError(request, running,
-                       absl::OutOfRangeError(absl::StrCat("a reply of ", payload.size(),
-                                                          " bytes exceeds max_message_bytes (",
-                                                          config_.max_message_bytes, ")")),
+    return AnswerError(request, running, absl::OutOfRangeError(TooBig("a reply", payload.size())),
                        now);
   }
   now_ = now;
@@ -240,7 +259,7 @@ void Session::Answer(const InboundRequest& request, RunningRequest* running, Byt
                   .flags = kFlagEof,
                   .payload = payload};
   if (payload.empty() && !IsNil(payload)) message.flags |= kFlagPayloadIsZero;
-  Push(message);
+  Push(message, request.priority);
 }
 
 void Session::AnswerError(const InboundRequest& request, RunningRequest* running,
@@ -252,7 +271,7 @@ void Session::AnswerError(const InboundRequest& request, RunningRequest* running
              .seq = request.seq,
              .op = Op::kResponse,
              .flags = kFlagEof | kFlagPayloadIsErr},
-            WithDelivery(error, Delivery::kExecuted));
+            WithDelivery(error, Delivery::kExecuted), request.priority);
 }
 
 // False when nobody waits for the answer any more.
@@ -279,11 +298,16 @@ void Session::OnRequestDeadline(ServerMux* mux) {
 }
 
 void Session::OnDisconnectServerMux(const Message& message) {
+  DropPartsOfHandler(message.mux_id);
   ServerMux* mux = FindServer(message.mux_id);
   if (mux == nullptr) return;  // it has been answered meanwhile
   const absl::Status why = absl::CancelledError("cancelled by the caller");
-  if (mux->stream != nullptr) return EndHandlerStream(mux->stream.get(), why);
+  if (mux->stream != nullptr) {
+    if (!mux->stream->over) CountReset();
+    return EndHandlerStream(mux->stream.get(), why);
+  }
   if (mux->cancelled) return;
+  CountReset();
   mux->cancelled = true;
   wheel_.Clear(&mux->deadline_timer);
   host_.OnRequestCancelled(mux->running, why);
@@ -309,6 +333,8 @@ Session::ServerMux* Session::FindServer(uint64_t id) {
 }
 
 void Session::RemoveServer(ServerMux* mux) {
+  GiveUpPayload(reassembly_.Find({mux->id, true}));
+  if (draining_ && !ended_) counters_.drained.Add(1);
   wheel_.Clear(&mux->deadline_timer);
   if (mux->stream != nullptr) {
     wheel_.Clear(&mux->stream->deadline_timer);

@@ -13,6 +13,7 @@
 #include "grid/base/clock.h"
 #include "grid/mux/counters.h"
 #include "handlers/handler_table.h"
+#include "handlers/priority.h"
 #include "serialization/bytes.h"
 
 namespace grid {
@@ -40,6 +41,9 @@ class StreamSink {
   virtual void OnEof() = 0;
   // Send may succeed again after it returned kNoCredit.
   virtual void OnSendable() = 0;
+  // The side that serves the stream has begun to drain: it goes on, and should come to an end.
+  // At most once.
+  virtual void OnDraining() {}
   // The stream is over; nothing else follows. Caller's end: OK when the peer ended it without
   // error; the StreamMux is gone. Handler's end: never OK; the StreamMux stays valid until
   // Session::Finish.
@@ -53,7 +57,8 @@ struct InboundRequest {
   uint64_t mux_id = 0;
   uint32_t seq = 0;
   TimePoint deadline;
-  BytesView payload;  // valid during the call
+  BytesView payload;                       // valid during the call
+  Priority priority = Priority::kDefault;  // of the answer
 };
 
 struct InboundStream {
@@ -77,6 +82,11 @@ class SessionHost {
                           RunningRequest** running) = 0;
   // Nobody waits for the answer any more. It is to be given all the same (and dropped).
   virtual void OnRequestCancelled(RunningRequest* running, const absl::Status& why) = 0;
+
+  // We have begun to drain: the request goes on. At most once.
+  virtual void OnRequestDraining(RunningRequest*) {}
+  // The peer has begun to drain: it takes no new calls. At most once.
+  virtual void OnPeerDraining() {}
 
   // Runs the handler of a stream, which must end in Session::Finish. Null: no room to run it.
   virtual StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) = 0;

@@ -75,6 +75,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   mux->sink = sink;
   mux->next_send = 1;
   mux->next_receive = 0;
+  mux->priority = args.priority;
   mux->in_capacity = args.has_input ? std::max(1u, args.in_capacity) : 0;
   mux->sent_eof = !args.has_input;
   StartStreamTimers(mux);
@@ -93,15 +94,19 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
     message.subroute = args.subroute->bytes.data();
   }
   ExtensionBlock block;
+  ExtensionFields fields;
+  if (AsksForPriority(args.priority)) fields.priority = static_cast<uint8_t>(args.priority);
   if (credits) {
     OpenReceiveWindow(mux, args.window);
-    WriteWindow(mux->receive, &block);
-    message.extension = block.view();
+    AddWindow(mux->receive, &fields);
   } else {
     mux->receive.Open({std::max(1u, args.out_capacity), kUnlimitedBytes}, 0);
   }
-  Push(message);
-  slot->position = output_.position();
+  if (credits || AsksForPriority(args.priority)) {
+    block.Write(fields);
+    message.extension = block.view();
+  }
+  slot->opening = Push(message, args.priority);
   MeasureRoundTrip();
   return mux;
 }
@@ -118,6 +123,7 @@ void Session::OnConnectMux(const Message& message) {
   if (StreamMux* open = FindAlive(message.mux_id, StreamMux::Side::kHandler); open != nullptr) {
     // A repeat of number 0 in a stream that is past it.
     counters_.Count(Drop::kDuplicateMux);
+    CountReset();
     return Abort(open, absl::DataLossError("out of sequence: the stream was opened twice"));
   }
   if (!AdmitInbound(message)) return;
@@ -132,6 +138,7 @@ void Session::OnConnectMux(const Message& message) {
   StreamMux* mux = server->stream.get();
   mux->next_send = 0;
   mux->next_receive = 1;
+  mux->priority = AnswerPriority(*entry);
   mux->received_eof = (message.flags & kFlagEof) != 0;
   // The acknowledgement leaves before anything that the handler sends: it is number 0.
   Message ack{.mux_id = mux->id, .seq = mux->next_send++, .op = Op::kAckMux};
@@ -140,14 +147,16 @@ void Session::OnConnectMux(const Message& message) {
     mux->send.Grant({fields_.window_messages, fields_.window_bytes});
     if (!mux->received_eof && entry->in_capacity > 0) {
       OpenReceiveWindow(mux, entry->window);
-      WriteWindow(mux->receive, &block);
+      ExtensionFields fields;
+      AddWindow(mux->receive, &fields);
+      block.Write(fields);
       ack.extension = block.view();
     }
   } else {
     mux->send.Grant({std::max(1u, entry->out_capacity), kUnlimitedBytes});
     mux->receive.Open({entry->in_capacity, kUnlimitedBytes}, 0);
   }
-  Push(ack);
+  Push(ack, mux->priority);
   MeasureRoundTrip();
   const InboundStream stream{mux, deadline, message.payload, mux->received_eof};
   StreamSink* sink = host_.OnStream(*entry, stream);
@@ -156,8 +165,9 @@ void Session::OnConnectMux(const Message& message) {
   if (server == nullptr) return;
   if (sink == nullptr) {
     counters_.Count(Drop::kHandlerRefused);
+    const Priority priority = mux->priority;
     RemoveServer(server);
-    return SendMuxConnectError(message, NoRoomError());
+    return SendMuxConnectError(message, NoRoomError(), priority);
   }
   if (!mux->finishing) mux->sink = sink;
   StartStreamTimers(mux);
@@ -198,10 +208,24 @@ bool Session::CheckSequence(const Message& message, StreamMux* mux) {
     return true;
   }
   counters_.Count(Drop::kOutOfSequence);
+  if (mux->side == StreamMux::Side::kHandler) CountReset();
   Abort(mux, WithDelivery(
                  absl::DataLossError(absl::StrCat("out of sequence: got message ", message.seq,
                                                   " of the stream, expected ", mux->next_receive)),
                  Delivery::kMaybeExecuted));
+  return false;
+}
+
+// Whether another message may come.
+bool Session::CheckCredit(StreamMux* mux) {
+  if (!mux->received_eof && mux->receive.open()) return true;
+  counters_.Count(Drop::kCreditExceeded);
+  if (mux->side == StreamMux::Side::kHandler) CountReset();
+  Abort(mux,
+        WithDelivery(absl::ResourceExhaustedError(
+                         mux->received_eof ? "handler blocked: a message after the end of input"
+                                           : "handler blocked: a message without credit"),
+                     Delivery::kMaybeExecuted));
   return false;
 }
 
@@ -236,14 +260,8 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
         mux, RemoteError(AsText(message.payload), absl::StatusCode::kUnknown, Delivery::kExecuted));
   }
   if (has_payload) {
-    if (mux->received_eof || !mux->receive.Receive(message.payload.size())) {
-      counters_.Count(Drop::kCreditExceeded);
-      return Abort(mux, WithDelivery(absl::ResourceExhaustedError(
-                                         mux->received_eof
-                                             ? "handler blocked: a message after the end of input"
-                                             : "handler blocked: a message without credit"),
-                                     Delivery::kMaybeExecuted));
-    }
+    if (!CheckCredit(mux)) return;
+    mux->receive.Receive(message.payload.size());
     const uint64_t id = mux->id;
     mux->sink->OnData(message.payload);
     if (!eof) return;
@@ -276,7 +294,7 @@ void Session::TakeCredits(StreamMux* mux, Credits credits) {
 
 Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
   if (ended_ || mux->over || mux->sent_eof || mux->finishing) return SendResult::kClosed;
-  if (payload.size() + kMaxMessageOverhead > config_.max_message_bytes) {
+  if (payload.size() > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
     return SendResult::kTooBig;
   }
@@ -324,9 +342,10 @@ void Session::Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoin
 
 // --- Windows (the extension `credits`) ---
 
-void Session::WriteWindow(const ReceiveWindow& window, ExtensionBlock* block) {
+void Session::AddWindow(const ReceiveWindow& window, ExtensionFields* fields) {
   const Credits size = window.size();
-  block->Write({.window_messages = size.messages, .window_bytes = size.bytes});
+  fields->window_messages = size.messages;
+  fields->window_bytes = size.bytes;
 }
 
 // With all the credit that is due in its block. The window grows, if it should.
@@ -341,7 +360,8 @@ void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload)
         .op = op,
         .flags = flags,
         .payload = payload,
-        .extension = block.view()});
+        .extension = block.view()},
+       mux->priority);
 }
 
 void Session::OpenReceiveWindow(StreamMux* mux, const StreamWindow& window) {
@@ -391,7 +411,8 @@ void Session::MeasureRoundTrip() {
 }
 
 void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
-  Push({.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload});
+  Push({.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload},
+       mux->priority);
 }
 
 // The handler's end: the last message of a stream that has failed.
@@ -400,14 +421,17 @@ void Session::SendStreamError(StreamMux* mux, const absl::Status& error) {
              .seq = mux->next_send++,
              .op = Op::kMuxServerMsg,
              .flags = kFlagEof | kFlagPayloadIsErr},
-            error);
+            error, mux->priority);
 }
 
-void Session::SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error) {
+void Session::SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error, Priority priority) {
   Message message{.mux_id = mux_id, .op = op};
-  if (error.ok()) return Push(message);
+  if (error.ok()) {
+    Push(message, priority);
+    return;
+  }
   message.flags = kFlagPayloadIsErr;
-  PushError(message, error);
+  PushError(message, error, priority);
 }
 
 // --- Closing ---
@@ -420,6 +444,7 @@ void Session::CloseSend(StreamMux* mux) {
 }
 
 void Session::CancelStream(StreamMux* mux) {
+  DropPartsOfCaller(mux->id);
   if (!ended_) SendStreamOp(mux, Op::kDisconnectServerMux, 0, {});
   mux->sink = nullptr;
   EndCallerStream(mux, absl::OkStatus());
@@ -431,6 +456,7 @@ void Session::EndCallerStream(StreamMux* mux, const absl::Status& status) {
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
   ReleaseWindow(*mux);
+  DropPartsOfCaller(mux->id);
   stream_free_.push_back(std::move(slot->stream));
   calls_.Remove(slot);
   counters_.outgoing_streams.Sub(1);
@@ -440,6 +466,7 @@ void Session::EndCallerStream(StreamMux* mux, const absl::Status& status) {
 void Session::EndHandlerStream(StreamMux* mux, const absl::Status& status) {
   if (mux->over) return;
   mux->over = true;
+  GiveUpPayload(reassembly_.Find({mux->id, true}));
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
   if (mux->finishing) return RemoveServer(FindServer(mux->id));
@@ -456,12 +483,13 @@ void Session::Finish(StreamMux* mux, const absl::Status& status) {
 
 void Session::SendEnd(StreamMux* mux) {
   const uint64_t id = mux->id;
+  const Priority priority = mux->priority;
   if (mux->finish_status.ok()) {
     SendStreamOp(mux, Op::kMuxServerMsg, kFlagEof, {});
   } else {
     SendStreamError(mux, WithDelivery(mux->finish_status, Delivery::kExecuted));
   }
-  SendDisconnect(id, Op::kDisconnectClientMux, absl::OkStatus());
+  SendDisconnect(id, Op::kDisconnectClientMux, absl::OkStatus(), priority);
   mux->over = true;
   wheel_.Clear(&mux->deadline_timer);
   wheel_.Clear(&mux->ping_timer);
@@ -472,15 +500,16 @@ void Session::Abort(StreamMux* mux, const absl::Status& status) {
   // Handler's end: what is dead on the wire must not speak again.
   if (mux->over) return;
   if (mux->side == StreamMux::Side::kCaller) {
+    DropPartsOfCaller(mux->id);
     SendStreamOp(mux, Op::kDisconnectServerMux, 0, {});
     return EndCallerStream(mux, status);
   }
   // With a credit the error takes the usual way; without one it travels in the disconnect.
   if (mux->send.open()) {
     SendStreamError(mux, status);
-    SendDisconnect(mux->id, Op::kDisconnectClientMux, absl::OkStatus());
+    SendDisconnect(mux->id, Op::kDisconnectClientMux, absl::OkStatus(), mux->priority);
   } else {
-    SendDisconnect(mux->id, Op::kDisconnectClientMux, status);
+    SendDisconnect(mux->id, Op::kDisconnectClientMux, status, mux->priority);
   }
   EndHandlerStream(mux, status);
 }
@@ -495,6 +524,8 @@ void Session::OnStreamDeadline(StreamMux* mux) {
 void Session::OnStreamPingTimer(StreamMux* mux) {
   const auto interval = config_.stream_ping_interval;
   const bool caller = mux->side == StreamMux::Side::kCaller;
+  // Behind a large message of its own our Ping has not even left; the connection's pings must do.
+  if (caller && output_.HasLane({mux->id, true})) mux->last_heard = now_;
   const TimePoint give_up =
       mux->last_heard + (caller ? kCallerPatience : kHandlerPatience) * interval;
   if (now_ >= give_up) {
@@ -524,6 +555,8 @@ void Session::OnMuxPing(const Message& message) {
     }
   }
   if (mux == nullptr) {
+    // Its end may still wait to be written, and a Pong overtakes it. The caller asks again.
+    if (config_.extensions.fragments != 0 && output_.bytes() > 0) return;
     pong.not_found = true;
   } else if (!CheckSequence(message, mux)) {
     return;

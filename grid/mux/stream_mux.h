@@ -23,6 +23,7 @@
 #include "grid/mux/flow_control.h"
 #include "grid/mux/session_host.h"
 #include "grid/mux/timer_wheel.h"
+#include "handlers/priority.h"
 
 namespace grid {
 
@@ -46,14 +47,15 @@ struct StreamMux {
   ReceiveWindow receive;
 
   Side side = Side::kCaller;
-  bool acked = false;             // caller's end: AckMux has come
-  bool sent_eof = false;          // caller's end: nothing more to send
-  bool received_eof = false;      // handler's end: the caller sends nothing more
-  bool wants_credit = false;      // Send returned kNoCredit: OnSendable is due
-  bool waits_for_output = false;  // it is among the session's output_waiters_
-  bool over = false;              // handler's end: dead on the wire, waiting for Finish
-  bool finishing = false;         // handler's end: Finish was called, the end waits for a credit
-  absl::Status finish_status;     // handler's end: with which status
+  Priority priority = Priority::kDefault;  // of what we send
+  bool acked = false;                      // caller's end: AckMux has come
+  bool sent_eof = false;                   // caller's end: nothing more to send
+  bool received_eof = false;               // handler's end: the caller sends nothing more
+  bool wants_credit = false;               // Send returned kNoCredit: OnSendable is due
+  bool waits_for_output = false;           // it is among the session's output_waiters_
+  bool over = false;                       // handler's end: dead on the wire, waiting for Finish
+  bool finishing = false;      // handler's end: Finish was called, the end waits for a credit
+  absl::Status finish_status;  // handler's end: with which status
 };
 
 }  // namespace grid

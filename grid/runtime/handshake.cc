@@ -1,5 +1,7 @@
 #include "grid/runtime/handshake.h"
 
+#include <algorithm>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "serialization/checksum.h"
@@ -51,6 +53,12 @@ bool DialsByRule(std::string_view local, std::string_view remote) {
 
 bool UsesChecksums(std::string_view local, std::string_view remote) {
   return !(IsHttps(local) && IsHttps(remote));
+}
+
+bool IsClientName(std::string_view name) {
+  constexpr size_t kMost = 255;
+  return !name.empty() && name.size() <= kMost &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
 WireTime ToWireTime(WallTime time) {

@@ -21,6 +21,9 @@ bool DialsByRule(std::string_view local, std::string_view remote);
 // True when messages between the two carry checksums: unless both names are https.
 bool UsesChecksums(std::string_view local, std::string_view remote);
 
+// True for what a client may be called: 1 to 255 printable ASCII characters without spaces.
+bool IsClientName(std::string_view name);
+
 WireTime ToWireTime(WallTime time);
 
 // Largest first message that either side accepts: names and tokens are short, and who sends it is

@@ -19,6 +19,10 @@ namespace {
 // How often a write in progress is looked at; what a stalled one lasts longer than the limit.
 constexpr std::chrono::milliseconds kStallCheck{500};
 
+// Bytes of large payloads that one event writes before others have their turn: as much as is read
+// at once.
+constexpr size_t kBulkPerEvent = size_t{256} << 10;
+
 // Completions of one event that may lead to others; then it is the turn of other events.
 constexpr size_t kReadyPerEvent = 256;
 
@@ -31,6 +35,7 @@ CloseCode CodeFor(SessionEnd end) {
       return CloseCode::kProtocolError;
     case SessionEnd::kPingTimeout:
     case SessionEnd::kOutputOverflow:
+    case SessionEnd::kTooManyResets:
       return CloseCode::kPolicyViolation;
     case SessionEnd::kPeerDisconnect:
     case SessionEnd::kCount:
@@ -169,7 +174,9 @@ void Link::OnWritten() {
 }
 
 void Link::OnClosed(CloseCause cause, std::string_view detail) {
-  Down(DisconnectedError(detail, Delivery::kMaybeExecuted), CauseName(cause));
+  const bool drained = cause == CloseCause::kPeerClosed && session_.peer_draining();
+  Down(DisconnectedError(drained ? "the peer has drained" : detail, Delivery::kMaybeExecuted),
+       drained ? "close-peer-drained" : CauseName(cause));
   // Not from inside the transport's own callback.
   asio::post(loop_.io(), [self = std::move(self_)] {
     self->timer_.reset();
@@ -189,11 +196,19 @@ void Link::Settle() {
   }
   Flush();
   ArmTimer();
+  if (!drained_ && session_.Drained()) {
+    drained_ = true;
+    owner_->OnLinkDrained(*this);
+  }
 }
 
 void Link::Flush() {
-  while (!writing_ && !down_ && session_.CanStartWrite()) {
-    if (Write(session_.StartWrite())) session_.FinishWrite();
+  for (size_t bulk = 0; !writing_ && !down_ && session_.CanStartWrite();) {
+    const bool is_bulk = session_.OnlyBulkWaits();
+    if (is_bulk && bulk >= kBulkPerEvent) return PostEvent();
+    const MutableBytes message = session_.StartWrite();
+    if (is_bulk) bulk += message.size();
+    if (Write(message)) session_.FinishWrite();
   }
 }
 
@@ -231,6 +246,14 @@ void Link::Later(ReadyCompletion completion) {
   ready_.push_back(std::move(completion));
   if (!in_event_) PostEvent();
 }
+
+void Link::Drain(TimePoint deadline) {
+  if (down_) return;
+  Event event(*this);
+  session_.Drain(deadline, Now());
+}
+
+void Link::OnPeerDraining() { owner_->OnPeerDraining(*this); }
 
 void Link::OnSessionEnd(SessionEnd why, std::string_view detail) {
   session_end_ = why;
@@ -344,7 +367,8 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
   const absl::StatusOr<uint64_t> started = session_.StartCall({.handler = out.handler.value(),
                                                                .subroute = out.subroute,
                                                                .payload = out.payload,
-                                                               .deadline = out.deadline},
+                                                               .deadline = out.deadline,
+                                                               .priority = out.priority},
                                                               call, Now());
   if (!started.ok()) {
     ReplyHandler failed = call->TakeHandler();
@@ -389,8 +413,10 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
     return Admit::kAnswered;
   }
 
-  Buffer payload;
-  if (!services_.pool->TryCopy(request.payload, &payload)) return Admit::kRefused;
+  Buffer payload = session_.TakePayload();
+  if (payload.is_nil() && !services_.pool->TryCopy(request.payload, &payload)) {
+    return Admit::kRefused;
+  }
   if (function != nullptr) {
     auto call =
         std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
@@ -415,6 +441,10 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
 
 void Link::OnRequestCancelled(RunningRequest* running, const absl::Status& why) {
   static_cast<RunningCall*>(running)->Cancel(why);
+}
+
+void Link::OnRequestDraining(RunningRequest* running) {
+  static_cast<RunningCall*>(running)->Drain();
 }
 
 StreamSink* Link::OnStream(const HandlerEntry& entry, const InboundStream& stream) {

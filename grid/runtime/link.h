@@ -48,6 +48,10 @@ class LinkOwner {
  public:
   // Every call has ended. `why`: for the log. `cause`: label of the counter, "close-ping-timeout".
   virtual void OnLinkDown(Link& link, const absl::Status& why, std::string_view cause) = 0;
+  // After Drain: no call of the peer's runs any more, and every answer has been written.
+  virtual void OnLinkDrained(Link& link) = 0;
+  // The peer drains: it refuses new calls.
+  virtual void OnPeerDraining(Link& link) = 0;
 
  protected:
   ~LinkOwner() = default;
@@ -88,6 +92,7 @@ struct OutgoingCall {
   const SubrouteId* subroute = nullptr;  // for this handler; may be null
   BytesView payload;
   TimePoint deadline;
+  Priority priority = Priority::kDefault;
 };
 
 class Link final : public std::enable_shared_from_this<Link>,
@@ -104,6 +109,9 @@ class Link final : public std::enable_shared_from_this<Link>,
   // Ends every call with `status`, then closes the transport. Idempotent; not from inside a session
   // callback.
   void Close(const absl::Status& status, CloseCode code, std::string_view cause);
+
+  // Refuses new calls of the peer, and tells it and the handlers so. Idempotent.
+  void Drain(TimePoint deadline);
 
   // Any thread. False when the link is down; `task` stays with the caller then.
   bool Post(std::unique_ptr<LinkTask>& task);
@@ -149,6 +157,8 @@ class Link final : public std::enable_shared_from_this<Link>,
   Admit OnRequest(const HandlerEntry& entry, const InboundRequest& request,
                   RunningRequest** running) override;
   void OnRequestCancelled(RunningRequest* running, const absl::Status& why) override;
+  void OnRequestDraining(RunningRequest* running) override;
+  void OnPeerDraining() override;
   StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) override;
   void OnSessionEnd(SessionEnd why, std::string_view detail) override;
 
@@ -189,6 +199,7 @@ class Link final : public std::enable_shared_from_this<Link>,
   std::vector<ReadyCompletion> ready_;
   bool writing_ = false;
   bool down_ = false;
+  bool drained_ = false;  // the owner was told
   // What ended the session, until Settle acts on it.
   std::optional<SessionEnd> session_end_;
   std::string session_end_detail_;

@@ -36,9 +36,15 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
   RequestContext& context() { return context_; }
   // Loop thread: nobody waits for the answer any more.
   void Cancel(const absl::Status& why) {
-    in_cancel_ = true;
+    in_callback_ = true;
     context_.Cancel(why);
-    in_cancel_ = false;
+    in_callback_ = false;
+  }
+  // Loop thread: the server drains.
+  void Drain() {
+    in_callback_ = true;
+    context_.Drain();
+    in_callback_ = false;
   }
   Buffer TakePayload() { return std::move(payload_); }
 
@@ -54,9 +60,9 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
       *call->starting_ = std::move(call);
       return;
     }
-    // From inside Cancel, where a callback has ended the handler, the answer takes the queue:
-    // giving it destroys the call, and with it the context that runs the callbacks.
-    if (link.loop().RunningHere() && !call->in_cancel_ && !link.down()) {
+    // From inside Cancel or Drain, where a callback has ended the handler, the answer takes the
+    // queue: giving it destroys the call, and with it the context that runs the callbacks.
+    if (link.loop().RunningHere() && !call->in_callback_ && !link.down()) {
       call->Run(link);
       call.reset();
       link.Changed();
@@ -92,7 +98,7 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
   RequestContext context_;
   std::unique_ptr<RunningCall>* starting_ = nullptr;
   absl::StatusOr<Buffer> result_ = Buffer();
-  bool in_cancel_ = false;  // loop thread only
+  bool in_callback_ = false;  // loop thread only
 };
 
 // Runs `function`; an exception becomes an internal error with its text.

@@ -117,7 +117,8 @@ void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& ou
                                   .has_input = out.has_input,
                                   .in_capacity = out.in_capacity,
                                   .out_capacity = out.out_capacity,
-                                  .window = out.window},
+                                  .window = out.window,
+                                  .priority = out.priority},
                                  this, link->Now());
   if (!mux.ok()) {
     const std::shared_ptr<StreamEnd> keep = shared_from_this();
@@ -290,13 +291,15 @@ ReadResult StreamEnd::ReadBlocking() {
 }
 
 void StreamEnd::OnData(BytesView payload) {
-  Buffer message;
-  const bool fits = pool_->TryCopy(payload, &message);
   ReadHandler reader;
   Link* link;
+  bool fits;
+  Buffer message;
   {
     std::lock_guard lock(mutex_);
     link = link_.get();
+    message = link->session().TakePayload();
+    fits = !message.is_nil() || pool_->TryCopy(payload, &message);
     if (fits && !reader_) {
       inbox_.push_back(std::move(message));
       return changed_.notify_one();
@@ -389,8 +392,9 @@ std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, By
     case Session::SendResult::kNoCredit:
       return std::nullopt;
     case Session::SendResult::kTooBig:
-      return WithDelivery(absl::InvalidArgumentError(absl::StrCat(
-                              "a message of ", payload.size(), " bytes exceeds max_message_bytes")),
+      return WithDelivery(absl::InvalidArgumentError(
+                              absl::StrCat("a message of ", payload.size(), " bytes exceeds ",
+                                           std::string(session->payload_limit_name()))),
                           Delivery::kNotSent);
     case Session::SendResult::kOutputFull:
       return WithDelivery(
@@ -576,6 +580,28 @@ void StreamEnd::OnEnd(const absl::Status& status) {
   if (link != nullptr) AfterWrite(&link->session(), mux);
 }
 
+void StreamEnd::OnDrain(absl::AnyInvocable<void()> callback) {
+  {
+    std::lock_guard lock(mutex_);
+    if (released_) return;
+    if (!draining()) return on_drain_.push_back(std::move(callback));
+  }
+  callback();
+}
+
+void StreamEnd::OnDraining() {
+  // A callback may end the stream.
+  const std::shared_ptr<StreamEnd> keep = shared_from_this();
+  std::vector<absl::AnyInvocable<void()>> callbacks;
+  {
+    std::lock_guard lock(mutex_);
+    draining_.store(true, std::memory_order_release);
+    callbacks.swap(on_drain_);
+  }
+  for (auto& callback : callbacks) callback();
+  if (is_handler_) context_->Drain();
+}
+
 void StreamEnd::End(const absl::Status& status) {
   ReadHandler reader;
   std::optional<ReadResult> result;
@@ -594,9 +620,11 @@ void StreamEnd::Release() {
   std::shared_ptr<StreamEnd> self;
   std::shared_ptr<Link> link;
   Activity activity;
+  std::vector<absl::AnyInvocable<void()>> dropped;
   {
     std::lock_guard lock(mutex_);
     released_ = true;
+    dropped.swap(on_drain_);
     self.swap(self_);
     link.swap(link_);
     activity.swap(activity_);

@@ -6,6 +6,7 @@
 #ifndef GRID_GRID_RUNTIME_STREAM_END_H_
 #define GRID_GRID_RUNTIME_STREAM_END_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -35,6 +36,7 @@ struct OutgoingStream {
   uint32_t in_capacity = 1;
   uint32_t out_capacity = 1;
   StreamWindow window;
+  Priority priority = Priority::kDefault;
 };
 
 class StreamEnd final : public StreamBackend,
@@ -64,11 +66,14 @@ class StreamEnd final : public StreamBackend,
   void Finish(absl::Status status) override;
   void Abandon() override;
   BytesView initial() const override { return initial_; }
+  bool draining() const override { return draining_.load(std::memory_order_acquire); }
+  void OnDrain(absl::AnyInvocable<void()> callback) override;
 
   // StreamSink
   void OnData(BytesView payload) override;
   void OnEof() override;
   void OnSendable() override;
+  void OnDraining() override;
   void OnEnd(const absl::Status& status) override;
 
  private:
@@ -112,12 +117,15 @@ class StreamEnd final : public StreamBackend,
   bool close_after_write_ = false;
   std::optional<absl::Status> finish_after_write_;
 
+  std::atomic<bool> draining_{false};
+
   std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);       // null before Open and after Release
   std::shared_ptr<StreamEnd> self_ ABSL_GUARDED_BY(mutex_);  // the same: the session knows us
   Activity activity_ ABSL_GUARDED_BY(mutex_);                // handler's end, until it has finished
   std::vector<Action> before_open_ ABSL_GUARDED_BY(mutex_);
+  std::vector<absl::AnyInvocable<void()>> on_drain_ ABSL_GUARDED_BY(mutex_);
   std::deque<Buffer> inbox_ ABSL_GUARDED_BY(mutex_);
   ReadHandler reader_ ABSL_GUARDED_BY(mutex_);
   uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;    // tells reads apart, for cancellation

@@ -1,5 +1,6 @@
 #include "grid/testing/cluster.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
 #include <optional>
@@ -42,6 +43,7 @@ Cluster::~Cluster() {
 absl::Status Cluster::Start(int node) {
   ManagerOptions options;
   options.local = names_[node];
+  options.client = IsClient(node);
   options.clock = clock_;
   options.log = logs_[node];
   options.network = network_.Host(names_[node]);
@@ -55,14 +57,20 @@ absl::Status Cluster::Start(int node) {
   if (options_.setup) options_.setup(node, *manager);
   if (options_.add_peers) {
     for (int peer = 0; peer < size(); ++peer) {
-      if (peer == node) continue;
+      if (peer == node || IsClient(peer)) continue;
       if (absl::Status added = manager->AddPeer(names_[peer]); !added.ok()) return added;
     }
   }
   if (absl::Status started = manager->Start(); !started.ok()) return started;
   managers_[node] = std::move(manager);
+  if (IsClient(node)) return absl::OkStatus();
   const std::string& name = names_[node];
   return managers_[node]->Listen(name.substr(name.find("://") + 3)).status();
+}
+
+bool Cluster::IsClient(int node) const {
+  const std::vector<int>& clients = options_.clients;
+  return std::find(clients.begin(), clients.end(), node) != clients.end();
 }
 
 bool Cluster::StartAll() {
@@ -71,6 +79,7 @@ bool Cluster::StartAll() {
   }
   for (int a = 0; a < size(); ++a) {
     for (int b = a + 1; b < size(); ++b) {
+      if (IsClient(a) && IsClient(b)) continue;
       if (!RunUntilConnected(a, b)) return false;
     }
   }
@@ -81,7 +90,17 @@ void Cluster::Stop(int node) {
   // The thread that runs the manager's io_context is this one: it can't wait inside Manager::Stop.
   const auto stopped = std::make_shared<bool>(false);
   managers_[node]->StopAsync([stopped] { *stopped = true; });
-  if (!RunUntil([&] { return *stopped; }, std::chrono::minutes(1))) {
+  AwaitStopped(node, stopped, std::chrono::minutes(1));
+}
+
+void Cluster::StopGracefully(int node, std::chrono::milliseconds limit) {
+  const auto stopped = std::make_shared<bool>(false);
+  managers_[node]->Drain(limit, [stopped] { *stopped = true; });
+  AwaitStopped(node, stopped, limit + std::chrono::minutes(1));
+}
+
+void Cluster::AwaitStopped(int node, const std::shared_ptr<bool>& stopped, Duration limit) {
+  if (!RunUntil([&] { return *stopped; }, limit)) {
     // Destroying it would wait for ever.
     (void)managers_[node].release();
     throw std::runtime_error(absl::StrCat(names_[node], " does not stop"));

@@ -35,8 +35,10 @@ struct ClusterOptions {
   bool interleave = false;
   // Names of the nodes; those missing are "http://node<i>:9000".
   std::vector<std::string> names = {};
-  // Each node gets all others as peers.
+  // Each node gets all others as peers, but for clients.
   bool add_peers = true;
+  // Nodes that are clients of the others (ManagerOptions::client); any name will do for them.
+  std::vector<int> clients = {};
   // Called before a manager is made, each time the node starts.
   std::function<void(int node, ManagerOptions& options)> adjust = {};
   // Called before a manager is started: where handlers are registered.
@@ -57,6 +59,9 @@ class Cluster {
   // Stops and destroys the manager in good order: its peers hear of it. Takes the time that it
   // takes; throws std::runtime_error when that is more than a minute.
   void Stop(int node);
+  // Drains the node, then destroys its manager. Throws as Stop does when that takes a minute longer
+  // than `limit`.
+  void StopGracefully(int node, std::chrono::milliseconds limit);
   // The process dies: its connections are reset, and nothing else leaves it. Throws as Stop does.
   void Kill(int node);
   // Kill, then Start.
@@ -101,6 +106,9 @@ class Cluster {
   void Heal(int a, int b) { network_.Heal(names_[a], names_[b]); }
 
  private:
+  bool IsClient(int node) const;
+  void AwaitStopped(int node, const std::shared_ptr<bool>& stopped, Duration limit);
+
   const ClusterOptions options_;
   Random interleave_;
   const std::shared_ptr<VirtualClock> clock_;

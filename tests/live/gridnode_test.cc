@@ -42,8 +42,8 @@ TEST(Gridnode, SecondSignalEndsItAtOnce) {
   const std::unique_ptr<Process> node = StartNode({"--local", names.node, "--peer", names.dialler});
   ASSERT_NE(node, nullptr);
   // A request that runs keeps the node draining.
-  Process call({kGridctl, "call", "10", "--payload", "60000", "--timeout", "50s", "--local",
-                names.dialler, "--remote", names.node});
+  Process call(
+      {kGridctl, "call", "10", "--payload", "60000", "--timeout", "50s", "--remote", names.node});
   std::this_thread::sleep_for(seconds(3));
   const auto begin = std::chrono::steady_clock::now();
   node->Signal(SIGTERM);
@@ -133,9 +133,10 @@ TEST(Gridnode, AdminPages) {
   const std::unique_ptr<Process> node = StartNode(
       {"--local", names.node, "--peer", names.dialler, "--admin", AddressOf(names.other)});
   ASSERT_NE(node, nullptr);
-  ASSERT_EQ(
-      RunProgram({kGridctl, "call", "78", "--local", names.dialler, "--remote", names.node}).status,
-      0);
+  ASSERT_EQ(RunProgram({kGridctl, "call", "78", "--member", "--local", names.dialler, "--remote",
+                        names.node})
+                .status,
+            0);
   EXPECT_THAT(Http(names.other, "GET", "/healthz"), StartsWith("HTTP/1.1 200"));
   EXPECT_EQ(Body(Http(names.other, "GET", "/readyz?verbose")), "ready\n");
   const std::string metrics = Http(names.other, "GET", "/metrics");
@@ -176,14 +177,15 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=stranger" -keyout o
   const Names https_{"https"};
 };
 
-TEST_F(TlsTest, CallsAndTheBatteryInBothDirections) {
+TEST_F(TlsTest, TheBattery_InBothDirections_AndAsAClient) {
   node_ = StartNode(
       Arguments{"--local", https_.node, "--peer", https_.dialler, "--peer", https_.dialled} +
       Tls());
   ASSERT_NE(node_, nullptr);
-  for (const std::string& local : {https_.dialler, https_.dialled}) {
-    const Result battery = RunProgram(
-        Arguments{kGridctl, "conformance", "--local", local, "--remote", https_.node} + Tls());
+  for (const Arguments& as : {Arguments{"--member", "--local", https_.dialler},
+                              Arguments{"--member", "--local", https_.dialled}, Arguments{}}) {
+    const Result battery =
+        RunProgram(Arguments{kGridctl, "conformance", "--remote", https_.node} + as + Tls());
     EXPECT_EQ(battery.status, 0) << battery.out << battery.err;
   }
 }

@@ -108,7 +108,7 @@ inline std::unique_ptr<Process> StartNode(const Arguments& arguments) {
   return nullptr;
 }
 
-// A node with two peers that gridctl can be, one for each dial direction.
+// A node with two peers that gridctl can be, one for each dial direction; Gridctl is a client.
 class ToolsTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -127,13 +127,14 @@ class ToolsTest : public testing::Test {
   virtual Arguments ClientArguments() { return {}; }
 
   Result Gridctl(const Arguments& arguments, const std::string& input = "") {
-    return GridctlAs(names_.dialler, arguments, input);
+    return RunProgram(
+        Arguments{kGridctl} + arguments + Arguments{"--remote", names_.node} + ClientArguments(),
+        input);
   }
+  // As a member.
   Result GridctlAs(const std::string& local, const Arguments& arguments,
                    const std::string& input = "") {
-    return RunProgram(Arguments{kGridctl} + arguments +
-                          Arguments{"--local", local, "--remote", names_.node} + ClientArguments(),
-                      input);
+    return Gridctl(arguments + Arguments{"--member", "--local", local}, input);
   }
 
   TempDir dir_;

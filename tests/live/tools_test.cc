@@ -46,6 +46,27 @@ TEST_P(BothDirections, WholeBattery) {
   EXPECT_THAT(battery.out, HasSubstr("\n" + passed + " of " + passed + "\n"));
 }
 
+TEST_F(ToolsTest, Client_NeedsNoNameAndNoEntry) {
+  const std::unique_ptr<Process> node = StartNode({"--local", names_.other});
+  ASSERT_NE(node, nullptr);
+  for (const Arguments& as : {Arguments{}, Arguments{"--local", "backup@host7"}}) {
+    const Result echo = RunProgram(
+        Arguments{kGridctl, "call", "78", "--payload", "hello", "--remote", names_.other} + as);
+    EXPECT_EQ(echo.status, 0) << echo.err;
+    EXPECT_EQ(echo.out, "hello\n");
+  }
+  const Result member = RunProgram({kGridctl, "call", "78", "--member", "--local", names_.dialler,
+                                    "--remote", names_.other, "--timeout", "3s"});
+  EXPECT_EQ(member.status, 1);
+  node->Signal(SIGTERM);
+  EXPECT_EQ(node->Wait(kLimit), 0) << node->err();
+}
+
+TEST_F(ToolsTest, WholeBatteryAsAClient) {
+  const Result battery = Gridctl({"conformance"});
+  EXPECT_EQ(battery.status, 0) << battery.out << battery.err;
+}
+
 TEST_F(ToolsTest, CallShowsNothingForNilAndEmpty) {
   for (const char* handler : {"15", "16"}) {
     const Result reply = Gridctl({"call", handler});
@@ -175,7 +196,9 @@ TEST(Gridctl, BadArgumentsExitWithTwo) {
            Arguments{"call", "78", "--payload", "a", "--payload-file", "b"} + both,
            Arguments{"call", "78", "--token-file", "/no/such/file"} + both,
            Arguments{"call", "78", "--tls-cert", "c"} + both,
-           {"call", "78", "--local", "127.0.0.1:1", "--remote", "http://127.0.0.1:2"},
+           {"call", "78", "--member", "--local", "127.0.0.1:1", "--remote", "http://127.0.0.1:2"},
+           {"call", "78", "--member", "--remote", "http://127.0.0.1:2"},
+           {"call", "78", "--local", "two words", "--remote", "http://127.0.0.1:2"},
            {"call", "78", "--local", "http://127.0.0.1:1", "--remote", "nowhere"},
            {"call", "78", "--local", "http://127.0.0.1:1", "--remote", "http://127.0.0.1:1"},
            Arguments{"bench", "--mode", "sideways"} + both,
@@ -222,9 +245,9 @@ TEST(Restart, BatteryIncludesTheKilledRemoteInBothDirections) {
   const std::string stop = "kill -9 $(cat '" + pid_file + "')";
   ASSERT_EQ(RunProgram({"/bin/sh", "-c", start}).status, 0);
   for (const std::string& local : {names.dialler, names.dialled}) {
-    const Result battery =
-        RunProgram({kGridctl, "conformance", "--only", "restart", "--restart",
-                    stop + "; sleep 0.5; " + start, "--local", local, "--remote", names.node});
+    const Result battery = RunProgram({kGridctl, "conformance", "--only", "restart", "--restart",
+                                       stop + "; sleep 0.5; " + start, "--member", "--local", local,
+                                       "--remote", names.node});
     EXPECT_EQ(battery.status, 0) << battery.err;
     EXPECT_THAT(battery.out, HasSubstr("\n3 of 3\n")) << battery.out;
   }

@@ -161,6 +161,7 @@ class RawHandshakeTest : public HandshakeTest {
     request.host = host;
     request.time = {std::chrono::floor<seconds>(now).count(), 0};
     request.token = token;
+    request.extensions = announced_;
     Buffer payload;
     Encode(request, &payload);
     raw.Send({.op = Op::kConnect, .payload = payload});
@@ -171,6 +172,8 @@ class RawHandshakeTest : public HandshakeTest {
     SendConnect(raw, host, token);
     cluster().RunUntil([&] { return !raw.heard.empty(); }, seconds(1));
   }
+
+  Extensions announced_;
 };
 
 TEST_F(RawHandshakeTest, GoodConnect_IsAccepted) {
@@ -265,6 +268,93 @@ TEST_F(RawHandshakeTest, ReplacementThatDiesAtOnce_LeavesNoConnectionBehind) {
     cluster().RunFor(seconds(3));
     ASSERT_TRUE(second.closed);
     ASSERT_NE(cluster().manager(0).Connection(host).state(), ConnectionState::kConnected);
+  }
+}
+
+// --- Clients ---
+
+class RawClientTest : public RawHandshakeTest {
+ protected:
+  void SetUp() override {
+    RawHandshakeTest::SetUp();
+    announced_ = {.client = 1};
+  }
+  uint64_t Clients() { return cluster().manager(0).Stats().clients; }
+};
+
+TEST_F(RawClientTest, AnyGoodNameIsTaken) {
+  for (const std::string& name :
+       {std::string("x"), std::string("backup@host7"), std::string(255, '~')}) {
+    RawDialer raw;
+    Connect(raw, name);
+    EXPECT_TRUE(raw.Response().accepted) << raw.Response().rejected_reason;
+    EXPECT_EQ(raw.Response().extensions.client, 1u);
+    EXPECT_EQ(cluster().manager(0).Connection(name).state(), ConnectionState::kConnected);
+  }
+}
+
+TEST_F(RawClientTest, BadNamesAreUnknownHosts) {
+  uint64_t refused = 0;
+  for (const std::string& name :
+       {std::string(), std::string("two words"), std::string("tab\t"), std::string("\xc3\xa9"),
+        std::string("null\0", 5), std::string(256, 'x')}) {
+    RawDialer raw;
+    Connect(raw, name);
+    EXPECT_FALSE(raw.Response().accepted);
+    EXPECT_EQ(Refused(0, "unknown-host"), ++refused);
+  }
+  EXPECT_EQ(Clients(), 0u);
+}
+
+TEST_F(RawClientTest, WhoDoesNotSayThatItIsOne_IsUnknown_EvenUnderTheNameOfOne) {
+  RawDialer client, member;
+  Connect(client, "x");
+  announced_ = {.status = 1};
+  Connect(member, "x");
+  EXPECT_FALSE(member.Response().accepted);
+  EXPECT_EQ(Refused(0, "unknown-host"), 1u);
+  EXPECT_EQ(Clients(), 1u);
+  EXPECT_FALSE(client.closed);
+}
+
+TEST_F(RawClientTest, WrongTokenInConnect_IsRefused) {
+  RawDialer raw;
+  Connect(raw, "x", "guess");
+  EXPECT_FALSE(raw.Response().accepted);
+  EXPECT_EQ(Refused(0, "bad-token"), 1u);
+  EXPECT_EQ(Clients(), 0u);
+}
+
+TEST_F(RawClientTest, SecondConnectionOfAName_ReplacesTheFirst) {
+  RawDialer first, second;
+  Connect(first, "x");
+  Connect(second, "x");
+  EXPECT_TRUE(second.Response().accepted);
+  cluster().RunFor(seconds(2));
+  EXPECT_TRUE(first.closed);
+  EXPECT_FALSE(second.closed);
+  EXPECT_EQ(Clients(), 1u);
+  EXPECT_EQ(cluster().manager(0).Stats().total.connects, 2u);
+}
+
+// Whenever a connection dies, nothing of its client stays behind.
+TEST_F(RawClientTest, OneThatDiesAtOnce_LeavesNothingBehind) {
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(seed);
+    testing::ClusterOptions options{.nodes = 1, .seed = seed, .interleave = true};
+    options.network.min_latency = Duration::zero();
+    options.network.max_latency = microseconds(2);
+    StartListener(std::move(options));
+    RawDialer first, second;
+    Connect(first, "x");
+    Dial(second, "x");
+    SendConnect(second, "x");
+    cluster().RunFor(Duration(testing::Random(seed).Below(4'000)));
+    cluster().network().Sever("x", cluster().name(0));
+    cluster().RunFor(seconds(3));
+    ASSERT_TRUE(second.closed);
+    ASSERT_EQ(Clients(), 0u);
+    ASSERT_TRUE(cluster().manager(0).Stats().peers.empty());
   }
 }
 

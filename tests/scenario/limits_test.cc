@@ -1,5 +1,8 @@
 // Every limit of grid::Limits, reached: the status, its delivery class, and the counter that names
 // it.
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
 #include "tests/scenario/scenario.h"
 
 namespace grid {
@@ -79,6 +82,11 @@ TEST_F(LimitsTest, MaxBufferedBytes_RejectsRequestsThatNeedACopy) {
   const absl::Status status = cluster().Call(1, 0, kWorkerEcho, AsBytes(large)).status();
   EXPECT_EQ(DeliveryOf(status), Delivery::kRejected) << status;
   EXPECT_NE(std::string(status.message()).find("max_buffered_bytes"), std::string::npos) << status;
+  // It can't be put together already.
+  EXPECT_EQ(Drops(0, 1, "reassembly-limit"), 1u);
+  const std::string whole(50'000, 'x');
+  EXPECT_EQ(DeliveryOf(cluster().Call(1, 0, kWorkerEcho, AsBytes(whole)).status()),
+            Delivery::kRejected);
   EXPECT_EQ(Drops(0, 1, "handler-refused"), 1u);
   EXPECT_EQ(Text(cluster().Call(1, 0, kWorkerEcho, AsBytes("small"))), "small");
 }
@@ -90,7 +98,7 @@ TEST_F(LimitsTest, MaxBufferedBytes_EndsAStreamWhoseMessageIsNotRead) {
       [](Connection peer, std::optional<ReadResult>& result) -> asio::awaitable<void> {
         absl::StatusOr<Stream> stream = peer.OpenStream(kStreamBlock, {}, {.has_input = true});
         ReadResult ready = co_await stream->Read();
-        const std::string large(100'000, 'x');
+        const std::string large(50'000, 'x');
         absl::Status written = co_await stream->Write(AsBytes(large));
         result = co_await stream->Read();
       }(cluster().Peer(1, 0), last)));
@@ -200,6 +208,36 @@ TEST_F(LimitsTest, AStoppedPeer_DelaysNoOther) {
   EXPECT_FALSE(stuck.done());
   cluster().RunFor(minutes(2));
   EXPECT_TRUE(stuck.done());
+}
+
+TEST_F(LimitsTest, MaxResets_EndsTheConnectionOfAPeerThatCancelsTooMuch) {
+  StartWith([](Limits& limits) {
+    limits.max_resets = 50;
+    limits.resets_per_second = 10;
+  });
+  const auto cancel_some = [this](int calls) {
+    for (int i = 0; i < calls; ++i) {
+      ReplyProbe probe;
+      asio::cancellation_signal cancel;
+      cluster().Peer(1, 0).Request(kHang, {}, {},
+                                   asio::bind_cancellation_slot(cancel.slot(), probe.Handler()));
+      cluster().RunFor(milliseconds(1));
+      cancel.emit(asio::cancellation_type::terminal);
+      cluster().RunFor(milliseconds(1));
+      EXPECT_TRUE(probe.done());
+    }
+  };
+  // Ten per second, for ever.
+  for (int second = 0; second < 60; ++second) {
+    cancel_some(10);
+    cluster().RunFor(milliseconds(980));
+  }
+  EXPECT_EQ(Stats(0, 1).resets, 600u);
+  EXPECT_EQ(Stats(1, 0).connects, 1u);
+  cancel_some(60);
+  EXPECT_EQ(Drops(0, 1, "close-too-many-resets"), 1u);
+  ASSERT_TRUE(cluster().RunUntilConnected(0, 1));
+  EXPECT_EQ(Text(cluster().Call(1, 0, kEcho, AsBytes("again"))), "again");
 }
 
 }  // namespace

@@ -84,12 +84,12 @@ TEST(ExportMetricsTest, FamiliesAreTheSameWithoutPeers) {
 // The list is by hand: no number of the two structs may be forgotten.
 TEST(ExportMetricsTest, ListsEveryNumber) {
   // host, state, round_trip, since_last_pong and drops are no plain numbers.
-  static_assert(sizeof(ConnectionStats) == sizeof(std::string) + sizeof(uint64_t) * (1 + 14 + 2) +
+  static_assert(sizeof(ConnectionStats) == sizeof(std::string) + sizeof(uint64_t) * (1 + 17 + 2) +
                                                sizeof(std::map<std::string, uint64_t>));
-  EXPECT_EQ(ConnectionMetrics().size(), 14u);
+  EXPECT_EQ(ConnectionMetrics().size(), 17u);
   static_assert(sizeof(ManagerStats) ==
-                sizeof(ConnectionStats) + 2 * sizeof(std::map<int, int>) + 5 * sizeof(uint64_t));
-  EXPECT_EQ(ManagerMetrics().size(), 5u);
+                sizeof(ConnectionStats) + 2 * sizeof(std::map<int, int>) + 7 * sizeof(uint64_t));
+  EXPECT_EQ(ManagerMetrics().size(), 7u);
 }
 
 }  // namespace

@@ -75,6 +75,14 @@ def stream(system, mode, size):
     return Case(f"{mode} {bytes_text(size)} W={WINDOW}", system.name, system.program, run, ())
 
 
+def beside_bulk(fragments):
+    """Small requests, one at a time, while large ones go over the same connection."""
+    run = ("--mode", "echo", "--inflight", "1", "--size", "512", "--bulk", str(4 * MIB),
+           "--fragments", str(64 * KIB if fragments else 0), *IO.flags)
+    how = "in fragments" if fragments else "whole"
+    return Case(f"echo 512 B P=1 beside 4 MiB {how}", IO.name, IO.program, run, ())
+
+
 def open_loop(rate):
     """More in flight than ever will be, so that nothing but the rate begins a request."""
     return echo(IO, 16384, 512, rate=rate)
@@ -128,6 +136,7 @@ def all_cases(echoes, most_in_mesh=MESH_INFLIGHT):
     cases += [echo(system, p, 512, poll=True) for p in (1, 16, 64) for system in (IO, TCP)]
     cases += [stream(system, mode, size) for mode in ("oneway", "twoway") for size in (32, 512)
               for system in SYSTEMS if mode in system.modes]
+    cases += [beside_bulk(fragments) for fragments in (False, True)]
     cases += [open_loop(rate) for rate in (1_000, 100_000, 500_000)]
     cases += [threads(1, 1), threads(2, 4)]
     cases += [mesh(managers, most_in_mesh) for managers in (2, 4, 16, 64)]

@@ -17,7 +17,7 @@ absl::Status InFlag(const char* flag, const absl::Status& status) {
 }  // namespace
 
 void AddNodeFlags(CLI::App& app, NodeFlags* flags) {
-  app.add_option("--local", flags->local, "our own name: http(s)://HOST:PORT")->required();
+  app.add_option("--local", flags->local, "our own name; of a member http(s)://HOST:PORT");
   app.add_option("--route", flags->route, "path of the WebSocket")->capture_default_str();
   app.add_option("--token-file", flags->token_file,
                  "file with the token that peers share; read anew when it changes");
@@ -32,8 +32,10 @@ absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags,
                                                   std::shared_ptr<LogSink> log) {
   ManagerOptions options;
   options.log = log;
-  if (const auto url = ParseHostUrl(flags.local); !url.ok()) return InFlag("--local", url.status());
+  const auto url = ParseHostUrl(flags.local);
+  if (!flags.client && !url.ok()) return InFlag("--local", url.status());
   options.local = flags.local;
+  options.client = flags.client;
   if (flags.route.empty() || flags.route[0] != '/') {
     return absl::InvalidArgumentError("--route: must begin with /");
   }

@@ -21,6 +21,7 @@ namespace grid::tools {
 
 struct NodeFlags {
   std::string local;
+  bool client = false;  // not of the command line: we are no member (ManagerOptions::client)
   std::string route = "/minio/grid/v1";
   std::string token_file;
   std::string tls_cert;
@@ -28,7 +29,7 @@ struct NodeFlags {
   std::string tls_ca;
 };
 
-// Adds --local (required), --route, --token-file, --tls-cert, --tls-key and --tls-ca to `app`.
+// Adds --local, --route, --token-file, --tls-cert, --tls-key and --tls-ca to `app`.
 // `flags` must outlive the parsing.
 void AddNodeFlags(CLI::App& app, NodeFlags* flags);
 

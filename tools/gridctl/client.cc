@@ -1,5 +1,7 @@
 #include "tools/gridctl/client.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/asio/use_future.hpp>
@@ -7,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "grid/base/log.h"
 #include "grid/transport/url.h"
-#include "tools/common/duration.h"
 
 namespace grid::tools {
 
@@ -15,6 +16,8 @@ using std::chrono::milliseconds;
 
 void AddClientFlags(CLI::App& command, ClientFlags* flags) {
   AddNodeFlags(command, &flags->node);
+  command.add_flag("--member", flags->member,
+                   "connect as the member --local, for nodes that take no clients (version 1)");
   command.add_option("--remote", flags->remote, "name of the node to talk to: http(s)://HOST:PORT")
       ->required();
   AddDurationOption(command, "--timeout", &flags->timeout_text,
@@ -29,24 +32,25 @@ void AddHandlerFlags(CLI::App& command, HandlerFlags* flags) {
   command.add_option("--subroute", flags->subroute, "subroute of the handler, parts joined with /");
 }
 
-void AddDurationOption(CLI::App& command, const char* name, std::string* text, const char* help) {
-  command.add_option(name, *text, help)->check([](const std::string& value) -> std::string {
-    const auto duration = ParseDuration(value);
-    if (!duration.ok()) return std::string(duration.status().message());
-    return *duration < milliseconds(1) ? "must be at least 1ms" : "";
-  });
+namespace {
+
+// No two of ours may have the same name at a time.
+std::string DefaultName() {
+  char host[128] = "";
+  gethostname(host, sizeof(host) - 1);
+  return absl::StrCat("gridctl@", host, ":", getpid());
 }
 
-milliseconds DurationOr(const std::string& text, milliseconds otherwise) {
-  const auto duration = ParseDuration(text);
-  return duration.ok() ? std::chrono::duration_cast<milliseconds>(*duration) : otherwise;
-}
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
     const ClientFlags& flags, milliseconds wait,
     std::vector<boost::asio::io_context*> io_contexts) {
-  absl::StatusOr<ManagerOptions> options = MakeManagerOptions(
-      flags.node, flags.verbose ? SpdlogLog("gridctl", LogLevel::kDebug) : NullLog());
+  NodeFlags node = flags.node;
+  node.client = !flags.member;
+  if (node.client && node.local.empty()) node.local = DefaultName();
+  absl::StatusOr<ManagerOptions> options =
+      MakeManagerOptions(node, flags.verbose ? SpdlogLog("gridctl", LogLevel::kDebug) : NullLog());
   if (!options.ok()) return absl::InvalidArgumentError(options.status().message());
   if (const auto url = ParseHostUrl(flags.remote); !url.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("--remote: ", url.status().message()));
@@ -60,7 +64,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
     return absl::InvalidArgumentError(absl::StrCat("--remote: ", status.message()));
   }
   if (absl::Status status = manager.Start(); !status.ok()) return status;
-  if (!ShouldDial(flags.node.local, flags.remote)) {
+  if (flags.member && !ShouldDial(flags.node.local, flags.remote)) {
     const absl::StatusOr<std::string> address = ListenAddressOf(flags.node.local);
     if (!address.ok()) return absl::InvalidArgumentError(address.status().message());
     const absl::StatusOr<uint16_t> port = manager.Listen(*address);

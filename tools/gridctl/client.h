@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grid/manager.h"
+#include "tools/common/duration_option.h"
 #include "tools/common/node_flags.h"
 
 namespace CLI {
@@ -27,12 +28,13 @@ namespace grid::tools {
 // What every command that talks to a node takes.
 struct ClientFlags {
   NodeFlags node;
+  bool member = false;
   std::string remote;
   std::string timeout_text;  // as given; empty: the command's own default
   bool verbose = false;
 };
 
-// Adds --local, --remote and the others to a command. `flags` must outlive the parsing.
+// Adds --local, --member, --remote and the others to a command. `flags` must outlive the parsing.
 void AddClientFlags(CLI::App& command, ClientFlags* flags);
 
 // What a command that calls one handler takes.
@@ -44,19 +46,12 @@ struct HandlerFlags {
 // Adds HANDLER (required) and --subroute to a command. `flags` must outlive the parsing.
 void AddHandlerFlags(CLI::App& command, HandlerFlags* flags);
 
-// Adds an option that takes a duration ("500ms", "2s"); a bad one is a bad argument.
-void AddDurationOption(CLI::App& command, const char* name, std::string* text, const char* help);
-
-// The duration that such an option holds, at least a millisecond; `otherwise` when it wasn't given.
-std::chrono::milliseconds DurationOr(const std::string& text, std::chrono::milliseconds otherwise);
-
 class Client {
  public:
-  // Starts the node, listens when the rule says that the remote dials, and waits for the connection
-  // at most `wait`. kInvalidArgument: the flags are wrong; otherwise the reason why there is no
-  // connection.
-  // `io_contexts` replaces the node's own I/O threads (ManagerOptions); they must outlive the
-  // Client.
+  // Starts the node, as a client of the remote, or with `member` as a member, which listens when
+  // the rule says that the remote dials. Waits for the connection at most `wait`. kInvalidArgument:
+  // the flags are wrong; otherwise the reason why there is no connection. `io_contexts` replaces
+  // the node's own I/O threads (ManagerOptions); they must outlive the Client.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(
       const ClientFlags& flags, std::chrono::milliseconds wait,
       std::vector<boost::asio::io_context*> io_contexts = {});

@@ -97,8 +97,9 @@ void AddConformance(CLI::App& app, Command* chosen) {
   CLI::App* command = app.add_subcommand(
       "conformance", "the battery against a node that hosts the conformance service");
   command->footer(
-      "--timeout is the limit for connecting and for each case (60s unless given). Who dials\n"
-      "follows from the two names: choose --local for one direction or the other.");
+      "--timeout is the limit for connecting and for each case (60s unless given). With\n"
+      "--member who dials follows from the two names: choose --local for one direction or the "
+      "other.");
   auto flags = std::make_shared<ConformanceFlags>();
   AddClientFlags(*command, &flags->client);
   command->add_option("--only", flags->only, "only cases with this text in their name");

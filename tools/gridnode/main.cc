@@ -7,16 +7,17 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "grid/manager.h"
 #include "handlers/conformance/conformance.h"
 #include "tools/common/command_line.h"
+#include "tools/common/duration_option.h"
 #include "tools/common/node_flags.h"
 #include "tools/common/real_sleep.h"
 #include "tools/gridnode/admin_pages.h"
@@ -27,9 +28,7 @@ namespace grid::tools {
 namespace {
 
 constexpr char kProgram[] = "gridnode";
-// How long SIGTERM leaves requests that are being served; streams are not waited for.
-constexpr std::chrono::milliseconds kDrain{2000};
-
+constexpr std::chrono::milliseconds kDrainTimeout{30'000};
 struct Flags {
   NodeFlags node;
   std::vector<std::string> peers;
@@ -38,10 +37,12 @@ struct Flags {
   LogLevel log_level = LogLevel::kInfo;
   int io_threads = 1;
   int workers = 8;
+  std::string drain_timeout;  // empty: kDrainTimeout
 };
 
 void AddFlags(CLI::App& app, Flags* flags) {
   AddNodeFlags(app, &flags->node);
+  app.get_option("--local")->required();
   app.add_option("--peer", flags->peers, "name of another member; may be given again and again");
   app.add_option("--listen", flags->listen,
                  "HOST:PORT to accept connections on; otherwise --local's");
@@ -51,6 +52,8 @@ void AddFlags(CLI::App& app, Flags* flags) {
   app.add_option("--workers", flags->workers, "threads for handlers that may block")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
+  AddDurationOption(app, "--drain-timeout", &flags->drain_timeout,
+                    "what the first SIGTERM or SIGINT leaves to what runs, as 30s (the default)");
   app.add_option("--admin", flags->admin,
                  "HOST:PORT that serves /healthz /readyz /metrics /status.json /console");
   const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
@@ -91,11 +94,10 @@ void WaitForStop() {
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
-void Drain(const Manager& manager) {
-  const auto end = std::chrono::steady_clock::now() + kDrain;
-  while (manager.Stats().total.incoming_requests > 0 && std::chrono::steady_clock::now() < end) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+void Drain(Manager& manager, std::chrono::milliseconds limit) {
+  std::promise<void> stopped;
+  manager.Drain(limit, [&stopped] { stopped.set_value(); });
+  stopped.get_future().wait();
 }
 
 int Fail(const absl::Status& status, int exit_status = kExitFailure) {
@@ -159,7 +161,7 @@ int Run(int argc, char** argv) {
 
   WaitForStop();
   ready = false;
-  Drain(manager);
+  Drain(manager, DurationOr(flags.drain_timeout, kDrainTimeout));
   manager.Stop();
   return 0;
 }

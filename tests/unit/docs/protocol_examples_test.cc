@@ -114,7 +114,9 @@ class End final : public SessionHost, public StreamSink, public CallSink {
   void OnEnd(const absl::Status& status) override { read += "<" + status.ToString() + ">"; }
   // CallSink
   void OnReply(BytesView payload) override { read += AsText(payload); }
-  void OnError(const absl::Status& status) override { ADD_FAILURE() << status; }
+  void OnError(const absl::Status& status) override {
+    read += "<" + absl::Status(status.code(), status.message()).ToString() + ">";
+  }
 
  private:
   static SessionConfig Config(const Extensions& extensions) {
@@ -299,6 +301,39 @@ TEST_F(WorkedExample, Credits) {
   ExpectShown("credits");
 }
 
+TEST_F(WorkedExample, Fragments) {
+  End caller(handlers_, {.fragments = 4});
+  End handler(handlers_, {.fragments = 4});
+  ASSERT_TRUE(caller.session
+                  .StartCall({.handler = 78,
+                              .payload = AsBytes("hello"),
+                              .deadline = kNow + seconds(60),
+                              .priority = Priority::kBulk},
+                             &caller, kNow)
+                  .ok());
+  Pass(caller, handler);
+  Pass(handler, caller);
+  EXPECT_EQ(caller.read, "hello");
+  ExpectShown("fragments");
+}
+
+TEST_F(WorkedExample, Goaway) {
+  End caller(handlers_, {.goaway = 1});
+  End handler(handlers_, {.goaway = 1});
+  ASSERT_TRUE(
+      caller.session
+          .StartCall({.handler = 78, .payload = AsBytes("hi"), .deadline = kNow + seconds(60)},
+                     &caller, kNow)
+          .ok());
+  handler.session.Drain(kNow + seconds(30), kNow);
+  Pass(handler, caller);
+  Pass(caller, handler);
+  Pass(handler, caller);
+  EXPECT_EQ(caller.read, "<UNAVAILABLE: draining: this host takes no new calls>");
+  EXPECT_TRUE(handler.session.Drained());
+  ExpectShown("goaway");
+}
+
 TEST_F(WorkedExample, Ping) {
   const TimePoint due = kNow + seconds(10);
   caller_.session.OnTimer(due);
@@ -329,6 +364,15 @@ TEST(WorkedHandshake, Extensions) {
   const Buffer yes = EncodeConnectResponse({{}, true, "", offered});
   const std::vector<std::string> sent = {std::string(request.text()), std::string(yes.text())};
   EXPECT_EQ(BytesOfExamples("extensions"), sent) << "hex extensions should be:\n" << Shown(sent);
+}
+
+TEST(WorkedHandshake, Client) {
+  const Extensions offered{.goaway = 1, .client = 1};
+  const Buffer request =
+      EncodeConnect({{}, "backup@host7", WireTime{1'700'000'000, 0}, "", offered});
+  const Buffer yes = EncodeConnectResponse({{}, true, "", offered});
+  const std::vector<std::string> sent = {std::string(request.text()), std::string(yes.text())};
+  EXPECT_EQ(BytesOfExamples("client"), sent) << "hex client should be:\n" << Shown(sent);
 }
 
 // The table of "Who dials": | local | remote | h0 | h1 | local dials |

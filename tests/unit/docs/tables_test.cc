@@ -104,13 +104,19 @@ TEST(LimitsTable, HasEveryLimitWithItsDefault) {
   const Limits limits;
   const std::map<std::string, std::string> defaults = {
       {"max_message_bytes", Bytes(limits.max_message_bytes)},
+      {"max_payload_bytes", Bytes(limits.max_payload_bytes)},
+      {"max_reassembly_bytes", Bytes(limits.max_reassembly_bytes)},
+      {"max_reassemblies", std::to_string(limits.max_reassemblies)},
       {"max_output_bytes", Bytes(limits.max_output_bytes)},
       {"max_inflight", std::to_string(limits.max_inflight)},
       {"max_worker_queue", std::to_string(limits.max_worker_queue)},
       {"max_pre_handshake", std::to_string(limits.max_pre_handshake)},
       {"max_buffered_bytes", Bytes(limits.max_buffered_bytes)},
       {"max_window_bytes", Bytes(limits.max_window_bytes)},
-      {"max_waiting", std::to_string(limits.max_waiting)}};
+      {"max_waiting", std::to_string(limits.max_waiting)},
+      {"max_clients", std::to_string(limits.max_clients)},
+      {"max_resets", std::to_string(limits.max_resets)},
+      {"resets_per_second", std::to_string(limits.resets_per_second)}};
   Names names;
   for (const auto& [name, value] : defaults) names.insert(name);
   EXPECT_EQ(names, Members("grid/options.h", "Limits"));

@@ -89,5 +89,34 @@ TEST_F(ContextTest, CallbackIsDestroyedRightAfterItRan) {
   EXPECT_EQ(behind, 1);
 }
 
+TEST_F(ContextTest, DrainingIsToldOnce_AndCancelsNothing) {
+  std::vector<int> ran;
+  context.OnDrain([&] { ran.push_back(1); });
+  context.OnCancel([&] { ran.push_back(9); });
+  EXPECT_FALSE(context.draining());
+  context.Drain();
+  context.Drain();
+  EXPECT_TRUE(context.draining());
+  EXPECT_FALSE(context.cancelled());
+  context.OnDrain([&] { ran.push_back(2); });
+  EXPECT_EQ(ran, (std::vector<int>{1, 2}));
+  context.Cancel(absl::CancelledError(""));
+  EXPECT_EQ(ran, (std::vector<int>{1, 2, 9}));
+}
+
+TEST_F(ContextTest, DrainCallbackMayFinishTheHandler_AndNoneRunsAfterwards) {
+  bool ran = false;
+  context.OnDrain([&] { context.Finish(); });
+  context.OnDrain([&] { ran = true; });
+  context.Drain();
+  context.OnDrain([&] { ran = true; });
+  EXPECT_FALSE(ran);
+
+  RequestContext finished{kCaller, HandlerId{9}, "", RequestContext::kNoDeadline};
+  finished.Finish();
+  finished.Drain();
+  EXPECT_FALSE(finished.draining());
+}
+
 }  // namespace
 }  // namespace grid

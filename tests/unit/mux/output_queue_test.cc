@@ -204,24 +204,22 @@ TEST_F(OutputQueueRipe, NoLessThanPays) {
   EXPECT_LE(RipeAt(20), 20u);
 }
 
-TEST_F(OutputQueueTest, Position_TellsWhatHasLeft) {
-  queue_.Push(Data(1, "first"));
-  const uint64_t first = queue_.position();
-  EXPECT_GT(first, queue_.started());
+TEST_F(OutputQueueTest, Ticket_TellsWhatHasLeft) {
+  const MuxDirection from{1, true};
+  const OutputQueue::Ticket first = queue_.Push(Data(1, "first"));
+  EXPECT_FALSE(queue_.HasLeft(first, from));
   queue_.StartWrite();
-  EXPECT_LE(first, queue_.started());
-  queue_.Push(Data(2, "second"));
-  const uint64_t second = queue_.position();
-  queue_.Push(Data(3, std::string(100'000, 'x')));
-  const uint64_t third = queue_.position();
-  EXPECT_GT(second, queue_.started());
+  EXPECT_TRUE(queue_.HasLeft(first, from));
+  const OutputQueue::Ticket second = queue_.Push(Data(2, "second"));
+  const OutputQueue::Ticket third = queue_.Push(Data(3, std::string(100'000, 'x')));
+  EXPECT_FALSE(queue_.HasLeft(second, from));
   queue_.FinishWrite();
   queue_.StartWrite();
-  EXPECT_LE(second, queue_.started());
-  EXPECT_GT(third, queue_.started());
+  EXPECT_TRUE(queue_.HasLeft(second, from));
+  EXPECT_FALSE(queue_.HasLeft(third, from));
   queue_.FinishWrite();
   queue_.StartWrite();
-  EXPECT_LE(third, queue_.started());
+  EXPECT_TRUE(queue_.HasLeft(third, from));
 }
 
 TEST_F(OutputQueueTest, Clear_DropsWhatWaits) {

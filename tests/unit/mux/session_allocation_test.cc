@@ -266,6 +266,27 @@ TEST_F(SessionAllocationWithCredits, StreamMessages_AllocateNothing) {
   EXPECT_EQ(sink_.messages, 40'000);
 }
 
+TEST_F(SessionAllocation, SmallMessagesWhereFragmentsAreOn_AllocateNothing) {
+  SessionConfig config = test::TestConfig();
+  config.extensions.fragments = 64 << 10;
+  for (int i = 0; i < 2; ++i) {
+    sessions_[i] = std::make_unique<Session>(config, test::TestHandlers(), *pool_, counters_[i],
+                                             hosts_[i], now_);
+    hosts_[i].session = sessions_[i].get();
+  }
+  sink_.session = sessions_[0].get();
+  Open();
+  const auto run = [&] {
+    for (int i = 0; i < 1000; ++i) {
+      Echo();
+      (void)*Call();
+      Pump();
+    }
+  };
+  run();
+  EXPECT_EQ(Allocations(run), 0);
+}
+
 TEST_F(SessionAllocation, WholeStreams_AllocateNothing) {
   const auto run = [&] {
     for (int i = 0; i < 500; ++i) {

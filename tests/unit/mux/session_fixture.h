@@ -189,6 +189,10 @@ class StreamProbe final : public StreamSink {
     ++sendables;
     if (on_sendable) on_sendable();
   }
+  void OnDraining() override {
+    EXPECT_EQ(ends, 0);
+    EXPECT_EQ(++drainings, 1);
+  }
   void OnEnd(const absl::Status& status) override {
     EXPECT_EQ(++ends, 1);
     end = status;
@@ -198,6 +202,7 @@ class StreamProbe final : public StreamSink {
   std::vector<std::string> data;
   int eofs = 0;
   int sendables = 0;
+  int drainings = 0;
   int ends = 0;
   absl::Status end;
   std::function<void()> on_data, on_eof, on_sendable, on_end;
@@ -215,6 +220,8 @@ class TestHost final : public SessionHost {
     bool nil = false;
     RunningRequest running;
     int cancelled = 0;
+    int drainings = 0;
+    bool answered = false;  // for tests that answer by themselves
     absl::Status why;
   };
   struct Served {
@@ -256,6 +263,16 @@ class TestHost final : public SessionHost {
     }
     ADD_FAILURE() << "a request that is not running was cancelled";
   }
+  void OnRequestDraining(RunningRequest* running) override {
+    for (Held& held : requests) {
+      if (&held.running != running) continue;
+      EXPECT_EQ(++held.drainings, 1);
+      if (on_draining) on_draining(held);
+      return;
+    }
+    ADD_FAILURE() << "a request that is not running was told of a drain";
+  }
+  void OnPeerDraining() override { ++peer_drainings; }
   StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) override {
     if (mode == Mode::kRefuse) return nullptr;
     Served& served = streams.emplace_back();
@@ -279,7 +296,8 @@ class TestHost final : public SessionHost {
   std::deque<Held> requests;
   std::deque<Served> streams;
   std::vector<End> ends;
-  std::function<void(Held&)> on_cancelled;
+  int peer_drainings = 0;
+  std::function<void(Held&)> on_cancelled, on_draining;
   std::function<void(Served&)> on_stream;
 };
 

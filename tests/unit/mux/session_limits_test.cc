@@ -197,5 +197,95 @@ TEST_F(SessionLimits, AfterAFailure_NothingNewStarts) {
                 Delivery::kNotSent, "disconnected");
 }
 
+// --- Resets ---
+
+class SessionResets : public SessionLimits {
+ protected:
+  SessionResets() {
+    SessionConfig config = test::TestConfig();
+    config.max_resets = 3;
+    config.resets_per_second = 2;
+    Restart(config);
+    host().mode = Mode::kHold;
+  }
+
+  void Open(Message message) {
+    message.mux_id = ++id_;
+    Receive(message);
+  }
+  void OpenRequest() { Open({.handler = kSingle, .op = Op::kRequest, .flags = kFlagEof}); }
+  void OpenStream() { Open({.handler = test::kStreamOne, .op = Op::kConnectMux}); }
+  // The last one.
+  void GiveUp() { Receive({.mux_id = id_, .op = Op::kDisconnectServerMux}); }
+  void ResetOne() {
+    id_ % 2 == 0 ? OpenRequest() : OpenStream();
+    GiveUp();
+  }
+  size_t ends() { return host().ends.size(); }
+
+  uint64_t id_ = 0;
+};
+
+TEST_F(SessionResets, AtOnce_OneMoreThanTheBudgetEndsTheConnection) {
+  for (int i = 0; i < 3; ++i) ResetOne();
+  EXPECT_EQ(ends(), 0u);
+  EXPECT_EQ(end_->counters.resets.Get(), 3u);
+  ResetOne();
+  ASSERT_EQ(ends(), 1u);
+  EXPECT_EQ(host().ends[0].why, SessionEnd::kTooManyResets);
+  EXPECT_NE(host().ends[0].detail.find("max_resets (3)"), std::string::npos);
+}
+
+TEST_F(SessionResets, InTheLongRun_TheRateIsAllowedForEver) {
+  for (int i = 0; i < 1000; ++i) {
+    now_ += 500ms;
+    ResetOne();
+  }
+  EXPECT_EQ(ends(), 0u);
+  // Twice as fast takes one off the budget each second.
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(ends(), 0u);
+    now_ += 250ms;
+    ResetOne();
+  }
+  now_ += 250ms;
+  ResetOne();
+  EXPECT_EQ(ends(), 1u);
+}
+
+TEST_F(SessionResets, WhatHasEndedAlreadyCostsNothing) {
+  for (int i = 0; i < 10; ++i) {
+    OpenRequest();
+    session().Answer(host().requests.back().request, &host().requests.back().running, {}, now_);
+    GiveUp();
+    OpenStream();
+    session().Finish(host().streams.back().mux, absl::OkStatus());
+    GiveUp();
+  }
+  ResetOne();
+  GiveUp();
+  GiveUp();
+  EXPECT_EQ(end_->counters.resets.Get(), 1u);
+  EXPECT_EQ(ends(), 0u);
+}
+
+TEST_F(SessionResets, StreamsThatThePeerBreaksAreResets) {
+  OpenStream();
+  Receive({.mux_id = id_, .seq = 9, .op = Op::kMuxClientMsg, .payload = AsBytes("x")});
+  OpenStream();
+  Receive({.mux_id = id_, .handler = test::kStreamOne, .op = Op::kConnectMux});
+  OpenStream();
+  Receive({.mux_id = id_, .seq = 1, .op = Op::kMuxClientMsg, .payload = AsBytes("x")});
+  Receive({.mux_id = id_, .seq = 2, .op = Op::kMuxClientMsg, .payload = AsBytes("x")});
+  EXPECT_EQ(end_->counters.resets.Get(), 3u);
+}
+
+TEST_F(SessionResets, OurOwnStreamsAreNone) {
+  StreamProbe probe;
+  const auto mux = end_->Open(&probe, test::kStreamOne);
+  Receive({.mux_id = (*mux)->id, .seq = 9, .op = Op::kMuxServerMsg, .payload = AsBytes("x")});
+  EXPECT_EQ(end_->counters.resets.Get(), 0u);
+}
+
 }  // namespace
 }  // namespace grid

@@ -15,8 +15,8 @@ TEST(BufferPool, CapacityIsThePowerOfTwoAbove) {
   EXPECT_EQ(BufferPool::CapacityFor(65), 128u);
   EXPECT_EQ(BufferPool::CapacityFor(4096), 4096u);
   EXPECT_EQ(BufferPool::CapacityFor(4097), 8192u);
-  EXPECT_EQ(BufferPool::CapacityFor(BufferPool::kMaxPooledBlock), size_t{1} << 20);
-  EXPECT_EQ(BufferPool::CapacityFor(BufferPool::kMaxPooledBlock + 1), (size_t{1} << 20) + 1);
+  EXPECT_EQ(BufferPool::CapacityFor(BufferPool::kMaxPooledBlock), size_t{8} << 20);
+  EXPECT_EQ(BufferPool::CapacityFor(BufferPool::kMaxPooledBlock + 1), (size_t{8} << 20) + 1);
   const auto pool = BufferPool::Create();
   for (const size_t size : {0u, 1u, 64u, 65u, 1000u, 65536u, 1048576u, 1048577u}) {
     Buffer buffer = pool->Take(size);
@@ -50,7 +50,7 @@ TEST(BufferPool, NothingIsAllocatedOnceWarm) {
   const auto pool = BufferPool::Create();
   const auto round = [&] {
     std::vector<Buffer> held;
-    for (size_t size = 1; size <= BufferPool::kMaxPooledBlock; size *= 2) {
+    for (size_t size = 1; size <= size_t{1} << 20; size *= 2) {
       for (int i = 0; i < 10; ++i) held.push_back(pool->Take(size));
     }
   };
@@ -65,8 +65,8 @@ TEST(BufferPool, StatsCountBytes) {
   const auto pool = BufferPool::Create();
   std::vector<Buffer> held;
   for (int i = 0; i < 1000; ++i) held.push_back(pool->Take(100));
-  held.push_back(pool->Take(3 << 20));
-  EXPECT_EQ(pool->Stats().bytes_in_use, 1000u * 128 + (3 << 20));
+  held.push_back(pool->Take(9 << 20));
+  EXPECT_EQ(pool->Stats().bytes_in_use, 1000u * 128 + (9 << 20));
   EXPECT_EQ(pool->Stats().bytes_retained, 0u);
   EXPECT_EQ(pool->Stats().taken, 1001u);
   held.clear();

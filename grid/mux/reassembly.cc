@@ -1,0 +1,53 @@
+#include "grid/mux/reassembly.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace grid {
+
+Reassembly::Partial* Reassembly::Find(MuxDirection from) {
+  if (partials_.empty()) return nullptr;
+  const auto found = partials_.find(from);
+  return found == partials_.end() ? nullptr : found->second.get();
+}
+
+Reassembly::Partial* Reassembly::Begin(MuxDirection from, const Message& message) {
+  if (partials_.size() >= limits_.max_reassemblies) return nullptr;
+  auto partial = std::make_unique<Partial>();
+  partial->from = from;
+  partial->op = message.op;
+  partial->flags = message.flags;
+  partial->seq = message.seq;
+  return partials_.emplace(from, std::move(partial)).first->second.get();
+}
+
+Reassembly::Added Reassembly::Add(Partial* partial, const Message& fragment, uint64_t offset) {
+  if (fragment.op != partial->op || fragment.flags != partial->flags ||
+      fragment.seq != partial->seq || offset != partial->payload.size() ||
+      fragment.payload.empty()) {
+    return Added::kMisfit;
+  }
+  const size_t size = partial->payload.size() + fragment.payload.size();
+  if (size > limits_.max_payload_bytes) return Added::kPayloadLimit;
+  if (bytes_ + fragment.payload.size() > limits_.max_reassembly_bytes) return Added::kTotalLimit;
+  if (size > partial->payload.capacity()) {
+    Buffer larger = pool_.TryTake(std::max(size, 2 * partial->payload.capacity()));
+    if (larger.is_nil()) return Added::kBufferedLimit;
+    larger.Resize(0);
+    larger.Append(partial->payload);
+    partial->payload = std::move(larger);
+  }
+  partial->payload.Append(fragment.payload);
+  bytes_ += fragment.payload.size();
+  return Added::kYes;
+}
+
+Buffer Reassembly::Remove(Partial* partial) {
+  Buffer payload = std::move(partial->payload);
+  bytes_ -= payload.size();
+  partials_.erase(partial->from);
+  return payload;
+}
+
+}  // namespace grid
