@@ -513,8 +513,8 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
     if (DeliveryOf(none) == Delivery::kRejected) Count(Drop::kPeerDraining);
     return fail(none);
   }
-  absl::Status fits = CheckPayload("a payload", payload.size());
-  if (!fits.ok()) return fail(std::move(fits));
+  const absl::Status fits = CheckPayload("a payload", payload.size());
+  if (!fits.ok()) return fail(fits);
   auto call = std::make_unique<CallTask>(handler, subroute, core_->pool()->Copy(payload), deadline,
                                          options.priority, std::move(completion), cancellation);
   if (link != nullptr) {
