@@ -168,7 +168,7 @@ TEST_F(SessionFragments, OfAStream_ShareNumberAndCredit) {
   StreamMux* mux = Serve();
   ReceiveFragment(ClientMsg("abc"), 0, true);
   ReceiveFragment(ClientMsg("def"), 3, false);
-  session().Consumed(mux);
+  session().Consumed(mux, 1, 6, now_);
   ReceiveFragment(ClientMsg("ghi", 2), 0, true);
   ReceiveFragment(ClientMsg("jkl", 2), 3, false);
   EXPECT_EQ(host().streams[0].probe.data, (std::vector<std::string>{"abcdef", "ghijkl"}));
