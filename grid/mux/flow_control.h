@@ -94,16 +94,17 @@ class ReceiveWindow {
   }
 
   // Asked at each grant. By how many bytes the window should grow: it doubles when, since the last
-  // look at it, at least `round_trip` ago, more than half of it was read per round trip. That is
-  // more than what lasts while a grant travels and what it allows travels back.
+  // look at it, at least `round_trip` ago, more than a third of it was read per round trip. A sender
+  // that the window limits may get as little as half of it at a time, and that takes a little longer
+  // than a round trip to come.
   uint64_t WantedGrowth(TimePoint now, Duration round_trip) {
     const Duration passed = now - round_start_;
     if (passed < round_trip) return 0;
     const double rounds =
         static_cast<double>(passed.count()) / static_cast<double>(round_trip.count());
     const bool limits =
-        2.0 * static_cast<double>(round_bytes_) > rounds * static_cast<double>(size_bytes_) ||
-        2.0 * round_messages_ > rounds * size_messages_;
+        3.0 * static_cast<double>(round_bytes_) > rounds * static_cast<double>(size_bytes_) ||
+        3.0 * round_messages_ > rounds * size_messages_;
     round_start_ = now;
     round_bytes_ = 0;
     round_messages_ = 0;

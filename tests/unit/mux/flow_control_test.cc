@@ -125,8 +125,8 @@ TEST(ReceiveWindow, DoublesWhileItLimits) {
   EXPECT_EQ(SizeAfter(100, 50, 1'000'000), 1000u);  // 200 in a round trip
   EXPECT_EQ(SizeAfter(1'000'000, 2, 1'000'000), 2000u);
   EXPECT_EQ(SizeAfter(1'000'000, 3, 1'000'000), 4000u);
-  // Two round trips' worth fit.
-  EXPECT_EQ(SizeAfter(3000, 50, 1'000'000), 16'000u);
+  // 6000 in a round trip: until three times as much fit.
+  EXPECT_EQ(SizeAfter(3000, 50, 1'000'000), 32'000u);
   EXPECT_EQ(SizeAfter(1'000'000, 50, 5000), 5000u);  // the limit
   EXPECT_EQ(SizeAfter(1'000'000, 50, 0), 1000u);
 }
