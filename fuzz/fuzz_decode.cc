@@ -70,16 +70,29 @@ void RoundTrip(const Message& message, size_t decoded_size) {
   Message again;
   BytesView rest;
   Require(DecodeMessage(out, &again, &rest) == DecodeError::kOk, "an encoded message is refused");
-  Require(rest.empty(), "an encoded message has a rest");
+  const size_t block = message.extension.empty() ? 0 : 2 + message.extension.size();
+  Require(rest.size() == block, "an encoded message has a rest");
   Require(again.mux_id == message.mux_id && again.seq == message.seq &&
               again.deadline_ms == message.deadline_ms && again.handler == message.handler &&
               again.op == message.op && again.flags == message.flags &&
-              Same(again.payload, message.payload),
+              Same(again.payload, message.payload) && Same(again.extension, message.extension),
           "a message changed on its way");
   Require((again.subroute == nullptr) == (message.subroute == nullptr), "a subroute id was lost");
   Require(message.subroute == nullptr ||
               std::memcmp(again.subroute, message.subroute, kSubrouteIdSize) == 0,
           "a subroute id changed on its way");
+}
+
+// What can be read is written again, and that must read the same.
+void TryExtension(BytesView bytes) {
+  ExtensionFields fields;
+  ExtensionBlock once;
+  if (!ReadExtension(bytes, &fields) || !once.Write(fields)) return;
+  ExtensionFields again;
+  ExtensionBlock twice;
+  Require(ReadExtension(once.view(), &again), "a written extension block is refused");
+  Require(twice.Write(again) && Same(once.view(), twice.view()),
+          "an extension block changed on its way");
 }
 
 // Fields only: a Merged inside a Merged is refused above this layer, so it is not walked here.
@@ -95,6 +108,7 @@ void TryMessage(BytesView bytes, bool inner) {
           "the subroute id and its flag disagree");
   RoundTrip(message, bytes.size());
   TryPayloads(message.payload);
+  TryExtension(message.extension);
   if (message.op != Op::kMerged || inner) return;
 
   MergedReader reader(message.seq, rest);
@@ -116,5 +130,6 @@ void TryMessage(BytesView bytes, bool inner) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   grid::TryMessage({data, size}, /*inner=*/false);
   grid::TryPayloads({data, size});
+  grid::TryExtension({data, size});
   return 0;
 }

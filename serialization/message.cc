@@ -200,7 +200,7 @@ DecodeError DecodeMessage(BytesView bytes, Message* message, BytesView* rest) {
   // Whether the flag means anything is not known here: without the extension that defines it, it is
   // no error.
   constexpr uint8_t kBin8 = 0xc4;
-  if ((flags & kFlagExtended) != 0 && tail_size >= 2 && tail[0] == kBin8 &&
+  if ((flags & kFlagExtended) != 0 && tail_size > 2 && tail[0] == kBin8 &&
       tail_size - 2 == tail[1]) {
     message->extension = {tail + 2, tail_size - 2};
   }

@@ -46,8 +46,7 @@ absl::Status GridClient::Add(const GridClientOptions& options, size_t index,
   manager_options.local = ClientName(server);
   manager_options.log = NullLog();
   manager_options.io_contexts = {&io};
-  manager_options.sockets.send_buffer_bytes = options.socket_buffer_bytes;
-  manager_options.sockets.receive_buffer_bytes = options.socket_buffer_bytes;
+  manager_options.sockets = options.sockets;
   manager_options.extensions.fragment_bytes = options.fragment_bytes;
   managers_.push_back(std::make_unique<Manager>(std::move(manager_options)));
   Manager& manager = *managers_.back();

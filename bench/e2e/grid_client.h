@@ -21,7 +21,7 @@ struct GridClientOptions {
   std::chrono::microseconds poll{0};
   std::vector<std::string> addresses = {};  // of the servers
   size_t bulk_bytes = 0;                    // size of the large requests beside the load; 0: none
-  int socket_buffer_bytes = 0;              // as SocketOptions
+  SocketOptions sockets = {};
   uint32_t fragment_bytes = ExtensionOptions().fragment_bytes;
 };
 

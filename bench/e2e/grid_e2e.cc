@@ -51,8 +51,7 @@ class GridSystem final : public System {
     options.log = NullLog();
     options.io_threads = io_threads_;
     options.worker_threads = workers_;
-    options.sockets.send_buffer_bytes = socket_buffer_bytes_;
-    options.sockets.receive_buffer_bytes = socket_buffer_bytes_;
+    options.sockets = sockets_;
     options.poll_budget = std::chrono::duration_cast<std::chrono::microseconds>(place.poll);
     Manager manager(std::move(options));
     absl::Status status = RegisterBenchHandlers(manager);
@@ -74,7 +73,7 @@ class GridSystem final : public System {
         .io_threads = io_threads_,
         .poll = std::chrono::duration_cast<std::chrono::microseconds>(place.poll),
         .bulk_bytes = bulk_bytes_,
-        .socket_buffer_bytes = socket_buffer_bytes_,
+        .sockets = sockets_,
         .fragment_bytes = fragment_bytes_};
     for (int i = 0; i < peers_; ++i) {
       options.addresses.push_back(
@@ -87,15 +86,23 @@ class GridSystem final : public System {
   void AddThreads(CLI::App& command) {
     command.add_option("--io-threads", io_threads_, "threads that own connections")
         ->check(CLI::Range(1, 256));
-    command.add_option("--socket-buffer", socket_buffer_bytes_,
-                       "bytes of the kernel's buffers, in each direction; 0: the system's");
+    command.add_option_function<int>(
+        "--socket-buffer",
+        [this](int bytes) {
+          sockets_.send_buffer_bytes = bytes;
+          sockets_.receive_buffer_bytes = bytes;
+        },
+        "bytes of the kernel's buffers, in each direction; 0: the system's");
+    command.add_option("--no-delay", sockets_.no_delay, "TCP_NODELAY, 1 or 0");
+    command.add_flag("--quick-ack", sockets_.quick_ack, "TCP_QUICKACK");
+    command.add_option("--congestion", sockets_.congestion_control, "TCP_CONGESTION, as cubic");
   }
 
   int io_threads_ = 1;
   int workers_ = 8;
   int peers_ = 1;
   size_t bulk_bytes_ = 0;
-  int socket_buffer_bytes_ = 0;
+  SocketOptions sockets_;
   uint32_t fragment_bytes_ = ExtensionOptions().fragment_bytes;
   HandlerKind handler_ = HandlerKind::kIo;
 };

@@ -342,11 +342,12 @@ void Peer::End(const absl::Status& why, Activity activity, std::string_view caus
 
 // --- Waiting for a connection ---
 
-absl::Status Peer::NotConnected() const {
+absl::Status Peer::NotConnected() {
   if (state_ == ConnectionState::kShutdown) {
     return WithDelivery(shutdown_why_, Delivery::kNotSent);
   }
   if (peer_draining_) {
+    ++totals_.drops[std::string(DropName(Drop::kPeerDraining))];
     return WithDelivery(
         absl::UnavailableError(absl::StrCat(host_, " drains: it takes no new calls")),
         Delivery::kRejected);
@@ -507,12 +508,9 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
   {
     std::lock_guard lock(mutex_);
     link = Usable();
-    if (link == nullptr) none = NotConnected();
+    if (link == nullptr && !options.wait_for_ready) none = NotConnected();
   }
-  if (link == nullptr && !options.wait_for_ready) {
-    if (DeliveryOf(none) == Delivery::kRejected) Count(Drop::kPeerDraining);
-    return fail(none);
-  }
+  if (!none.ok()) return fail(none);
   const absl::Status fits = CheckPayload("a payload", payload.size());
   if (!fits.ok()) return fail(fits);
   auto call = std::make_unique<CallTask>(handler, subroute, core_->pool()->Copy(payload), deadline,
@@ -593,10 +591,7 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
     link = Usable();
     if (link == nullptr && !options.wait_for_ready) none = NotConnected();
   }
-  if (!none.ok()) {
-    if (DeliveryOf(none) == Delivery::kRejected) Count(Drop::kPeerDraining);
-    return none;
-  }
+  if (!none.ok()) return none;
   auto open = std::make_unique<OpenTask>(end, std::move(out));
   if (link != nullptr) {
     std::unique_ptr<LinkTask> task = std::move(open);

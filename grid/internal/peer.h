@@ -133,7 +133,8 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   std::shared_ptr<Link> Usable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return peer_draining_ ? nullptr : link_;
   }
-  absl::Status NotConnected() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Why a call that does not wait fails; counts it, if it is refused.
+  absl::Status NotConnected() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CancelRequest(const std::shared_ptr<CallCancellation>& cancellation, uint64_t waiter);
 
   const std::shared_ptr<ManagerCore> core_;

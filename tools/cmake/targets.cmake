@@ -70,10 +70,11 @@ function(grid_gtest name)
       set(test ${name}_${number}_of_${arg_SHARDS})
     endif()
     add_test(NAME ${test} COMMAND ${name})
+    # Brief: what failed stands in the log, without the hundreds that passed.
     set_tests_properties(
       ${test}
       PROPERTIES
-        ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${shard}"
+        ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${shard};GTEST_BRIEF=1"
         TIMEOUT ${arg_TIMEOUT}
         LABELS "${arg_LABELS}"
     )
