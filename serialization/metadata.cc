@@ -89,8 +89,7 @@ absl::Status Metadata::Add(std::string_view key, std::string_view value) {
   if (absl::Status status = rules.Add({key, value}); !status.ok()) return status;
   if (size_ == 0) bytes_[size_++] = kFixMap;
   ++bytes_[0];
-  uint8_t* const end =
-      internal::WriteStr(value, internal::WriteStr(key, bytes_.data() + size_));
+  uint8_t* const end = internal::WriteStr(value, internal::WriteStr(key, bytes_.data() + size_));
   size_ = static_cast<size_t>(end - bytes_.data());
   return absl::OkStatus();
 }

@@ -38,7 +38,6 @@ void WriteHex(const uint8_t* bytes, size_t size, char* out) {
     *out++ = kDigits[bytes[i] >> 4];
     *out++ = kDigits[bytes[i] & 15];
   }
-
 }
 
 absl::Status Wrong(std::string_view what) {
@@ -63,8 +62,7 @@ absl::StatusOr<TraceContext> TraceContext::Parse(std::string_view text) {
     return Wrong(absl::StrCat(text.size(), " characters, more than ", kSize));
   }
   TraceContext trace;
-  if (!ReadHex(text.substr(kTraceId, 32), trace.trace_id_.data()) ||
-      trace.trace_id_ == TraceId{}) {
+  if (!ReadHex(text.substr(kTraceId, 32), trace.trace_id_.data()) || trace.trace_id_ == TraceId{}) {
     return Wrong("the trace id is not 32 digits of lower-case hex, not all 0");
   }
   uint8_t parent[8] = {};

@@ -273,7 +273,8 @@ class Session {
   void CountServed();
 
   // session_meta.cc
-  bool IsExtended(uint16_t handler, Priority priority, const CallMeta& meta);
+  bool IsExtended(uint16_t handler, Priority priority, const CallMeta& meta) const;
+  void CountLeftOut(const CallMeta& meta);
   void WriteExtension(uint16_t handler, Priority priority, const CallMeta& meta,
                       ExtensionFields fields, ExtensionBlock* block);
   bool TakeMeta(const Message& message, CallMeta* meta);

@@ -35,9 +35,9 @@ absl::Status Session::CheckOutgoing(uint16_t handler, size_t payload, bool limit
   }
   if (peer_draining_) return PeerDrainingError();
   if (handler == 0) {
-    return WithDelivery(absl::InvalidArgumentError(
-                            absl::StrCat("handler id must be 1 to ", HandlerId::kMax)),
-                        Delivery::kNotSent);
+    return WithDelivery(
+        absl::InvalidArgumentError(absl::StrCat("handler id must be 1 to ", HandlerId::kMax)),
+        Delivery::kNotSent);
   }
   if (handler > UINT8_MAX && config_.extensions.handlers16 == 0) {
     counters_.Count(Drop::kHandlerNotSent);
@@ -73,8 +73,8 @@ absl::Status Session::CheckOutgoing(uint16_t handler, size_t payload, bool limit
 absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink, TimePoint now) {
   now_ = now;
   const bool extended = IsExtended(args.handler, args.priority, args.meta);
-  absl::Status allowed = CheckOutgoing(args.handler, args.payload.size(), true,
-                                       extended ? kMaxExtensionOverhead : 0);
+  absl::Status allowed =
+      CheckOutgoing(args.handler, args.payload.size(), true, extended ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
@@ -86,6 +86,7 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
   mux->deadline_timer.owner = mux;
   wheel_.Set(&mux->deadline_timer, args.deadline);
   counters_.outgoing_requests.Add(1);
+  CountLeftOut(args.meta);
   const uint64_t id = mux->id;
   // Version 1 never sets PayloadIsZero on a request: an empty one arrives as nil.
   Message message{.mux_id = id,
@@ -235,7 +236,7 @@ void Session::OnRequest(const Message& message) {
   if (!TakeMeta(message, &meta)) return;
   const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
                                                 : std::chrono::milliseconds(message.deadline_ms);
-  const InboundRequest request{message.mux_id, message.seq, now_ + timeout, message.payload,
+  const InboundRequest request{message.mux_id,         message.seq, now_ + timeout, message.payload,
                                AnswerPriority(*entry), meta};
   RunningRequest* running = nullptr;
   switch (host_.OnRequest(*entry, request, &running)) {

@@ -5,13 +5,16 @@
 
 namespace grid {
 
-// Whether the message has an extension block of its own. What is left out is counted.
-bool Session::IsExtended(uint16_t handler, Priority priority, const CallMeta& meta) {
+// Whether the message needs an extension block.
+bool Session::IsExtended(uint16_t handler, Priority priority, const CallMeta& meta) const {
   const Extensions& spoken = config_.extensions;
-  const bool has_meta = !meta.empty();
-  if (has_meta && spoken.meta == 0) counters_.Count(Drop::kMetadataNotSent);
-  return (has_meta && spoken.meta != 0) || handler > UINT8_MAX ||
-         (priority != Priority::kDefault && spoken.fragments != 0);
+  return (spoken.meta != 0 && !meta.empty()) || handler > UINT8_MAX ||
+         (spoken.fragments != 0 && priority != Priority::kDefault);
+}
+
+// Of a call that is sent.
+void Session::CountLeftOut(const CallMeta& meta) {
+  if (config_.extensions.meta == 0 && !meta.empty()) counters_.Count(Drop::kMetadataNotSent);
 }
 
 // Into `block`, what `fields` say besides. It fits (extension_block.cc).

@@ -81,6 +81,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   mux->sent_eof = !args.has_input;
   StartStreamTimers(mux);
   counters_.outgoing_streams.Add(1);
+  CountLeftOut(args.meta);
 
   Message message{.mux_id = mux->id,
                   .handler = args.handler,

@@ -70,7 +70,7 @@ struct SentMessage {
   uint64_t mux_id = 0;
   uint32_t seq = 0;
   uint32_t deadline_ms = 0;
-  uint8_t handler = 0;
+  uint16_t handler = 0;
   uint8_t flags = 0;
   std::string payload;
   std::string subroute;
@@ -327,12 +327,12 @@ struct SessionEndpoint {
     return sum;
   }
   absl::StatusOr<uint64_t> Call(CallProbe* probe, std::string_view payload, Duration timeout = 10s,
-                                uint8_t handler = kSingle) {
+                                uint16_t handler = kSingle) {
     return session.StartCall(
         {.handler = handler, .payload = AsBytes(payload), .deadline = *now + timeout}, probe, *now);
   }
   // With input and the capacities of the handler.
-  absl::StatusOr<StreamMux*> Open(StreamProbe* probe, uint8_t handler,
+  absl::StatusOr<StreamMux*> Open(StreamProbe* probe, uint16_t handler,
                                   TimePoint deadline = TimePoint::max()) {
     const HandlerEntry* entry = TestHandlers().Find(handler, nullptr);
     return session.OpenStream({.handler = handler,
