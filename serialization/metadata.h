@@ -83,6 +83,8 @@ inline MetadataView::Iterator MetadataView::end() const { return Iterator({}); }
 // Entries of the caller's. A plain value, which holds them itself. Belongs to one thread.
 class Metadata {
  public:
+  Metadata() {}  // NOLINT(modernize-use-equals-default): bytes_ stays as it is
+
   // Most bytes of a view: the map's header, one for each key and value, of two bytes for texts
   // above 31, and the texts.
   static constexpr size_t kMaxBytes = 1 + 2 * MetadataView::kMaxEntries +

@@ -168,7 +168,10 @@ json::value ExplainMetadata(BytesView bytes) {
   if (!metadata.ok()) return json::string(Hex(bytes));
   json::object entries;
   for (const MetadataView::Entry entry : *metadata) {
-    entries[JsonText(entry.key)] = JsonText(entry.value);
+    const auto shown = [](std::string_view text) {
+      return IsPrintable(text) ? std::string(text) : Hex(AsBytes(text));
+    };
+    entries[shown(entry.key)] = shown(entry.value);
   }
   return entries;
 }
