@@ -273,8 +273,15 @@ class Session {
   void CountServed();
 
   // session_meta.cc
-  bool IsExtended(uint16_t handler, Priority priority, const CallMeta& meta) const;
-  void CountLeftOut(const CallMeta& meta);
+  // Whether a Request or ConnectMux needs an extension block.
+  bool IsExtended(uint16_t handler, Priority priority, const CallMeta& meta) const {
+    const Extensions& spoken = config_.extensions;
+    return (spoken.meta != 0 && !meta.empty()) || handler > UINT8_MAX ||
+           (spoken.fragments != 0 && priority != Priority::kDefault);
+  }
+  void CountLeftOut(const CallMeta& meta) {
+    if (config_.extensions.meta == 0 && !meta.empty()) counters_.Count(Drop::kMetadataNotSent);
+  }
   void WriteExtension(uint16_t handler, Priority priority, const CallMeta& meta,
                       ExtensionFields fields, ExtensionBlock* block);
   bool TakeMeta(const Message& message, CallMeta* meta);

@@ -233,7 +233,7 @@ void Session::OnRequest(const Message& message) {
   if (entry == nullptr || entry->is_stream()) return RefuseUnknownHandler(message);
   if (!AdmitInbound(message)) return;
   CallMeta meta;
-  if (!TakeMeta(message, &meta)) return;
+  if (has_fields_ && !TakeMeta(message, &meta)) return;
   const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
                                                 : std::chrono::milliseconds(message.deadline_ms);
   const InboundRequest request{message.mux_id,         message.seq, now_ + timeout, message.payload,

@@ -5,18 +5,6 @@
 
 namespace grid {
 
-// Whether the message needs an extension block.
-bool Session::IsExtended(uint16_t handler, Priority priority, const CallMeta& meta) const {
-  const Extensions& spoken = config_.extensions;
-  return (spoken.meta != 0 && !meta.empty()) || handler > UINT8_MAX ||
-         (spoken.fragments != 0 && priority != Priority::kDefault);
-}
-
-// Of a call that is sent.
-void Session::CountLeftOut(const CallMeta& meta) {
-  if (config_.extensions.meta == 0 && !meta.empty()) counters_.Count(Drop::kMetadataNotSent);
-}
-
 // Into `block`, what `fields` say besides. It fits (extension_block.cc).
 void Session::WriteExtension(uint16_t handler, Priority priority, const CallMeta& meta,
                              ExtensionFields fields, ExtensionBlock* block) {
@@ -33,9 +21,10 @@ void Session::WriteExtension(uint16_t handler, Priority priority, const CallMeta
   block->Write(fields);
 }
 
-// Of the message being processed. False when it can't be read: the message was refused.
+// Of the message being processed, which has a block. False when it can't be read: the message was
+// refused.
 bool Session::TakeMeta(const Message& message, CallMeta* meta) {
-  if (!has_fields_ || config_.extensions.meta == 0) return true;
+  if (config_.extensions.meta == 0) return true;
   absl::Status status;
   if (!fields_.traceparent.empty()) {
     const absl::StatusOr<TraceContext> trace = TraceContext::Parse(fields_.traceparent);

@@ -129,7 +129,7 @@ void Session::OnConnectMux(const Message& message) {
   }
   if (!AdmitInbound(message)) return;
   CallMeta meta;
-  if (!TakeMeta(message, &meta)) return;
+  if (has_fields_ && !TakeMeta(message, &meta)) return;
 
   const TimePoint deadline = message.deadline_ms == 0
                                  ? TimePoint::max()
