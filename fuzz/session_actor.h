@@ -498,11 +498,11 @@ class SessionActor final : public SessionHost {
     call->mode = mode;
     call->sent = std::string(contents % 5, static_cast<char>(contents / 5));
     if (contents == 255) call->sent.assign(35'000, '\0');
-    const bool above = contents % 7 == 6;
+    const uint16_t handler = contents % 7 == 6 ? kSingleAbove : kSingle;
     Metadata metadata;
     if (contents % 3 == 2) Require(metadata.Add("contents", call->sent.substr(0, 50)).ok(), "Add");
     const absl::StatusOr<uint64_t> id =
-        session_->StartCall({.handler = above ? kSingleAbove : kSingle,
+        session_->StartCall({.handler = handler,
                              .payload = AsBytes(call->sent),
                              .deadline = *now_ + std::chrono::milliseconds(time) * time,
                              .meta = {contents % 2 == 1 ? Trace() : TraceContext(), metadata}},

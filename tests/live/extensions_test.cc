@@ -129,7 +129,7 @@ TEST_F(GridctlMeta, CallsAndStreamsCarryIt) {
     EXPECT_EQ(told.out, all);
   }
   // A node that does not speak it is called all the same.
-  const Result without = Gridctl(Arguments{"call", "1", "--without", "meta"} + meta);
+  const Result without = Gridctl(Arguments{"call", "--without", "meta", "1"} + meta);
   EXPECT_EQ(without.status, 0) << without.err;
   EXPECT_EQ(without.out, "");
 }

@@ -60,6 +60,7 @@ void AddNodeFlags(CLI::App& app, NodeFlags* flags) {
   names.emplace_back(kAll);
   app.add_option("--without", flags->without,
                  "extensions of the protocol not to offer, with commas between, or all")
+      ->allow_extra_args(false)
       ->delimiter(',')
       ->check(CLI::IsMember(names));
 }
