@@ -95,6 +95,10 @@ struct ExtensionOptions {
   // priorities count (handlers/priority.h). 1 KiB to 16 MiB; 0: off. Never more than
   // max_message_bytes less 1 KiB; off where that is below 128 KiB.
   uint32_t fragment_bytes = 64 << 10;
+  // What a call carries besides its payload: a trace and metadata (RequestOptions).
+  bool meta = true;
+  // Handler ids above 255.
+  bool handlers16 = true;
   // Manager::Drain tells the peers, and theirs tells us.
   bool goaway = true;
   // Clients may connect: processes that we don't know, under a name that their token allows.

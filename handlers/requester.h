@@ -21,6 +21,8 @@
 #include "handlers/reply_handler.h"
 #include "handlers/stream.h"
 #include "serialization/buffer.h"
+#include "serialization/metadata.h"
+#include "serialization/trace_context.h"
 
 namespace grid {
 
@@ -31,6 +33,11 @@ struct RequestOptions {
   // While there is no connection: wait for one until the time-out instead of failing at once.
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;  // of the request and its answer
+  // The trace that the call belongs to: from within a handler context.trace(), or a Child of it.
+  TraceContext trace = {};
+  // What else the handler is told. The bytes must live as the payload's. This and `trace` are left
+  // out, and counted, where the peer does not offer the extension `meta`.
+  MetadataView metadata = {};
 };
 
 struct StreamOptions {
@@ -47,6 +54,9 @@ struct StreamOptions {
   std::chrono::milliseconds timeout{0};
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;  // of what both ends send
+  // As in RequestOptions; both are copied before OpenStream returns.
+  TraceContext trace = {};
+  MetadataView metadata = {};
 };
 
 class Requester {

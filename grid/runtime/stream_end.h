@@ -37,6 +37,8 @@ struct OutgoingStream {
   uint32_t out_capacity = 1;
   StreamWindow window;
   Priority priority = Priority::kDefault;
+  TraceContext trace;
+  Buffer metadata;
 };
 
 class StreamEnd final : public StreamBackend,
@@ -108,6 +110,7 @@ class StreamEnd final : public StreamBackend,
   const LoopRef home_;
   bool is_handler_ = false;
   Buffer initial_;                         // handler's end
+  Buffer metadata_;                        // the same
   std::optional<RequestContext> context_;  // handler's end
 
   // Loop thread only.
