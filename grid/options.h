@@ -95,6 +95,9 @@ struct ExtensionOptions {
   // priorities count (handlers/priority.h). 1 KiB to 16 MiB; 0: off. Never more than
   // max_message_bytes less 1 KiB; off where that is below 128 KiB.
   uint32_t fragment_bytes = 64 << 10;
+  // Payloads for which it is asked (handlers/compression.h) are compressed with zstd, at this level
+  // or the peer's if that is lower. 1, fast, to 12; 0: off, also for what peers would send.
+  uint32_t zstd_level = 1;
   // Manager::Drain tells the peers, and theirs tells us.
   bool goaway = true;
   // Clients may connect: processes that we don't know, under a name that their token allows.
@@ -142,6 +145,10 @@ struct ManagerOptions {
   Limits limits;
   Timeouts timeouts;
   ExtensionOptions extensions;
+  // Dictionaries for compression, each the bytes of one as `gridctl train-dictionary` makes it: at
+  // most 15, of 1 MiB, with ids of their own. Peers are told the ids, which stand for the same
+  // bytes everywhere: a dictionary that changes needs another.
+  std::vector<std::string> dictionaries;
   TlsFiles tls;
   SocketOptions sockets;
 

@@ -16,6 +16,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "handlers/registrar.h"
+#include "serialization/dictionary_ids.h"
 #include "serialization/subroute_id.h"
 
 namespace grid {
@@ -28,6 +29,7 @@ struct HandlerEntry {
   uint32_t in_capacity = 0;                // streams only
   uint32_t out_capacity = 0;               // streams only
   StreamWindow window = {};                // streams only
+  Compression compression = {};            // of what the handler sends
   std::variant<SingleFunction, SingleCoroutine, StreamFunction, StreamCoroutine, StreamStarter>
       function;
 
@@ -39,6 +41,10 @@ class HandlerTable final : public Registrar {
   HandlerTable() = default;
   HandlerTable(const HandlerTable&) = delete;
   HandlerTable& operator=(const HandlerTable&) = delete;
+
+  // The dictionaries that registrations may name (Compression::dictionary); none at first. Before
+  // anything is registered.
+  void set_dictionaries(const DictionaryIds& dictionaries) { dictionaries_ = dictionaries; }
 
   absl::Status RegisterSingle(SingleSpec spec, SingleFunction function) override;
   absl::Status RegisterSingle(SingleSpec spec, SingleCoroutine function) override;
@@ -53,6 +59,7 @@ class HandlerTable final : public Registrar {
  private:
   absl::Status Add(HandlerEntry entry);
 
+  DictionaryIds dictionaries_;
   std::array<std::atomic<const HandlerEntry*>, 256> plain_{};
 
   mutable std::shared_mutex mutex_;

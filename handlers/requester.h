@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "handlers/compression.h"
 #include "handlers/handler_id.h"
 #include "handlers/priority.h"
 #include "handlers/reply_handler.h"
@@ -31,6 +32,7 @@ struct RequestOptions {
   // While there is no connection: wait for one until the time-out instead of failing at once.
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;  // of the request and its answer
+  Compression compression = {};            // of the request; see there before it is enabled
 };
 
 struct StreamOptions {
@@ -47,6 +49,7 @@ struct StreamOptions {
   std::chrono::milliseconds timeout{0};
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;  // of what both ends send
+  Compression compression = {};            // of what we send; see there before it is enabled
 };
 
 class Requester {

@@ -64,7 +64,8 @@ absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_
 
 absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink, TimePoint now) {
   now_ = now;
-  absl::Status allowed = CheckOutgoing(args.handler, args.payload.size(), true);
+  absl::Status allowed =
+      CheckOutgoing(args.handler, args.compressed.OriginalSize(args.payload), true);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
@@ -89,8 +90,12 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
     message.subroute = args.subroute->bytes.data();
   }
   ExtensionBlock block;
-  if (AsksForPriority(args.priority)) {
-    block.Write({.priority = static_cast<uint8_t>(args.priority)});
+  const bool compressed = IsCompressed(args.compressed, args.payload);
+  if (AsksForPriority(args.priority) || compressed) {
+    ExtensionFields fields;
+    if (AsksForPriority(args.priority)) fields.priority = static_cast<uint8_t>(args.priority);
+    if (compressed) AddCompressed(args.compressed, &message, &fields);
+    block.Write(fields);
     message.extension = block.view();
   }
   mux->priority = args.priority;
@@ -223,8 +228,9 @@ void Session::OnRequest(const Message& message) {
   if (!AdmitInbound(message)) return;
   const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
                                                 : std::chrono::milliseconds(message.deadline_ms);
-  const InboundRequest request{message.mux_id, message.seq, now_ + timeout, message.payload,
-                               AnswerPriority(*entry)};
+  const InboundRequest request{message.mux_id,         message.seq,
+                               now_ + timeout,         message.payload,
+                               AnswerPriority(*entry), CompressedIn(message)};
   RunningRequest* running = nullptr;
   switch (host_.OnRequest(*entry, request, &running)) {
     case SessionHost::Admit::kAnswered:
@@ -245,11 +251,10 @@ void Session::OnRequest(const Message& message) {
 }
 
 void Session::Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
-                     TimePoint now) {
-  if (payload.size() > payload_limit()) {
+                     TimePoint now, const Compressed& compressed) {
+  if (const size_t size = compressed.OriginalSize(payload); size > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
-    return AnswerError(request, running, absl::OutOfRangeError(TooBig("a reply", payload.size())),
-                       now);
+    return AnswerError(request, running, absl::OutOfRangeError(TooBig("a reply", size)), now);
   }
   now_ = now;
   if (!EndRunning(request, running)) return;
@@ -259,6 +264,13 @@ void Session::Answer(const InboundRequest& request, RunningRequest* running, Byt
                   .flags = kFlagEof,
                   .payload = payload};
   if (payload.empty() && !IsNil(payload)) message.flags |= kFlagPayloadIsZero;
+  ExtensionBlock block;
+  if (IsCompressed(compressed, payload)) {
+    ExtensionFields fields;
+    AddCompressed(compressed, &message, &fields);
+    block.Write(fields);
+    message.extension = block.view();
+  }
   Push(message, request.priority);
 }
 

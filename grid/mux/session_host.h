@@ -15,6 +15,7 @@
 #include "handlers/handler_table.h"
 #include "handlers/priority.h"
 #include "serialization/bytes.h"
+#include "serialization/zstd_codec.h"
 
 namespace grid {
 
@@ -59,6 +60,9 @@ struct InboundRequest {
   TimePoint deadline;
   BytesView payload;                       // valid during the call
   Priority priority = Priority::kDefault;  // of the answer
+  // The payload still is compressed, and has passed ZstdCodec::Check: only for a handler that runs
+  // on a worker, which decompresses it there.
+  Compressed compressed = {};
 };
 
 struct InboundStream {
