@@ -61,6 +61,10 @@ absl::StatusOr<std::shared_ptr<ZstdCodec>> ZstdCodec::Create(
 
 ZstdCodec::~ZstdCodec() = default;
 
+uint32_t ZstdCodec::IdOf(std::string_view dictionary) {
+  return ZSTD_getDictID_fromDict(dictionary.data(), dictionary.size());
+}
+
 absl::Status ZstdCodec::Add(const std::string& bytes) {
   const size_t number = dictionaries_.size() + 1;
   if (number > DictionaryIds::kMax) {
@@ -72,7 +76,7 @@ absl::Status ZstdCodec::Add(const std::string& bytes) {
   }
   auto dictionary = std::make_unique<Dictionary>();
   dictionary->bytes = bytes;
-  dictionary->id = ZSTD_getDictID_fromDict(bytes.data(), bytes.size());
+  dictionary->id = IdOf(bytes);
   if (dictionary->id == 0) return Refused(number, "is no zstd dictionary with an id");
   dictionary->to_read.reset(ZSTD_createDDict(dictionary->bytes.data(), dictionary->bytes.size()));
   if (dictionary->to_read == nullptr) return Refused(number, "can't be read: it is damaged");

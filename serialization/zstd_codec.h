@@ -22,6 +22,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -76,6 +77,8 @@ class ZstdCodec {
   // many.
   static absl::StatusOr<std::shared_ptr<ZstdCodec>> Create(
       absl::Span<const std::string> dictionaries);
+  // The id in a dictionary's header; 0: it is none, or has none.
+  static uint32_t IdOf(std::string_view dictionary);
   ~ZstdCodec();
   ZstdCodec(const ZstdCodec&) = delete;
   ZstdCodec& operator=(const ZstdCodec&) = delete;

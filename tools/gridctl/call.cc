@@ -26,7 +26,8 @@ struct CallFlags {
 };
 
 absl::StatusOr<Buffer> Call(Client& client, const CallFlags& flags, BytesView payload) {
-  const RequestOptions options{.timeout = DurationOr(flags.client.timeout_text, kDefaultTimeout)};
+  const RequestOptions options{.timeout = DurationOr(flags.client.timeout_text, kDefaultTimeout),
+                               .compression = client.compression(flags.handler)};
   const HandlerId handler{flags.handler.id};
   if (flags.handler.subroute.empty()) {
     return client.peer().Request(handler, payload, options, boost::asio::use_future).get();

@@ -41,9 +41,11 @@ void AddClientFlags(CLI::App& command, ClientFlags* flags);
 struct HandlerFlags {
   int id = 0;
   std::string subroute;  // empty: none
+  bool compress = false;
 };
 
-// Adds HANDLER (required) and --subroute to a command. `flags` must outlive the parsing.
+// Adds HANDLER (required), --subroute and --compress to a command. `flags` must outlive the
+// parsing.
 void AddHandlerFlags(CLI::App& command, HandlerFlags* flags);
 
 class Client {
@@ -58,12 +60,17 @@ class Client {
 
   Manager& manager() { return *manager_; }
   grid::Connection& peer() { return peer_; }
+  // Of what a command sends, with or without --compress.
+  Compression compression(const HandlerFlags& flags) const {
+    return flags.compress ? compression_ : Compression();
+  }
 
  private:
   Client() = default;
 
   std::unique_ptr<Manager> manager_;
   grid::Connection peer_;
+  Compression compression_;
 };
 
 }  // namespace grid::tools

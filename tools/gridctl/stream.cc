@@ -33,7 +33,8 @@ absl::StatusOr<Stream> Open(Client& client, const StreamFlags& flags, bool has_i
   const StreamOptions options{.has_input = has_input,
                               .in_capacity = flags.capacity,
                               .out_capacity = flags.capacity,
-                              .timeout = DurationOr(flags.client.timeout_text, {})};
+                              .timeout = DurationOr(flags.client.timeout_text, {}),
+                              .compression = client.compression(flags.handler)};
   const BytesView initial = flags.has_payload ? AsBytes(flags.payload) : BytesView();
   const HandlerId handler{flags.handler.id};
   if (flags.handler.subroute.empty()) return client.peer().OpenStream(handler, initial, options);
