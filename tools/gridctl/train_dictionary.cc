@@ -91,7 +91,11 @@ absl::StatusOr<Payloads> ReadPayloads(const TrainFlags& flags) {
     const absl::StatusOr<std::vector<std::string>> files = FilesOf(path);
     if (!files.ok()) return files.status();
     for (const std::string& file : *files) {
-      absl::StatusOr<std::string> content = ReadFile(file, kMaxInput);
+      // A file that says how long it is gets no larger buffer.
+      std::error_code unknown;
+      const uintmax_t size = fs::file_size(file, unknown);
+      absl::StatusOr<std::string> content =
+          ReadFile(file, unknown ? kMaxInput : std::min<uintmax_t>(size, kMaxInput));
       if (!content.ok()) return content.status();
       const absl::Status added =
           flags.hex ? AddHexLines(file, *content, &payloads) : payloads.Add(*std::move(content));
