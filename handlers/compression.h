@@ -26,8 +26,6 @@ struct Compression {
   // with peers that have it, too; with others payloads are compressed without. Must be one that the
   // manager has.
   uint32_t dictionary = 0;
-
-  friend bool operator==(const Compression&, const Compression&) = default;
 };
 
 }  // namespace grid

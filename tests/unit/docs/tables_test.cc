@@ -12,6 +12,7 @@
 
 #include "grid/mux/counters.h"
 #include "grid/options.h"
+#include "handlers/compression.h"
 #include "tests/unit/docs/markdown.h"
 
 namespace grid::docs {
@@ -141,6 +142,18 @@ TEST(LimitsTable, HasEveryTimeoutWithItsDefault) {
   for (const auto& [name, value] : defaults) names.insert(name);
   EXPECT_EQ(names, Members("grid/options.h", "Timeouts"));
   ExpectDefaults("Options of `Timeouts`:", defaults);
+}
+
+TEST(CompressionTable, HasEveryOptionWithItsDefault) {
+  const Compression compression;
+  const std::map<std::string, std::string> defaults = {
+      {"enabled", compression.enabled ? "true" : "false"},
+      {"min_bytes", std::to_string(compression.min_bytes)},
+      {"dictionary", std::to_string(compression.dictionary)}};
+  Names names;
+  for (const auto& [name, value] : defaults) names.insert(name);
+  EXPECT_EQ(names, Members("handlers/compression.h", "Compression"));
+  ExpectDefaults("Options of `Compression`:", defaults);
 }
 
 // Counters that the tables of limits name are counters that there are.
