@@ -148,6 +148,8 @@ Compressed ZstdCodec::Compress(BytesView payload, uint32_t level, uint32_t dicti
   ZSTD_CCtx_reset(context.get(), ZSTD_reset_session_and_parameters);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, at_level);
   ZSTD_CCtx_refCDict(context.get(), prepared);
+  // With other bytes under the same id a peer would read something else, and not notice.
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, prepared != nullptr ? 1 : 0);
   const size_t size =
       ZSTD_compress2(context.get(), out.data(), most, payload.data(), payload.size());
   GiveBack(writers_, std::move(context));

@@ -188,6 +188,21 @@ TEST_F(ZstdCodecTest, Dictionary_MakesSmallPayloadsSmaller) {
   EXPECT_EQ(Read(*codec_, frame, how, &read), CompressionFault::kUnknownDictionary);
 }
 
+TEST_F(ZstdCodecTest, OtherDictionaryOfThatId_IsFound) {
+  const auto other = TrainDictionary(JsonPayloads(600, 300), 4096, 7);
+  ASSERT_TRUE(other.ok());
+  ASSERT_NE(*other, TrainedDictionary());
+  const std::shared_ptr<ZstdCodec> ours = Make({TrainedDictionary()});
+  const std::shared_ptr<ZstdCodec> theirs = Make({*other});
+  for (uint32_t seed = 1; seed <= 50; ++seed) {
+    Buffer frame;
+    const std::string payload = JsonPayload(200, seed);
+    const Compressed how = ours->Compress(AsBytes(payload), 1, 7, *pool_, &frame);
+    std::string read;
+    EXPECT_EQ(Read(*theirs, frame, how, &read), CompressionFault::kCorrupt);
+  }
+}
+
 TEST_F(ZstdCodecTest, UnknownDictionary_CompressesWithout) {
   Buffer frame;
   const Compressed how = codec_->Compress(AsBytes(JsonPayload(4096)), 1, 9, *pool_, &frame);
