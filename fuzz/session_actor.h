@@ -60,10 +60,16 @@ inline Extensions SomeExtensions(Input& in, uint32_t fragment) {
   const uint8_t bits = in.Byte();
   return {.credits = bits & 1u,
           .fragments = (bits & 2u) != 0 ? fragment : 0,
+          .zstd = bits >> 6 & 1u,
           .meta = bits >> 3 & 1u,
           .status = bits >> 4 & 1u,
           .handlers16 = bits >> 5 & 1u,
           .goaway = bits >> 2 & 1u};
+}
+
+inline const std::shared_ptr<ZstdCodec>& Codec() {
+  static const std::shared_ptr<ZstdCodec> codec = *ZstdCodec::Create({});
+  return codec;
 }
 
 inline constexpr uint8_t kSingle = 1;
@@ -128,6 +134,7 @@ class SessionActor final : public SessionHost {
       : options_(options),
         now_(now),
         config_{.extensions = options.extensions,
+                .codec = Codec(),
                 .max_message_bytes = 40'000,
                 .reassembly = {.max_payload_bytes = 40'000},
                 .max_output_bytes = 100'000,
@@ -294,10 +301,11 @@ class SessionActor final : public SessionHost {
     Require(session_->Drained() == draining_, "a drain does not end, or did not begin");
   }
   void CheckNoProtocolErrors() const {
-    for (const Drop drop : {Drop::kOutOfSequence, Drop::kCreditExceeded, Drop::kNilStreamMessage,
-                            Drop::kBadControlPayload, Drop::kUnknownOp, Drop::kUnknownFlags,
-                            Drop::kUnexpectedOp, Drop::kDuplicateMux, Drop::kUnknownHandler,
-                            Drop::kStatelessStream, Drop::kBadFragment, Drop::kBadMetadata}) {
+    for (const Drop drop :
+         {Drop::kOutOfSequence, Drop::kCreditExceeded, Drop::kNilStreamMessage,
+          Drop::kBadControlPayload, Drop::kUnknownOp, Drop::kUnknownFlags, Drop::kUnexpectedOp,
+          Drop::kDuplicateMux, Drop::kUnknownHandler, Drop::kStatelessStream, Drop::kBadFragment,
+          Drop::kBadMetadata, Drop::kBadCompression}) {
       if (counters_.Dropped(drop) == 0) continue;
       std::fprintf(stderr, "fuzz: %s\n", std::string(DropName(drop)).c_str());
       Require(false, "our two ends do not agree on the protocol");
@@ -428,21 +436,33 @@ class SessionActor final : public SessionHost {
                   RunningRequest** running) override {
     Require(!entry.is_stream(), "a request to a stream's handler");
     CheckMeta(request.meta);
-    const uint8_t want = request.payload.empty() ? 0 : request.payload[0] % 4;
+    BytesView payload = request.payload;
+    Buffer original;
+    if (request.compressed.original_bytes != 0) {
+      const CompressionFault fault =
+          Codec()->Decompress(payload, request.compressed, *pool_, &original);
+      if (fault != CompressionFault::kNone) {
+        session_->RefuseCompressed(request, nullptr, fault, *now_);
+        return Admit::kAnswered;
+      }
+      payload = original;
+    }
+    const uint8_t want = payload.empty() ? 0 : payload[0] % 4;
     if (want == 0) {
-      session_->Answer(request, nullptr, request.payload, *now_);
+      const Packed packed = Pack(payload);
+      session_->Answer(request, nullptr, packed.bytes, *now_, packed.compressed);
       return Admit::kAnswered;
     }
     if (want == 1) {
       session_->AnswerError(request, nullptr, absl::NotFoundError("no"), *now_);
       return Admit::kAnswered;
     }
-    if (want == 2 && request.payload.size() > 1 && request.payload[1] == 0) {
+    if (want == 2 && payload.size() > 1 && payload[1] == 0) {
       return Admit::kRefused;
     }
     held_.push_back(std::make_unique<Held>());
     held_.back()->request = request;
-    held_.back()->payload = std::string(AsText(request.payload));
+    held_.back()->payload = std::string(AsText(payload));
     *running = held_.back().get();
     return Admit::kPending;
   }
@@ -492,6 +512,20 @@ class SessionActor final : public SessionHost {
 
   // What operations are made of.
 
+  // As it is sent: compressed, where that is agreed upon and worth it.
+  struct Packed {
+    BytesView bytes;
+    Buffer frame;
+    Compressed compressed;
+  };
+  Packed Pack(BytesView payload) {
+    Packed packed{.bytes = payload, .frame = {}, .compressed = {}};
+    if (options_.extensions.zstd == 0 || payload.empty()) return packed;
+    packed.compressed = Codec()->Compress(payload, 1, 0, *pool_, &packed.frame);
+    if (packed.compressed.original_bytes != 0) packed.bytes = packed.frame;
+    return packed;
+  }
+
   void StartCall(uint8_t mode, uint8_t time, uint8_t contents) {
     auto call = std::make_unique<Call>();
     call->actor = this;
@@ -501,10 +535,12 @@ class SessionActor final : public SessionHost {
     const uint16_t handler = contents % 7 == 6 ? kSingleAbove : kSingle;
     Metadata metadata;
     if (contents % 3 == 2) Require(metadata.Add("contents", call->sent.substr(0, 50)).ok(), "Add");
+    const Packed packed = Pack(AsBytes(call->sent));
     const absl::StatusOr<uint64_t> id =
         session_->StartCall({.handler = handler,
-                             .payload = AsBytes(call->sent),
+                             .payload = packed.bytes,
                              .deadline = *now_ + std::chrono::milliseconds(time) * time,
+                             .compressed = packed.compressed,
                              .meta = {contents % 2 == 1 ? Trace() : TraceContext(), metadata}},
                             call.get(), *now_);
     if (!id.ok()) return Require(IsSafeToRetry(id.status()), "a call that did not start was sent");
@@ -556,7 +592,8 @@ class SessionActor final : public SessionHost {
     if (stream.mux == nullptr) return;
     std::string message(4 + padding, 'p');
     std::memcpy(message.data(), &stream.sent, 4);
-    switch (session_->Send(stream.mux, AsBytes(message))) {
+    const Packed packed = Pack(AsBytes(message));
+    switch (session_->Send(stream.mux, packed.bytes, packed.compressed)) {
       case Session::SendResult::kSent:
         ++stream.sent;
         return;
@@ -596,7 +633,8 @@ class SessionActor final : public SessionHost {
     if (error) {
       session_->AnswerError(held.request, &held, absl::UnknownError("late no"), *now_);
     } else {
-      session_->Answer(held.request, &held, AsBytes(held.payload), *now_);
+      const Packed packed = Pack(AsBytes(held.payload));
+      session_->Answer(held.request, &held, packed.bytes, *now_, packed.compressed);
     }
   }
   // From inside a callback.

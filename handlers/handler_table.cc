@@ -24,7 +24,7 @@ bool HasFunction(const HandlerEntry& entry) {
                     entry.function);
 }
 
-absl::Status Validate(const HandlerEntry& entry) {
+absl::Status Validate(const HandlerEntry& entry, const DictionaryIds& dictionaries) {
   if (!entry.id.valid()) {
     return absl::InvalidArgumentError(
         absl::StrCat(Describe(entry), ": the handler id must be 1 to ", HandlerId::kMax));
@@ -45,6 +45,10 @@ absl::Status Validate(const HandlerEntry& entry) {
     return absl::InvalidArgumentError(
         absl::StrCat(Describe(entry), ": the window must hold a message and a byte"));
   }
+  if (const uint32_t id = entry.compression.dictionary; id != 0 && !dictionaries.contains(id)) {
+    return absl::InvalidArgumentError(absl::StrCat(Describe(entry), ": there is no dictionary ", id,
+                                                   " among ManagerOptions::dictionaries"));
+  }
   return absl::OkStatus();
 }
 
@@ -53,6 +57,7 @@ HandlerEntry MakeEntry(SingleSpec spec, RunOn run_on, decltype(HandlerEntry::fun
           .subroute = std::move(spec.subroute),
           .run_on = run_on,
           .priority = spec.priority,
+          .compression = spec.compression,
           .function = std::move(function)};
 }
 
@@ -64,6 +69,7 @@ HandlerEntry MakeEntry(StreamSpec spec, RunOn run_on, decltype(HandlerEntry::fun
           .in_capacity = spec.in_capacity,
           .out_capacity = spec.out_capacity,
           .window = spec.window,
+          .compression = spec.compression,
           .function = std::move(function)};
 }
 
@@ -91,7 +97,7 @@ absl::Status HandlerTable::RegisterStream(StreamSpec spec, StreamStarter functio
 }
 
 absl::Status HandlerTable::Add(HandlerEntry entry) {
-  if (absl::Status valid = Validate(entry); !valid.ok()) return valid;
+  if (absl::Status valid = Validate(entry, dictionaries_); !valid.ok()) return valid;
   auto owned = std::make_unique<const HandlerEntry>(std::move(entry));
   const HandlerEntry* added = owned.get();
   const uint16_t id = added->id.value();
@@ -114,8 +120,7 @@ HandlerTable::Page& HandlerTable::PageOf(uint16_t id) {
   if (id < first_page_.size()) return first_page_;
   std::atomic<Page*>& page = pages_[id >> 8];
   if (page.load(std::memory_order_relaxed) == nullptr) {
-    page.store(more_pages_.emplace_back(std::make_unique<Page>()).get(),
-               std::memory_order_release);
+    page.store(more_pages_.emplace_back(std::make_unique<Page>()).get(), std::memory_order_release);
   }
   return *page.load(std::memory_order_relaxed);
 }

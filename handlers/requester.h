@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "handlers/compression.h"
 #include "handlers/handler_id.h"
 #include "handlers/priority.h"
 #include "handlers/reply_handler.h"
@@ -33,6 +34,7 @@ struct RequestOptions {
   // While there is no connection: wait for one until the time-out instead of failing at once.
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;  // of the request and its answer
+  Compression compression = {};            // of the request; see there before it is enabled
   // The trace that the call belongs to: from within a handler context.trace(), or a Child of it.
   TraceContext trace = {};
   // What else the handler is told. The bytes must live as the payload's. This and `trace` are left
@@ -54,6 +56,7 @@ struct StreamOptions {
   std::chrono::milliseconds timeout{0};
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;  // of what both ends send
+  Compression compression = {};            // of what we send; see there before it is enabled
   // As in RequestOptions; both are copied before OpenStream returns.
   TraceContext trace = {};
   MetadataView metadata = {};

@@ -47,6 +47,12 @@ inline constexpr uint8_t kMaxOp = 17;
 // The op's name as the protocol document writes it ("ConnectMux"), "Unknown" for other values.
 std::string_view OpName(Op op);
 
+// Whether the payload is the application's: what is cut into fragments and compressed.
+inline bool CarriesPayload(Op op) {
+  return op == Op::kRequest || op == Op::kResponse || op == Op::kConnectMux ||
+         op == Op::kMuxClientMsg || op == Op::kMuxServerMsg;
+}
+
 inline constexpr uint8_t kFlagCrc = 1;
 inline constexpr uint8_t kFlagEof = 2;
 inline constexpr uint8_t kFlagStateless = 4;

@@ -21,6 +21,7 @@ std::string_view DropName(Drop drop) {
       "late-fragment",       "payload-too-big",
       "reassembly-limit",    "bad-metadata",
       "metadata-not-sent",   "handler-not-sent",
+      "bad-compression",     "unknown-dictionary",
   };
   static_assert(std::size(kNames) == static_cast<size_t>(Drop::kCount));
   return kNames[static_cast<size_t>(drop)];

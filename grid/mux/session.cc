@@ -46,8 +46,10 @@ Session::Session(const SessionConfig& config, const HandlerTable& handlers, Buff
       handlers_(handlers),
       counters_(counters),
       host_(host),
+      pool_(pool),
       base_flags_(config.checksums ? kFlagCrc : 0),
       known_flags_(KnownFlags(config.extensions)),
+      compressed_flag_(config.extensions == Extensions() ? 0 : kFlagCompressed),
       start_(now),
       now_(now),
       resets_(config.max_resets, config.resets_per_second),
@@ -103,6 +105,11 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
 }
 
 void Session::Process(const Message& message) {
+  if ((message.flags & compressed_flag_) != 0) return HandleCompressed(message);
+  Handle(message);
+}
+
+void Session::Handle(const Message& message) {
   switch (message.op) {
     case Op::kRequest:
       return OnRequest(message);
@@ -184,7 +191,7 @@ Priority Session::AnswerPriority(const HandlerEntry& entry) const {
 Message Session::CopyOf(const Message& message) const {
   Message copy = message;
   copy.flags &=
-      static_cast<uint8_t>(~(kFlagSubroute | (known_flags_ & (kFlagExtended | kFlagCompressed))));
+      static_cast<uint8_t>(~(kFlagSubroute | (known_flags_ & kFlagExtended) | compressed_flag_));
   copy.subroute = nullptr;
   copy.extension = {};
   return copy;

@@ -44,6 +44,7 @@
 #include "serialization/extensions.h"
 #include "serialization/message.h"
 #include "serialization/subroute_id.h"
+#include "serialization/zstd_codec.h"
 
 namespace grid {
 
@@ -52,6 +53,7 @@ struct SessionConfig {
   bool checksums = true;
   // What both ends speak.
   Extensions extensions = {};
+  std::shared_ptr<ZstdCodec> codec = nullptr;  // where they speak zstd
   size_t max_message_bytes = size_t{32} << 20;
   ReassemblyLimits reassembly = {};  // where both ends speak fragments
   size_t max_output_bytes = size_t{64} << 20;
@@ -74,6 +76,7 @@ struct CallArgs {
   BytesView payload = {};
   TimePoint deadline = {};
   Priority priority = Priority::kDefault;
+  Compressed compressed = {};  // what `payload` was; only where zstd is spoken
   CallMeta meta = {};
 };
 
@@ -87,6 +90,7 @@ struct StreamArgs {
   uint32_t out_capacity = 1;
   StreamWindow window = {};  // instead of out_capacity, where credits are spoken
   Priority priority = Priority::kDefault;
+  Compressed compressed = {};  // what `initial` was
   CallMeta meta = {};
 };
 
@@ -135,9 +139,12 @@ class Session {
   // Answers a request. `running`: what OnRequest gave, or nullptr inside OnRequest. A late answer
   // is dropped.
   void Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
-              TimePoint now);
+              TimePoint now, const Compressed& compressed = {});
   void AnswerError(const InboundRequest& request, RunningRequest* running,
                    const absl::Status& error, TimePoint now);
+  // Instead, when the request's payload could not be decompressed: the handler has not run.
+  void RefuseCompressed(const InboundRequest& request, RunningRequest* running,
+                        CompressionFault fault, TimePoint now);
 
   // --- Streams ---
 
@@ -148,7 +155,7 @@ class Session {
   // a limit (payload_limit(), max_output_bytes); nothing was sent. kClosed: after CloseSend,
   // Finish or the end. Where the extension `credits` is on, windows are large: messages wait, as
   // without credit, while they would make more than half of max_output_bytes.
-  SendResult Send(StreamMux* mux, BytesView payload);
+  SendResult Send(StreamMux* mux, BytesView payload, const Compressed& compressed = {});
   // So many messages have been read, `bytes` of payload together: gives the peer credit for others,
   // sooner or later.
   void Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now);
@@ -183,9 +190,9 @@ class Session {
   // handlers, and refuses everything afterwards. Idempotent.
   void Shutdown(const absl::Status& status);
 
-  // Inside OnRequest and OnData: the payload, if it came in fragments, so that it need not
-  // be copied; otherwise nil. Once. The view that came with the callback stays valid while the
-  // Buffer is.
+  // Inside OnRequest and OnData: the payload, if it came in fragments or compressed, so that it
+  // need not be copied; otherwise nil. Once. The view that came with the callback stays valid while
+  // the Buffer is.
   Buffer TakePayload() { return std::move(assembled_); }
 
   bool ended() const { return ended_; }
@@ -231,6 +238,7 @@ class Session {
   // session.cc
   void Dispatch(BytesView bytes, bool inside_merged);
   void Process(const Message& message);
+  void Handle(const Message& message);
   void Fail(SessionEnd why, std::string_view detail);
   void OnPing(const Message& message);
   void OnPong(const Message& message);
@@ -312,8 +320,10 @@ class Session {
   void EndCallerStream(StreamMux* mux, const absl::Status& status);
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);
-  void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
-  void SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
+  void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload,
+                    const Compressed& compressed = {});
+  void SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload,
+                 const Compressed& compressed = {});
   static void AddWindow(const ReceiveWindow& window, ExtensionFields* fields);
   void OpenReceiveWindow(StreamMux* mux, const StreamWindow& window);
   uint64_t TakeWindowBytes(uint64_t wanted);
@@ -331,7 +341,7 @@ class Session {
                                     MuxDirection from);
   void OnFragmentOrWhole(const Message& message);
   Reassembly::Partial* BeginPayload(const Message& message, MuxDirection from);
-  bool AdmitPayload(const Message& message);
+  bool AdmitPayload(const Message& message, Drop late = Drop::kLateFragment);
   void AwaitMore(Reassembly::Partial* partial);
   void FinishPayload(const Message& last, Reassembly::Partial* partial);
   void RefusePayload(const Message& fragment, Op op, Drop why, std::string_view what);
@@ -339,12 +349,22 @@ class Session {
   void DropPartsOfCaller(uint64_t id);
   void DropPartsOfHandler(uint64_t id);
 
+  // session_compression.cc
+  bool IsCompressed(const Compressed& compressed, BytesView payload);
+  static void AddCompressed(const Compressed& compressed, Message* message,
+                            ExtensionFields* fields);
+  Compressed CompressedIn(const Message& message) const;
+  void HandleCompressed(const Message& message);
+  std::string DescribeFault(CompressionFault fault, const Compressed& compressed) const;
+
   const SessionConfig config_;
   const HandlerTable& handlers_;
   SessionCounters& counters_;
   SessionHost& host_;
+  BufferPool& pool_;
   const uint8_t base_flags_;
   const uint8_t known_flags_;
+  const uint8_t compressed_flag_;  // as it must not be ignored: 0 with version 1
   const TimePoint start_;
 
   // Of the message being processed: its extension block, if any.
@@ -362,7 +382,7 @@ class Session {
 
   OutputQueue output_;
   Reassembly reassembly_;
-  Buffer assembled_;  // of the message being processed, if it came in fragments
+  Buffer assembled_;  // of the message being processed, if it came in fragments or compressed
   TimerWheel wheel_;
   MuxTable calls_;
   absl::flat_hash_map<uint64_t, ServerMux*> serving_;

@@ -72,9 +72,10 @@ absl::Status Session::CheckOutgoing(uint16_t handler, size_t payload, bool limit
 
 absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink, TimePoint now) {
   now_ = now;
-  const bool extended = IsExtended(args.handler, args.priority, args.meta);
-  absl::Status allowed =
-      CheckOutgoing(args.handler, args.payload.size(), true, extended ? kMaxExtensionOverhead : 0);
+  const bool extended =
+      args.compressed.original_bytes != 0 || IsExtended(args.handler, args.priority, args.meta);
+  absl::Status allowed = CheckOutgoing(args.handler, args.compressed.OriginalSize(args.payload),
+                                       true, extended ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
@@ -100,8 +101,11 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
     message.subroute = args.subroute->bytes.data();
   }
   ExtensionBlock block;
+  const bool compressed = IsCompressed(args.compressed, args.payload);
   if (extended) {
-    WriteExtension(args.handler, args.priority, args.meta, {}, &block);
+    ExtensionFields fields;
+    if (compressed) AddCompressed(args.compressed, &message, &fields);
+    WriteExtension(args.handler, args.priority, args.meta, fields, &block);
     message.extension = block.view();
   }
   mux->priority = args.priority;
@@ -236,8 +240,13 @@ void Session::OnRequest(const Message& message) {
   if (has_fields_ && !TakeMeta(message, &meta)) return;
   const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
                                                 : std::chrono::milliseconds(message.deadline_ms);
-  const InboundRequest request{message.mux_id,         message.seq, now_ + timeout, message.payload,
-                               AnswerPriority(*entry), meta};
+  const InboundRequest request{.mux_id = message.mux_id,
+                               .seq = message.seq,
+                               .deadline = now_ + timeout,
+                               .payload = message.payload,
+                               .priority = AnswerPriority(*entry),
+                               .compressed = CompressedIn(message),
+                               .meta = meta};
   RunningRequest* running = nullptr;
   switch (host_.OnRequest(*entry, request, &running)) {
     case SessionHost::Admit::kAnswered:
@@ -258,11 +267,10 @@ void Session::OnRequest(const Message& message) {
 }
 
 void Session::Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
-                     TimePoint now) {
-  if (payload.size() > payload_limit()) {
+                     TimePoint now, const Compressed& compressed) {
+  if (const size_t size = compressed.OriginalSize(payload); size > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
-    return AnswerError(request, running, absl::OutOfRangeError(TooBig("a reply", payload.size())),
-                       now);
+    return AnswerError(request, running, absl::OutOfRangeError(TooBig("a reply", size)), now);
   }
   now_ = now;
   if (!EndRunning(request, running)) return;
@@ -272,6 +280,13 @@ void Session::Answer(const InboundRequest& request, RunningRequest* running, Byt
                   .flags = kFlagEof,
                   .payload = payload};
   if (payload.empty() && !IsNil(payload)) message.flags |= kFlagPayloadIsZero;
+  ExtensionBlock block;
+  if (IsCompressed(compressed, payload)) {
+    ExtensionFields fields;
+    AddCompressed(compressed, &message, &fields);
+    block.Write(fields);
+    message.extension = block.view();
+  }
   Push(message, request.priority);
 }
 

@@ -17,6 +17,7 @@
 #include "serialization/bytes.h"
 #include "serialization/metadata.h"
 #include "serialization/trace_context.h"
+#include "serialization/zstd_codec.h"
 
 namespace grid {
 
@@ -69,7 +70,10 @@ struct InboundRequest {
   TimePoint deadline;
   BytesView payload;                       // valid during the call
   Priority priority = Priority::kDefault;  // of the answer
-  CallMeta meta = {};                      // its views are valid during the call
+  // The payload still is compressed, and has passed ZstdCodec::Check: only for a handler that runs
+  // on a worker, which decompresses it there.
+  Compressed compressed = {};
+  CallMeta meta = {};  // its views are valid during the call
 };
 
 struct InboundStream {

@@ -61,9 +61,10 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
                                                TimePoint now) {
   now_ = now;
   const bool credits = config_.extensions.credits != 0;
-  const bool extended = credits || IsExtended(args.handler, args.priority, args.meta);
-  absl::Status allowed =
-      CheckOutgoing(args.handler, args.initial.size(), true, extended ? kMaxExtensionOverhead : 0);
+  const bool extended = credits || args.compressed.original_bytes != 0 ||
+                        IsExtended(args.handler, args.priority, args.meta);
+  absl::Status allowed = CheckOutgoing(args.handler, args.compressed.OriginalSize(args.initial),
+                                       true, extended ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
@@ -97,6 +98,8 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   }
   ExtensionBlock block;
   ExtensionFields fields;
+  if (IsCompressed(args.compressed, args.initial))
+    AddCompressed(args.compressed, &message, &fields);
   if (credits) {
     OpenReceiveWindow(mux, args.window);
     AddWindow(mux->receive, &fields);
@@ -295,9 +298,11 @@ void Session::TakeCredits(StreamMux* mux, Credits credits) {
   mux->sink->OnSendable();
 }
 
-Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
+Session::SendResult Session::Send(StreamMux* mux, BytesView payload, const Compressed& compressed) {
   if (ended_ || mux->over || mux->sent_eof || mux->finishing) return SendResult::kClosed;
-  if (payload.size() > payload_limit()) {
+  // Windows are of what the receiver has to keep: payloads as they are before compression.
+  const size_t size = compressed.OriginalSize(payload);
+  if (size > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
     return SendResult::kTooBig;
   }
@@ -317,14 +322,14 @@ Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
     counters_.Count(Drop::kOutputLimit);
     return SendResult::kOutputFull;
   }
-  mux->send.Use(payload.size());
+  mux->send.Use(size);
   const bool caller = mux->side == StreamMux::Side::kCaller;
   const Op op = caller ? Op::kMuxClientMsg : Op::kMuxServerMsg;
   const uint8_t flags = payload.empty() ? kFlagPayloadIsZero : 0;
   if (credits && mux->receive.GrantRides() && !mux->received_eof) {
-    SendGrant(mux, op, flags, payload);
+    SendGrant(mux, op, flags, payload, compressed);
   } else {
-    SendStreamOp(mux, op, flags, payload);
+    SendStreamOp(mux, op, flags, payload, compressed);
   }
   return SendResult::kSent;
 }
@@ -352,19 +357,19 @@ void Session::AddWindow(const ReceiveWindow& window, ExtensionFields* fields) {
 }
 
 // With all the credit that is due in its block. The window grows, if it should.
-void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
+void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload,
+                        const Compressed& compressed) {
   const uint64_t wanted = mux->receive.WantedGrowth(now_, round_trip_);
   if (wanted > 0) mux->receive.Grow(TakeWindowBytes(wanted));
   const Credits grant = mux->receive.TakeGrant();
+  ExtensionFields fields{.grant_messages = grant.messages, .grant_bytes = grant.bytes};
+  Message message{
+      .mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload};
+  if (IsCompressed(compressed, payload)) AddCompressed(compressed, &message, &fields);
   ExtensionBlock block;
-  block.Write({.grant_messages = grant.messages, .grant_bytes = grant.bytes});
-  Push({.mux_id = mux->id,
-        .seq = mux->next_send++,
-        .op = op,
-        .flags = flags,
-        .payload = payload,
-        .extension = block.view()},
-       mux->priority);
+  block.Write(fields);
+  message.extension = block.view();
+  Push(message, mux->priority);
 }
 
 void Session::OpenReceiveWindow(StreamMux* mux, const StreamWindow& window) {
@@ -413,9 +418,18 @@ void Session::MeasureRoundTrip() {
   if (config_.extensions.credits != 0 && ping_sent_ == TimePoint{}) SendPing();
 }
 
-void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
-  Push({.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload},
-       mux->priority);
+void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload,
+                           const Compressed& compressed) {
+  Message message{
+      .mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload};
+  ExtensionBlock block;
+  if (IsCompressed(compressed, payload)) {
+    ExtensionFields fields;
+    AddCompressed(compressed, &message, &fields);
+    block.Write(fields);
+    message.extension = block.view();
+  }
+  Push(message, mux->priority);
 }
 
 // The handler's end: the last message of a stream that has failed.

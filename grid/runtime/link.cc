@@ -107,6 +107,8 @@ Link::Link(const LinkConfig& config, const LinkServices& services, IoLoop& loop,
       activity_(std::move(activity)),
       session_(config_.session, *services_.handlers, *services_.pool, counters_, *this,
                services_.clock->Now()),
+      compressor_(services_.codec, config_.session.extensions, *services_.pool,
+                  session_.payload_limit()),
       transport_(std::move(transport)) {}
 
 Link::~Link() = default;
@@ -366,13 +368,18 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
   PendingCall* call = call_free_.back().release();
   call_free_.pop_back();
   call->Begin(std::move(handler));
-  const absl::StatusOr<uint64_t> started = session_.StartCall({.handler = out.handler.value(),
-                                                               .subroute = out.subroute,
-                                                               .payload = out.payload,
-                                                               .deadline = out.deadline,
-                                                               .priority = out.priority,
-                                                               .meta = out.meta},
-                                                              call, Now());
+  // A thread of the caller's has done it already.
+  OutgoingPayload here;
+  if (!out.compressed.tried()) here = compressor_.Compress(out.compression, out.payload);
+  const absl::StatusOr<uint64_t> started =
+      session_.StartCall({.handler = out.handler.value(),
+                          .subroute = out.subroute,
+                          .payload = here.Wire(out.payload),
+                          .deadline = out.deadline,
+                          .priority = out.priority,
+                          .compressed = out.compressed.tried() ? out.compressed : here.compressed,
+                          .meta = out.meta},
+                         call, Now());
   if (!started.ok()) {
     ReplyHandler failed = call->TakeHandler();
     Recycle(call);
@@ -409,7 +416,8 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
     context.Finish();
     if (result.ok()) {
-      session_.Answer(request, nullptr, *result, Now());
+      const OutgoingPayload answer = compressor_.Compress(entry.compression, *result);
+      session_.Answer(request, nullptr, answer.Wire(*result), Now(), answer.compressed);
     } else {
       session_.AnswerError(request, nullptr, result.status(), Now());
     }

@@ -55,6 +55,7 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
   static void Answer(std::unique_ptr<RunningCall> call, absl::StatusOr<Buffer> result) {
     call->context_.Finish();
     call->result_ = std::move(result);
+    call->CompressResult();
     const std::shared_ptr<Link> keep = call->link_;
     Link& link = *keep;
     // A coroutine may run to its end before the session has noted that it is pending; one that goes
@@ -84,14 +85,33 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
   void set_starting(std::unique_ptr<RunningCall>* early) { starting_ = early; }
   // Gives the answer to the session; `running`: null for one that never became pending.
   void Give(Link& link, RunningRequest* running) {
-    if (result_.ok()) {
-      link.session().Answer(request_, running, *result_, link.Now());
+    if (fault_ != CompressionFault::kNone) {
+      link.session().RefuseCompressed(request_, running, fault_, link.Now());
+    } else if (result_.ok()) {
+      link.session().Answer(request_, running, *result_, link.Now(), compressed_);
     } else {
       link.session().AnswerError(request_, running, result_.status(), link.Now());
     }
   }
 
  private:
+  // On the thread that the handler has ended on.
+  void CompressResult() {
+    if (!entry_.compression.enabled || !result_.ok() || context_.cancelled()) return;
+    OutgoingPayload answer = link_->compressor().Compress(entry_.compression, *result_);
+    if (answer.compressed.original_bytes != 0) result_ = std::move(answer.frame);
+    compressed_ = answer.compressed;
+  }
+  // On a worker. False: it can't be done, and the handler must not run.
+  bool DecompressPayload() {
+    if (request_.compressed.original_bytes == 0) return true;
+    Buffer payload;
+    fault_ =
+        link_->services().codec->Decompress(payload_, request_.compressed, link_->pool(), &payload);
+    payload_ = std::move(payload);
+    return fault_ == CompressionFault::kNone;
+  }
+
   const std::shared_ptr<Link> link_;
   const Activity activity_;
   const HandlerEntry& entry_;
@@ -102,7 +122,9 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
   RequestContext context_;
   std::unique_ptr<RunningCall>* starting_ = nullptr;
   absl::StatusOr<Buffer> result_ = Buffer();
-  bool in_callback_ = false;  // loop thread only
+  Compressed compressed_;                             // what it was
+  CompressionFault fault_ = CompressionFault::kNone;  // of payload_
+  bool in_callback_ = false;                          // loop thread only
 };
 
 // Runs `function`; an exception becomes an internal error with its text.
@@ -120,6 +142,7 @@ auto RunGuarded(Function&& function) -> decltype(function()) {
 inline void RunningCall::RunOnWorker(std::unique_ptr<WorkerTask> self) {
   context_.set_queue_time(link_->services().clock->Now() - received_);
   absl::StatusOr<Buffer> result = RunGuarded([&]() -> absl::StatusOr<Buffer> {
+    if (!DecompressPayload()) return Buffer();
     return std::get<SingleFunction>(entry_.function)(payload_, context_);
   });
   Answer(std::unique_ptr<RunningCall>(static_cast<RunningCall*>(self.release())),

@@ -60,8 +60,8 @@ class StreamEnd::HandlerTask final : public WorkerTask {
   const TimePoint received_;
 };
 
-StreamEnd::StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home)
-    : pool_(std::move(pool)), home_(std::move(home)) {}
+StreamEnd::StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home, const Compression& compression)
+    : pool_(std::move(pool)), home_(std::move(home)), compression_(compression) {}
 
 StreamEnd::~StreamEnd() = default;
 
@@ -109,18 +109,21 @@ void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& ou
     link_ = link;
     self_ = shared_from_this();
   }
-  const absl::StatusOr<StreamMux*> mux =
-      link->session().OpenStream({.handler = out.handler.value(),
-                                  .subroute = out.subroute.has_value() ? &*out.subroute : nullptr,
-                                  .initial = out.initial,
-                                  .deadline = out.deadline,
-                                  .has_input = out.has_input,
-                                  .in_capacity = out.in_capacity,
-                                  .out_capacity = out.out_capacity,
-                                  .window = out.window,
-                                  .priority = out.priority,
-                                  .meta = {out.trace, MetadataView::Of(out.metadata)}},
-                                 this, link->Now());
+  OutgoingPayload initial;
+  if (!out.compressed.tried()) initial = link->compressor().Compress(compression_, out.initial);
+  const absl::StatusOr<StreamMux*> mux = link->session().OpenStream(
+      {.handler = out.handler.value(),
+       .subroute = out.subroute.has_value() ? &*out.subroute : nullptr,
+       .initial = initial.Wire(out.initial),
+       .deadline = out.deadline,
+       .has_input = out.has_input,
+       .in_capacity = out.in_capacity,
+       .out_capacity = out.out_capacity,
+       .window = out.window,
+       .priority = out.priority,
+       .compressed = out.compressed.tried() ? out.compressed : initial.compressed,
+       .meta = {out.trace, MetadataView::Of(out.metadata)}},
+      this, link->Now());
   if (!mux.ok()) {
     const std::shared_ptr<StreamEnd> keep = shared_from_this();
     return Fail(mux.status());
@@ -150,7 +153,7 @@ void StreamEnd::Fail(const absl::Status& status) {
 
 StreamSink* StreamEnd::Serve(std::shared_ptr<Link> link, const HandlerEntry& entry,
                              const InboundStream& stream) {
-  auto end = std::make_shared<StreamEnd>(link->services().pool, link->home());
+  auto end = std::make_shared<StreamEnd>(link->services().pool, link->home(), entry.compression);
   end->is_handler_ = true;
   if (!link->pool().TryCopy(stream.initial, &end->initial_) ||
       !link->pool().TryCopy(stream.meta.metadata.bytes(), &end->metadata_)) {
@@ -351,9 +354,11 @@ void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
   absl::Status error;
   uint64_t number = 0;
   Link* here;
+  std::shared_ptr<Link> link;
   {
     std::lock_guard lock(mutex_);
     here = LinkHere();
+    if (compression_.enabled) link = link_;
     error = WriteError();
     if (error.ok()) {
       write_pending_ = true;
@@ -369,37 +374,58 @@ void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
     });
   }
   payload = NotNil(payload);
+  OutgoingPayload out;
+  if (link != nullptr) out = link->compressor().Compress(compression_, payload);
   if (here != nullptr) {
     // Straight into what is being sent; copied first only if it has to wait.
-    if (std::optional<absl::Status> status = Send(&here->session(), mux_, payload)) {
+    if (std::optional<absl::Status> status =
+            Send(&here->session(), mux_, out.Wire(payload), out.compressed)) {
       FinishWrite(std::move(handler), *std::move(status));
     } else {
-      BlockWrite(pool_->Copy(payload), std::move(handler));
+      const Compressed compressed = out.compressed;
+      BlockWrite(out.TakeWire(payload, *pool_), compressed, std::move(handler));
     }
     return here->Changed();
   }
-  Run([copy = pool_->Copy(payload), handler = std::move(handler)](StreamEnd& self, Session* session,
-                                                                  StreamMux* mux) mutable {
-    if (std::optional<absl::Status> status = self.Send(session, mux, copy)) {
+  Run([copy = out.TakeWire(payload, *pool_), compressed = out.compressed,
+       handler = std::move(handler)](StreamEnd& self, Session* session, StreamMux* mux) mutable {
+    if (session != nullptr) self.CompressHere(&copy, &compressed);
+    if (std::optional<absl::Status> status = self.Send(session, mux, copy, compressed)) {
       self.FinishWrite(std::move(handler), *std::move(status));
     } else {
-      self.BlockWrite(std::move(copy), std::move(handler));
+      self.BlockWrite(std::move(copy), compressed, std::move(handler));
     }
   });
 }
 
+// What was written before there was a link to compress it for.
+void StreamEnd::CompressHere(Buffer* payload, Compressed* compressed) {
+  if (!compression_.enabled || compressed->tried()) return;
+  std::shared_ptr<Link> link;
+  {
+    std::lock_guard lock(mutex_);
+    link = link_;
+  }
+  if (link == nullptr) return;
+  OutgoingPayload out = link->compressor().Compress(compression_, *payload);
+  *compressed = out.compressed;
+  if (compressed->original_bytes != 0) *payload = std::move(out.frame);
+}
+
 // What became of the message; nothing yet while there is no credit for it.
-std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, BytesView payload) {
-  const auto result = mux == nullptr ? Session::SendResult::kClosed : session->Send(mux, payload);
+std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, BytesView payload,
+                                            const Compressed& compressed) {
+  const auto result =
+      mux == nullptr ? Session::SendResult::kClosed : session->Send(mux, payload, compressed);
   switch (result) {
     case Session::SendResult::kSent:
       return absl::OkStatus();
     case Session::SendResult::kNoCredit:
       return std::nullopt;
     case Session::SendResult::kTooBig:
-      return WithDelivery(absl::InvalidArgumentError(
-                              absl::StrCat("a message of ", payload.size(), " bytes exceeds ",
-                                           std::string(session->payload_limit_name()))),
+      return WithDelivery(absl::InvalidArgumentError(absl::StrCat(
+                              "a message of ", compressed.OriginalSize(payload), " bytes exceeds ",
+                              std::string(session->payload_limit_name()))),
                           Delivery::kNotSent);
     case Session::SendResult::kOutputFull:
       return WithDelivery(
@@ -414,8 +440,9 @@ std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, By
   return error.ok() ? DisconnectedError("the stream has ended", Delivery::kMaybeExecuted) : error;
 }
 
-void StreamEnd::BlockWrite(Buffer payload, WriteHandler handler) {
+void StreamEnd::BlockWrite(Buffer payload, const Compressed& compressed, WriteHandler handler) {
   blocked_write_ = std::move(payload);
+  blocked_compressed_ = compressed;
   blocked_handler_ = std::move(handler);
 }
 
@@ -465,7 +492,7 @@ void StreamEnd::OnSendable() {
     std::lock_guard lock(mutex_);
     session = &link_->session();
   }
-  std::optional<absl::Status> status = Send(session, mux_, *blocked_write_);
+  std::optional<absl::Status> status = Send(session, mux_, *blocked_write_, blocked_compressed_);
   if (!status.has_value()) return;
   blocked_write_.reset();
   FinishWrite(std::move(blocked_handler_), *std::move(status));

@@ -37,6 +37,7 @@ struct OutgoingStream {
   uint32_t out_capacity = 1;
   StreamWindow window;
   Priority priority = Priority::kDefault;
+  Compressed compressed;  // what `initial` was, if it is compressed already
   TraceContext trace;
   Buffer metadata;
 };
@@ -45,8 +46,9 @@ class StreamEnd final : public StreamBackend,
                         public StreamSink,
                         public std::enable_shared_from_this<StreamEnd> {
  public:
-  // Not yet connected. `home`: where completions without an executor run.
-  StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home);
+  // Not yet connected. `home`: where completions without an executor run. `compression`: of what
+  // this end sends.
+  StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home, const Compression& compression);
   ~StreamEnd() override;
 
   // Loop thread of `link`: opens the stream. What was asked of it before follows.
@@ -90,8 +92,10 @@ class StreamEnd final : public StreamBackend,
   Link* LinkHere() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Result>
   void Later(Link* here, Completion<Result> handler, Result result);
-  std::optional<absl::Status> Send(Session* session, StreamMux* mux, BytesView payload);
-  void BlockWrite(Buffer payload, WriteHandler handler);
+  std::optional<absl::Status> Send(Session* session, StreamMux* mux, BytesView payload,
+                                   const Compressed& compressed);
+  void BlockWrite(Buffer payload, const Compressed& compressed, WriteHandler handler);
+  void CompressHere(Buffer* payload, Compressed* compressed);
   void FinishWrite(WriteHandler handler, absl::Status status);
   void FailBlockedWrite();
   void FinishNow(Session* session, StreamMux* mux, const absl::Status& status);
@@ -108,6 +112,7 @@ class StreamEnd final : public StreamBackend,
 
   const std::shared_ptr<BufferPool> pool_;
   const LoopRef home_;
+  const Compression compression_;
   bool is_handler_ = false;
   Buffer initial_;                         // handler's end
   Buffer metadata_;                        // the same
@@ -116,6 +121,7 @@ class StreamEnd final : public StreamBackend,
   // Loop thread only.
   StreamMux* mux_ = nullptr;             // null before Open, and when the session is done with it
   std::optional<Buffer> blocked_write_;  // waits for credit,
+  Compressed blocked_compressed_;        // what it was,
   WriteHandler blocked_handler_;         // and who waits for it
   bool close_after_write_ = false;
   std::optional<absl::Status> finish_after_write_;

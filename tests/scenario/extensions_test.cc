@@ -11,6 +11,7 @@ ExtensionOptions Nothing() {
   return {.credits = false,
           .status = false,
           .fragment_bytes = 0,
+          .zstd_level = 0,
           .meta = false,
           .handlers16 = false,
           .goaway = false,

@@ -67,6 +67,9 @@ void Describe(const Extensions& value, json::object* out) {
   for (const ExtensionName& feature : kExtensionNames) {
     if (value.*feature.value != 0) features[JsonText(feature.name)] = value.*feature.value;
   }
+  json::array dictionaries;
+  for (const uint32_t id : value.dictionaries) dictionaries.emplace_back(id);
+  if (!dictionaries.empty()) features[JsonText(kDictionariesName)] = std::move(dictionaries);
   if (!features.empty()) (*out)["Ext"] = std::move(features);
 }
 void Describe(const ConnectRequest& value, json::object* out) {

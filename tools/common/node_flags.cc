@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "grid/authenticator.h"
 #include "grid/transport/url.h"
+#include "serialization/zstd_codec.h"
 
 namespace grid::tools {
 namespace {
@@ -17,6 +18,7 @@ struct ExtensionSwitch {
 constexpr ExtensionSwitch kSwitches[] = {
     {"credits", [](ExtensionOptions& offered) { offered.credits = false; }},
     {"fragments", [](ExtensionOptions& offered) { offered.fragment_bytes = 0; }},
+    {"zstd", [](ExtensionOptions& offered) { offered.zstd_level = 0; }},
     {"meta", [](ExtensionOptions& offered) { offered.meta = false; }},
     {"status", [](ExtensionOptions& offered) { offered.status = false; }},
     {"handlers16", [](ExtensionOptions& offered) { offered.handlers16 = false; }},
@@ -51,6 +53,8 @@ void AddNodeFlags(CLI::App& app, NodeFlags* flags) {
   app.add_option("--route", flags->route, "path of the WebSocket")->capture_default_str();
   app.add_option("--token-file", flags->token_file,
                  "file with the token that peers share; read anew when it changes");
+  app.add_option("--dictionary", flags->dictionaries,
+                 "file with a dictionary for compression; may be given again and again");
   app.add_option("--tls-cert", flags->tls_cert,
                  "our certificate (PEM), to listen under an https name");
   app.add_option("--tls-key", flags->tls_key, "its private key (PEM)");
@@ -82,6 +86,13 @@ absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags,
     if (!tokens.ok()) return InFlag("--token-file", tokens.status());
     options.authenticator = *std::move(tokens);
   }
+  for (const std::string& path : flags.dictionaries) {
+    absl::StatusOr<std::string> dictionary = ReadFile(path, ZstdCodec::kMaxDictionaryBytes);
+    if (!dictionary.ok()) return InFlag("--dictionary", dictionary.status());
+    options.dictionaries.push_back(*std::move(dictionary));
+    const absl::Status known = ZstdCodec::Create(options.dictionaries).status();
+    if (!known.ok()) return InFlag("--dictionary", known);
+  }
   if (flags.tls_cert.empty() != flags.tls_key.empty()) {
     return absl::InvalidArgumentError("--tls-cert and --tls-key go together");
   }
@@ -93,6 +104,14 @@ absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags,
     return absl::InvalidArgumentError("--without client: only with --member");
   }
   return options;
+}
+
+Compression CompressionFor(const ManagerOptions& options) {
+  Compression compression{.enabled = true};
+  if (options.dictionaries.empty()) return compression;
+  compression.dictionary = ZstdCodec::IdOf(options.dictionaries.front());
+  compression.min_bytes = 1;
+  return compression;
 }
 
 absl::StatusOr<std::string> ListenAddressOf(const std::string& name) {

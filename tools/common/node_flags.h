@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "grid/options.h"
+#include "handlers/compression.h"
 
 namespace CLI {
 class App;
@@ -25,6 +26,7 @@ struct NodeFlags {
   bool client = false;  // not of the command line: we are no member (ManagerOptions::client)
   std::string route = "/minio/grid/v1";
   std::string token_file;
+  std::vector<std::string> dictionaries;  // files
   std::string tls_cert;
   std::string tls_key;
   std::string tls_ca;
@@ -34,14 +36,18 @@ struct NodeFlags {
 // The extensions that --without can switch off, as PROTOCOL.md names them.
 std::vector<std::string> ExtensionNames();
 
-// Adds --local, --route, --token-file, --tls-cert, --tls-key, --tls-ca and --without to `app`.
-// `flags` must outlive the parsing.
+// Adds --local, --route, --token-file, --dictionary, --tls-cert, --tls-key, --tls-ca and --without
+// to `app`. `flags` must outlive the parsing.
 void AddNodeFlags(CLI::App& app, NodeFlags* flags);
 
 // The token file is read now and when it changes (TokenFileOptions). Errors name the flag that is
 // wrong.
 absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags,
                                                   std::shared_ptr<LogSink> log);
+
+// What --compress means with these options: with their first dictionary, if there is one, payloads
+// of any size.
+Compression CompressionFor(const ManagerOptions& options);
 
 // "host:port" of a node's name: where it listens unless told otherwise.
 absl::StatusOr<std::string> ListenAddressOf(const std::string& name);

@@ -28,6 +28,7 @@ struct CallFlags {
 absl::StatusOr<Buffer> Call(Client& client, const CallFlags& flags, const HandlerMeta& meta,
                             BytesView payload) {
   const RequestOptions options{.timeout = DurationOr(flags.client.timeout_text, kDefaultTimeout),
+                               .compression = client.compression(flags.handler),
                                .trace = meta.trace,
                                .metadata = meta.metadata};
   const HandlerId handler{flags.handler.id};

@@ -30,6 +30,8 @@ void AddHandlerFlags(CLI::App& command, HandlerFlags* flags) {
       ->required()
       ->check(CLI::Range(1, HandlerId::kMax));
   command.add_option("--subroute", flags->subroute, "subroute of the handler, parts joined with /");
+  command.add_flag("--compress", flags->compress,
+                   "compress what is sent; with the first --dictionary, if there is one");
   command.add_option("--traceparent", flags->traceparent,
                      "the trace that the call belongs to, as W3C writes it: 00-TRACE-PARENT-FLAGS");
   command
@@ -85,6 +87,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
   options->io_contexts = std::move(io_contexts);
 
   auto client = std::unique_ptr<Client>(new Client);
+  client->compression_ = CompressionFor(*options);
   client->manager_ = std::make_unique<Manager>(*std::move(options));
   Manager& manager = *client->manager_;
   if (absl::Status status = manager.AddPeer(flags.remote); !status.ok()) {

@@ -35,6 +35,7 @@ absl::StatusOr<Stream> Open(Client& client, const StreamFlags& flags, const Hand
                               .in_capacity = flags.capacity,
                               .out_capacity = flags.capacity,
                               .timeout = DurationOr(flags.client.timeout_text, {}),
+                              .compression = client.compression(flags.handler),
                               .trace = meta.trace,
                               .metadata = meta.metadata};
   const BytesView initial = flags.has_payload ? AsBytes(flags.payload) : BytesView();

@@ -113,6 +113,9 @@ class Annotator {
     }
     if (IsNil(message.payload)) return Line(header, "Payload nil");
     if (message.payload.empty()) return Line(header, "Payload empty");
+    if ((message.flags & kFlagCompressed) != 0) {
+      return Line(header + message.payload.size(), "Payload, a zstd frame of " + size + " bytes");
+    }
     Line(header + message.payload.size(), "Payload " + Quoted(AsText(message.payload)));
   }
 
@@ -166,6 +169,7 @@ class Annotator {
     const uint8_t head = rest_[0];
     if (head < 0x80 || (head >= 0xcc && head <= 0xcf)) return Number("  ", Unsigned());
     if (head >= 0x80 && head < 0x90) return Line(1, "  map of " + std::to_string(head & 15));
+    if (head >= 0x90 && head < 0xa0) return Line(1, "  array of " + std::to_string(head & 15));
     if (head >= 0xa0 && head < 0xc0) return Text(1, head & 31);
     switch (head) {
       case 0xc0:

@@ -12,6 +12,7 @@
 
 #include "grid/mux/counters.h"
 #include "grid/options.h"
+#include "handlers/compression.h"
 #include "tests/unit/docs/markdown.h"
 
 namespace grid::docs {
@@ -150,6 +151,7 @@ TEST(ExtensionsTable, HasEveryOptionWithItsDefault) {
       {"credits", on(offered.credits)},
       {"status", on(offered.status)},
       {"fragment_bytes", std::to_string(offered.fragment_bytes >> 10) + " KiB"},
+      {"zstd_level", std::to_string(offered.zstd_level)},
       {"meta", on(offered.meta)},
       {"handlers16", on(offered.handlers16)},
       {"goaway", on(offered.goaway)},
@@ -159,6 +161,18 @@ TEST(ExtensionsTable, HasEveryOptionWithItsDefault) {
   EXPECT_EQ(names, Members("grid/options.h", "ExtensionOptions"));
   ExpectDefaults("peers that offer it as well; `--without NAME` switches it off in the programs.",
                  defaults);
+}
+
+TEST(CompressionTable, HasEveryOptionWithItsDefault) {
+  const Compression compression;
+  const std::map<std::string, std::string> defaults = {
+      {"enabled", compression.enabled ? "true" : "false"},
+      {"min_bytes", std::to_string(compression.min_bytes)},
+      {"dictionary", std::to_string(compression.dictionary)}};
+  Names names;
+  for (const auto& [name, value] : defaults) names.insert(name);
+  EXPECT_EQ(names, Members("handlers/compression.h", "Compression"));
+  ExpectDefaults("Options of `Compression`:", defaults);
 }
 
 // Counters that the tables of limits name are counters that there are.
