@@ -38,6 +38,7 @@ std::string SomeMessage(const SessionActor& actor, Input& in) {
     fields.original_bytes = (how & 0x40) == 0 ? 64 : in.Byte() - uint64_t{1};
     fields.dictionary = in.Byte() / 254;
   }
+  std::string trace;
   if ((shape & 32) != 0) {
     // Small numbers, or the largest that there are; or a fragment, which may be the one expected.
     const auto some = [&in] { return in.Byte() - uint64_t{1}; };
@@ -46,6 +47,13 @@ std::string SomeMessage(const SessionActor& actor, Input& in) {
       fields.grant_bytes = some();
       fields.window_messages = static_cast<uint32_t>(some());
       fields.window_bytes = some();
+    } else if ((shape & 128) != 0) {
+      const uint8_t say = in.Byte();
+      const BytesView some_bytes = in.Bytes(in.Byte() % 64);
+      trace = (say & 1) != 0 ? Trace().ToString() : std::string(AsText(some_bytes));
+      if ((say & 2) != 0) fields.traceparent = trace;
+      if ((say & 4) != 0) fields.metadata = some_bytes;
+      if ((say & 8) != 0) fields.handler = kSingleAbove;
     } else {
       const uint8_t place = in.Byte();
       fields.offset = uint64_t{place} / 2;

@@ -22,6 +22,8 @@
 #include "handlers/reply_handler.h"
 #include "handlers/stream.h"
 #include "serialization/buffer.h"
+#include "serialization/metadata.h"
+#include "serialization/trace_context.h"
 
 namespace grid {
 
@@ -33,6 +35,11 @@ struct RequestOptions {
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;  // of the request and its answer
   Compression compression = {};            // of the request; see there before it is enabled
+  // The trace that the call belongs to: from within a handler context.trace(), or a Child of it.
+  TraceContext trace = {};
+  // What else the handler is told. The bytes must live as the payload's. This and `trace` are left
+  // out, and counted, where the peer does not offer the extension `meta`.
+  MetadataView metadata = {};
 };
 
 struct StreamOptions {
@@ -50,6 +57,9 @@ struct StreamOptions {
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;  // of what both ends send
   Compression compression = {};            // of what we send; see there before it is enabled
+  // As in RequestOptions; both are copied before OpenStream returns.
+  TraceContext trace = {};
+  MetadataView metadata = {};
 };
 
 class Requester {

@@ -50,6 +50,8 @@ struct OpenOptions {
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;
   Compression compression = {};
+  TraceContext trace = {};
+  MetadataView metadata = {};
 };
 
 template <typename Payload, typename Req, typename Resp>
@@ -162,7 +164,9 @@ class StreamHandler {
                                                    .timeout = options.timeout,
                                                    .wait_for_ready = options.wait_for_ready,
                                                    .priority = options.priority,
-                                                   .compression = options.compression});
+                                                   .compression = options.compression,
+                                                   .trace = options.trace,
+                                                   .metadata = options.metadata});
     if (!stream.ok()) return stream.status();
     return CallerStream(*std::move(stream), limits_);
   }

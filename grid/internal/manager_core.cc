@@ -582,7 +582,9 @@ Extensions ManagerCore::extensions(Side side) const {
   return {.credits = offered.credits,
           .fragments = static_cast<uint32_t>(fragment),
           .zstd = zstd ? offered.zstd_level : 0,
+          .meta = offered.meta,
           .status = offered.status,
+          .handlers16 = offered.handlers16,
           .goaway = offered.goaway,
           .client = client,
           .dictionaries = zstd ? (*codec_)->dictionaries() : DictionaryIds()};

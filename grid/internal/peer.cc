@@ -27,14 +27,17 @@ constexpr size_t kMaxReasons = 16;
 // A request on its way to the link's thread.
 class CallTask final : public LinkTask {
  public:
+  // `options` but for the time, which is the deadline's.
   CallTask(HandlerId handler, const SubrouteId* subroute, Buffer payload, TimePoint deadline,
-           Priority priority, const Compression& compression, const Compressed& compressed,
+           const RequestOptions& options, Buffer metadata, const Compressed& compressed,
            ReplyHandler completion, std::shared_ptr<CallCancellation> cancellation)
       : handler_(handler),
         payload_(std::move(payload)),
+        metadata_(std::move(metadata)),
         deadline_(deadline),
-        priority_(priority),
-        compression_(compression),
+        priority_(options.priority),
+        trace_(options.trace),
+        compression_(options.compression),
         compressed_(compressed),
         completion_(std::move(completion)),
         cancellation_(std::move(cancellation)) {
@@ -47,6 +50,7 @@ class CallTask final : public LinkTask {
                     .payload = payload_,
                     .deadline = deadline_,
                     .priority = priority_,
+                    .meta = {trace_, MetadataView::Of(metadata_)},
                     .compression = compression_,
                     .compressed = compressed_},
                    std::move(completion_), cancellation_);
@@ -60,8 +64,10 @@ class CallTask final : public LinkTask {
   const HandlerId handler_;
   std::optional<SubrouteId> subroute_;
   const Buffer payload_;
+  const Buffer metadata_;
   const TimePoint deadline_;
   const Priority priority_;
+  const TraceContext trace_;
   const Compression compression_;
   const Compressed compressed_;  // what payload_ was
   ReplyHandler completion_;
@@ -91,8 +97,9 @@ class OpenTask final : public LinkTask {
 };
 
 absl::Status InvalidHandler() {
-  return WithDelivery(absl::InvalidArgumentError("handler id must be 1 to 255"),
-                      Delivery::kNotSent);
+  return WithDelivery(
+      absl::InvalidArgumentError(absl::StrCat("handler id must be 1 to ", HandlerId::kMax)),
+      Delivery::kNotSent);
 }
 
 }  // namespace
@@ -509,9 +516,14 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
       std::lock_guard lock(cancellation->mutex);
       cancellation->link = here->weak_from_this();
     }
-    return here->StartCall(
-        {handler, subroute, payload, deadline, options.priority, options.compression},
-        std::move(completion), cancellation);
+    return here->StartCall({handler,
+                            subroute,
+                            payload,
+                            deadline,
+                            options.priority,
+                            {options.trace, options.metadata},
+                            options.compression},
+                           std::move(completion), cancellation);
   }
 
   std::shared_ptr<Link> link;
@@ -527,9 +539,10 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
   OutgoingPayload out;
   if (link != nullptr) out = link->compressor().Compress(options.compression, payload);
   const Compressed compressed = out.compressed;
-  auto call = std::make_unique<CallTask>(handler, subroute, out.TakeWire(payload, *core_->pool()),
-                                         deadline, options.priority, options.compression,
-                                         compressed, std::move(completion), cancellation);
+  auto call =
+      std::make_unique<CallTask>(handler, subroute, out.TakeWire(payload, *core_->pool()), deadline,
+                                 options, core_->pool()->Copy(options.metadata.bytes()), compressed,
+                                 std::move(completion), cancellation);
   if (link != nullptr) {
     if (cancellation != nullptr) {
       std::lock_guard lock(cancellation->mutex);
@@ -592,6 +605,8 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   out.out_capacity = options.out_capacity;
   out.window = options.window;
   out.priority = options.priority;
+  out.trace = options.trace;
+  out.metadata = core_->pool()->Copy(options.metadata.bytes());
   if (options.timeout.count() > 0) out.deadline = Deadline(options.timeout);
 
   auto end = std::make_shared<StreamEnd>(core_->pool(), home_, options.compression);

@@ -20,7 +20,8 @@ std::string_view DropName(Drop drop) {
       "peer-draining",       "bad-fragment",
       "late-fragment",       "payload-too-big",
       "reassembly-limit",    "bad-compression",
-      "unknown-dictionary",
+      "unknown-dictionary",  "bad-metadata",
+      "metadata-not-sent",   "handler-not-sent",
   };
   static_assert(std::size(kNames) == static_cast<size_t>(Drop::kCount));
   return kNames[static_cast<size_t>(drop)];

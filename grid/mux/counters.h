@@ -54,6 +54,9 @@ enum class Drop : uint8_t {
   kReassemblyLimit,    // max_reassemblies, max_reassembly_bytes or max_buffered_bytes: the same
   kBadCompression,     // a compressed payload that can't be decompressed: the same
   kUnknownDictionary,  // or not here: the same
+  kBadMetadata,        // metadata or traceparent of a call that can't be read: it was refused
+  kMetadataNotSent,    // of a call of ours, because the peer does not speak meta
+  kHandlerNotSent,  // refused: an id above 255, by us, because the peer does not speak handlers16
   kCount,
 };
 // "late-response", …

@@ -65,15 +65,18 @@ OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority)
 OutputQueue::Ticket Session::PushFragments(const Message& message, OutputQueue::Class of,
                                            MuxDirection from) {
   const size_t most = FragmentBytes(config_.extensions.fragments);
+  ExtensionFields own;
+  if (!message.extension.empty()) ReadExtension(message.extension, &own);
   OutputQueue::Ticket ticket;
   for (size_t offset = 0; offset < message.payload.size(); offset += most) {
     Message part = message;
     part.payload = message.payload.subspan(offset, std::min(most, message.payload.size() - offset));
     part.flags |= kFlagExtended;
-    ExtensionFields fields;
-    fields.more = offset + part.payload.size() < message.payload.size();
-    // The message's own fields are in the last fragment: they are needed when it is whole.
-    if (!fields.more && !message.extension.empty()) ReadExtension(message.extension, &fields);
+    // The message's own fields are in the last fragment: they are needed when it is whole. But who
+    // is to get it is looked at from the first one on.
+    const bool more = offset + part.payload.size() < message.payload.size();
+    ExtensionFields fields = more ? ExtensionFields{.handler = own.handler} : own;
+    fields.more = more;
     fields.offset = offset;
     ExtensionBlock block;
     block.Write(fields);

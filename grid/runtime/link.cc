@@ -152,12 +152,14 @@ void Link::RunReady() {
   if (!ready_.empty()) PostEvent();
 }
 
-// The event goes on until OnReadEnd, so that what all messages of one read lead to leaves together.
+// The event goes on until OnReadEnd, so that what all messages of one read lead to leaves together;
+// unless this peer is the only one to be kept busy, which must not wait for us then.
 void Link::OnMessage(BytesView message) {
   if (down_) return;
+  if (!in_event_) alone_ = loop_.TakeTurn(this);
   BeginEvent();
   session_.OnMessage(message, now_);
-  if (in_event_ && session_.ShouldAnswer()) Flush();
+  if (in_event_ && alone_ && session_.ShouldAnswer()) Flush();
 }
 
 void Link::OnReadEnd() {
@@ -228,7 +230,7 @@ bool Link::Write(MutableBytes message) {
 
 void Link::Changed() {
   if (in_event_) {
-    if (session_.ShouldWrite()) Flush();
+    if (alone_ && session_.ShouldWrite()) Flush();
     return;
   }
   if (!down_) PostEvent();
@@ -375,6 +377,7 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
                           .payload = here.Wire(out.payload),
                           .deadline = out.deadline,
                           .priority = out.priority,
+                          .meta = out.meta,
                           .compressed = out.compressed.tried() ? out.compressed : here.compressed},
                          call, Now());
   if (!started.ok()) {
@@ -408,6 +411,7 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   if (function != nullptr && entry.run_on == RunOn::kIoThread) {
     RequestContext context(caller_, entry.id, entry.subroute, request.deadline,
                            services_.pool.get());
+    context.set_meta(request.meta.trace, request.meta.metadata);
     const absl::StatusOr<Buffer> result = RunGuarded(
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
     context.Finish();
@@ -425,15 +429,16 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   if (payload.is_nil() && !services_.pool->TryCopy(request.payload, &payload)) {
     return Admit::kRefused;
   }
+  Buffer metadata;
+  if (!services_.pool->TryCopy(request.meta.metadata.bytes(), &metadata)) return Admit::kRefused;
+  auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload),
+                                            std::move(metadata));
   if (function != nullptr) {
-    auto call =
-        std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
     *running = call.get();
     return RunOnWorker(std::move(call)) ? Admit::kPending : Admit::kRefused;
   }
 
   const auto& coroutine = std::get<SingleCoroutine>(entry.function);
-  auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
   RunningCall* const raw = call.get();
   std::unique_ptr<RunningCall> early;
   raw->set_starting(&early);

@@ -37,6 +37,8 @@ struct OutgoingStream {
   uint32_t out_capacity = 1;
   StreamWindow window;
   Priority priority = Priority::kDefault;
+  TraceContext trace;
+  Buffer metadata;
   Compressed compressed;  // what `initial` was, if it is compressed already
 };
 
@@ -113,6 +115,7 @@ class StreamEnd final : public StreamBackend,
   const Compression compression_;
   bool is_handler_ = false;
   Buffer initial_;                         // handler's end
+  Buffer metadata_;                        // the same
   std::optional<RequestContext> context_;  // handler's end
 
   // Loop thread only.

@@ -12,6 +12,8 @@ ExtensionOptions Nothing() {
           .status = false,
           .fragment_bytes = 0,
           .zstd_level = 0,
+          .meta = false,
+          .handlers16 = false,
           .goaway = false,
           .client = false};
 }

@@ -30,9 +30,14 @@ struct NodeFlags {
   std::string tls_cert;
   std::string tls_key;
   std::string tls_ca;
+  std::vector<std::string> without;  // extensions
 };
 
-// Adds --local, --route, --token-file, --dictionary, --tls-cert, --tls-key and --tls-ca to `app`.
+// The extensions that --without can switch off, as PROTOCOL.md names them.
+std::vector<std::string> ExtensionNames();
+
+// Adds --local, --route, --token-file, --dictionary, --tls-cert, --tls-key, --tls-ca and --without
+// to `app`.
 // `flags` must outlive the parsing.
 void AddNodeFlags(CLI::App& app, NodeFlags* flags);
 
