@@ -506,13 +506,9 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
       std::lock_guard lock(cancellation->mutex);
       cancellation->link = here->weak_from_this();
     }
-    return here->StartCall({handler,
-                            subroute,
-                            payload,
-                            deadline,
-                            options.priority,
-                            {options.trace, options.metadata}},
-                           std::move(completion), cancellation);
+    return here->StartCall(
+        {handler, subroute, payload, deadline, options.priority, {options.trace, options.metadata}},
+        std::move(completion), cancellation);
   }
 
   std::shared_ptr<Link> link;
