@@ -21,6 +21,7 @@
 #include "handlers/reply_handler.h"
 #include "handlers/stream.h"
 #include "serialization/buffer.h"
+#include "serialization/payload_ref.h"
 
 namespace grid {
 
@@ -70,8 +71,19 @@ class Requester {
         },
         token, this, handler, payload, options);
   }
+  // The same with bytes that may be taken: a large payload is not copied.
+  template <typename Token = asio::use_awaitable_t<>>
+  auto Request(HandlerId handler, Buffer&& payload, RequestOptions options = {},
+               Token&& token = Token()) const {
+    return asio::async_initiate<Token, void(absl::StatusOr<Buffer>)>(
+        [](auto completion, const Requester* self, HandlerId id, Buffer bytes,
+           RequestOptions opts) {
+          self->StartRequest(id, std::move(bytes), opts, ReplyHandler(std::move(completion)));
+        },
+        token, this, handler, std::move(payload), options);
+  }
 
-  virtual void StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
+  virtual void StartRequest(HandlerId handler, PayloadRef payload, RequestOptions options,
                             ReplyHandler completion) const = 0;
 };
 

@@ -26,7 +26,7 @@ void Stream::StartRead(std::shared_ptr<StreamBackend> backend, ReadHandler handl
   backend->StartRead(std::move(handler));
 }
 
-void Stream::StartWrite(std::shared_ptr<StreamBackend> backend, BytesView payload,
+void Stream::StartWrite(std::shared_ptr<StreamBackend> backend, PayloadRef payload,
                         WriteHandler handler) {
   if (backend == nullptr) return handler(NoStream());
   backend->StartWrite(payload, std::move(handler));
@@ -37,7 +37,7 @@ ReadResult Stream::ReadBlocking() {
   return backend_->ReadBlocking();
 }
 
-absl::Status Stream::WriteBlocking(BytesView payload) {
+absl::Status Stream::WriteBlocking(PayloadRef payload) {
   if (backend_ == nullptr) return NoStream();
   return backend_->WriteBlocking(payload);
 }

@@ -29,6 +29,7 @@
 #include "handlers/context.h"
 #include "handlers/stream_window.h"
 #include "serialization/buffer.h"
+#include "serialization/payload_ref.h"
 
 namespace grid {
 
@@ -42,9 +43,9 @@ class StreamBackend {
  public:
   virtual ~StreamBackend() = default;
   virtual void StartRead(ReadHandler handler) = 0;
-  virtual void StartWrite(BytesView payload, WriteHandler handler) = 0;
+  virtual void StartWrite(PayloadRef payload, WriteHandler handler) = 0;
   virtual ReadResult ReadBlocking() = 0;
-  virtual absl::Status WriteBlocking(BytesView payload) = 0;
+  virtual absl::Status WriteBlocking(PayloadRef payload) = 0;
   virtual void CloseSend() = 0;
   virtual void Cancel() = 0;
   virtual void Finish(absl::Status status) = 0;
@@ -94,11 +95,20 @@ class Stream {
         },
         token, backend_, payload);
   }
+  // The same with bytes that may be taken: a large payload is not copied.
+  template <typename Token = asio::use_awaitable_t<>>
+  auto Write(Buffer&& payload, Token&& token = Token()) {
+    return asio::async_initiate<Token, void(absl::Status)>(
+        [](auto handler, std::shared_ptr<StreamBackend> backend, Buffer bytes) {
+          StartWrite(std::move(backend), std::move(bytes), WriteHandler(std::move(handler)));
+        },
+        token, backend_, std::move(payload));
+  }
 
   // The same for threads that may block: worker-pool handlers and programs' own threads. On an I/O
   // thread they fail with kFailedPrecondition instead of dead-locking.
   ReadResult ReadBlocking();
-  absl::Status WriteBlocking(BytesView payload);
+  absl::Status WriteBlocking(PayloadRef payload);
 
   // Caller's end: nothing more will be written; the peer's Read ends after what was sent.
   // Idempotent.
@@ -126,7 +136,7 @@ class Stream {
 
  private:
   static void StartRead(std::shared_ptr<StreamBackend> backend, ReadHandler handler);
-  static void StartWrite(std::shared_ptr<StreamBackend> backend, BytesView payload,
+  static void StartWrite(std::shared_ptr<StreamBackend> backend, PayloadRef payload,
                          WriteHandler handler);
 
   std::shared_ptr<StreamBackend> backend_;

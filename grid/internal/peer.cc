@@ -42,7 +42,7 @@ class CallTask final : public LinkTask {
   void Run(Link& link) override {
     link.StartCall({.handler = handler_,
                     .subroute = subroute_.has_value() ? &*subroute_ : nullptr,
-                    .payload = payload_,
+                    .payload = std::move(payload_),
                     .deadline = deadline_,
                     .priority = priority_},
                    std::move(completion_), cancellation_);
@@ -55,7 +55,7 @@ class CallTask final : public LinkTask {
  private:
   const HandlerId handler_;
   std::optional<SubrouteId> subroute_;
-  const Buffer payload_;
+  Buffer payload_;
   const TimePoint deadline_;
   const Priority priority_;
   ReplyHandler completion_;
@@ -473,7 +473,7 @@ Link* Peer::LinkHere() const {
   return loop != nullptr && loop->RunningHere() ? local_[loop->index()] : nullptr;
 }
 
-void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView payload,
+void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, PayloadRef payload,
                         const RequestOptions& options, ReplyHandler completion) {
   const auto fail = [&](const absl::Status& why) { FailLater(home_, std::move(completion), why); };
   if (!handler.valid()) return fail(InvalidHandler());
@@ -513,7 +513,7 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
   if (!none.ok()) return fail(none);
   const absl::Status fits = CheckPayload("a payload", payload.size());
   if (!fits.ok()) return fail(fits);
-  auto call = std::make_unique<CallTask>(handler, subroute, core_->pool()->Copy(payload), deadline,
+  auto call = std::make_unique<CallTask>(handler, subroute, payload.Take(*core_->pool()), deadline,
                                          options.priority, std::move(completion), cancellation);
   if (link != nullptr) {
     if (cancellation != nullptr) {

@@ -43,6 +43,7 @@
 #include "serialization/control_payloads.h"
 #include "serialization/extensions.h"
 #include "serialization/message.h"
+#include "serialization/payload_ref.h"
 #include "serialization/subroute_id.h"
 
 namespace grid {
@@ -71,7 +72,7 @@ struct SessionConfig {
 struct CallArgs {
   uint8_t handler = 0;
   const SubrouteId* subroute = nullptr;  // already for this handler
-  BytesView payload = {};
+  PayloadRef payload = {};
   TimePoint deadline = {};
   Priority priority = Priority::kDefault;
 };
@@ -132,7 +133,7 @@ class Session {
 
   // Answers a request. `running`: what OnRequest gave, or nullptr inside OnRequest. A late answer
   // is dropped.
-  void Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
+  void Answer(const InboundRequest& request, RunningRequest* running, PayloadRef payload,
               TimePoint now);
   void AnswerError(const InboundRequest& request, RunningRequest* running,
                    const absl::Status& error, TimePoint now);
@@ -146,7 +147,7 @@ class Session {
   // a limit (payload_limit(), max_output_bytes); nothing was sent. kClosed: after CloseSend,
   // Finish or the end. Where the extension `credits` is on, windows are large: messages wait, as
   // without credit, while they would make more than half of max_output_bytes.
-  SendResult Send(StreamMux* mux, BytesView payload);
+  SendResult Send(StreamMux* mux, PayloadRef payload);
   // So many messages have been read, `bytes` of payload together: gives the peer credit for others,
   // sooner or later.
   void Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now);
@@ -181,7 +182,7 @@ class Session {
   // handlers, and refuses everything afterwards. Idempotent.
   void Shutdown(const absl::Status& status);
 
-  // Inside OnRequest and OnData: the payload, if it came in fragments, so that it need not
+  // Inside OnRequest, OnReply and OnData: the payload, if it came in fragments, so that it need not
   // be copied; otherwise nil. Once. The view that came with the callback stays valid while the
   // Buffer is.
   Buffer TakePayload() { return std::move(assembled_); }
@@ -235,7 +236,9 @@ class Session {
   void OnPingTimer();
   void SendPing();
   void SendPong(const Message& ping, const PongMessage& pong);
-  OutputQueue::Ticket Push(Message message, Priority priority = Priority::kDefault);
+  // `payload`: that of the message, if it may be taken.
+  OutputQueue::Ticket Push(Message message, Priority priority = Priority::kDefault,
+                           PayloadRef payload = {});
   void PushError(Message message, const absl::Status& error, Priority priority);
   void PushWithStatus(Message message, const absl::Status& error, Priority priority);
   absl::Status RemoteError(std::string_view text, absl::StatusCode code, Delivery delivery) const;
@@ -300,8 +303,8 @@ class Session {
   void EndCallerStream(StreamMux* mux, const absl::Status& status);
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);
-  void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
-  void SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload);
+  void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload);
+  void SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload);
   static void AddWindow(const ReceiveWindow& window, ExtensionFields* fields);
   void OpenReceiveWindow(StreamMux* mux, const StreamWindow& window);
   uint64_t TakeWindowBytes(uint64_t wanted);
@@ -314,9 +317,7 @@ class Session {
   std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
 
   // session_fragments.cc
-  OutputQueue::Ticket Schedule(const Message& message, Priority priority);
-  OutputQueue::Ticket PushFragments(const Message& message, OutputQueue::Class of,
-                                    MuxDirection from);
+  OutputQueue::Ticket Schedule(const Message& message, Priority priority, PayloadRef payload);
   void OnFragmentOrWhole(const Message& message);
   Reassembly::Partial* BeginPayload(const Message& message, MuxDirection from);
   bool AdmitPayload(const Message& message);
@@ -329,6 +330,7 @@ class Session {
 
   const SessionConfig config_;
   const HandlerTable& handlers_;
+  BufferPool& pool_;
   SessionCounters& counters_;
   SessionHost& host_;
   const uint8_t base_flags_;

@@ -83,7 +83,7 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
                   .handler = args.handler,
                   .op = Op::kRequest,
                   .flags = kFlagEof,
-                  .payload = args.payload};
+                  .payload = args.payload.view()};
   if (args.subroute != nullptr) {
     message.flags |= kFlagSubroute;
     message.subroute = args.subroute->bytes.data();
@@ -94,7 +94,7 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
     message.extension = block.view();
   }
   mux->priority = args.priority;
-  mux->opening = Push(message, args.priority);
+  mux->opening = Push(message, args.priority, args.payload);
   return id;
 }
 
@@ -244,7 +244,7 @@ void Session::OnRequest(const Message& message) {
   CountServed();
 }
 
-void Session::Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
+void Session::Answer(const InboundRequest& request, RunningRequest* running, PayloadRef payload,
                      TimePoint now) {
   if (payload.size() > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
@@ -257,9 +257,9 @@ void Session::Answer(const InboundRequest& request, RunningRequest* running, Byt
                   .seq = request.seq,
                   .op = Op::kResponse,
                   .flags = kFlagEof,
-                  .payload = payload};
-  if (payload.empty() && !IsNil(payload)) message.flags |= kFlagPayloadIsZero;
-  Push(message, request.priority);
+                  .payload = payload.view()};
+  if (payload.size() == 0 && !IsNil(payload.view())) message.flags |= kFlagPayloadIsZero;
+  Push(message, request.priority, payload);
 }
 
 void Session::AnswerError(const InboundRequest& request, RunningRequest* running,

@@ -41,7 +41,8 @@ size_t FragmentBytes(uint32_t agreed) {
 
 // --- Sending ---
 
-OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority) {
+OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority,
+                                      PayloadRef payload) {
   if (message.op == Op::kDisconnect && message.seq != 0) {
     // The answer to a drain: behind every call that we have made.
     output_.PushLast(message);
@@ -55,31 +56,12 @@ OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority)
                                                  : static_cast<OutputQueue::Class>(priority);
   const MuxDirection from = DirectionOf(message);
   if (message.payload.size() > config_.extensions.fragments && CanBeCut(message.op)) {
-    return PushFragments(message, of, from);
+    if (payload.size() == 0) payload = message.payload;
+    const size_t most = FragmentBytes(config_.extensions.fragments);
+    return output_.PushToLane(Fragmenter(message, payload.Take(pool_), most, pool_), of, from);
   }
   if (output_.HasLane(from)) return output_.PushToLane(message, of, from);
   return output_.Push(message, of);
-}
-
-OutputQueue::Ticket Session::PushFragments(const Message& message, OutputQueue::Class of,
-                                           MuxDirection from) {
-  const size_t most = FragmentBytes(config_.extensions.fragments);
-  OutputQueue::Ticket ticket;
-  for (size_t offset = 0; offset < message.payload.size(); offset += most) {
-    Message part = message;
-    part.payload = message.payload.subspan(offset, std::min(most, message.payload.size() - offset));
-    part.flags |= kFlagExtended;
-    ExtensionFields fields;
-    fields.more = offset + part.payload.size() < message.payload.size();
-    // The message's own fields are in the last fragment: they are needed when it is whole.
-    if (!fields.more && !message.extension.empty()) ReadExtension(message.extension, &fields);
-    fields.offset = offset;
-    ExtensionBlock block;
-    block.Write(fields);
-    part.extension = block.view();
-    ticket = output_.PushToLane(part, of, from);
-  }
-  return ticket;
 }
 
 // --- Receiving ---

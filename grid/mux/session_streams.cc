@@ -292,7 +292,7 @@ void Session::TakeCredits(StreamMux* mux, Credits credits) {
   mux->sink->OnSendable();
 }
 
-Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
+Session::SendResult Session::Send(StreamMux* mux, PayloadRef payload) {
   if (ended_ || mux->over || mux->sent_eof || mux->finishing) return SendResult::kClosed;
   if (payload.size() > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
@@ -317,7 +317,7 @@ Session::SendResult Session::Send(StreamMux* mux, BytesView payload) {
   mux->send.Use(payload.size());
   const bool caller = mux->side == StreamMux::Side::kCaller;
   const Op op = caller ? Op::kMuxClientMsg : Op::kMuxServerMsg;
-  const uint8_t flags = payload.empty() ? kFlagPayloadIsZero : 0;
+  const uint8_t flags = payload.size() == 0 ? kFlagPayloadIsZero : 0;
   if (credits && mux->receive.GrantRides() && !mux->received_eof) {
     SendGrant(mux, op, flags, payload);
   } else {
@@ -349,7 +349,7 @@ void Session::AddWindow(const ReceiveWindow& window, ExtensionFields* fields) {
 }
 
 // With all the credit that is due in its block. The window grows, if it should.
-void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
+void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload) {
   const uint64_t wanted = mux->receive.WantedGrowth(now_, round_trip_);
   if (wanted > 0) mux->receive.Grow(TakeWindowBytes(wanted));
   const Credits grant = mux->receive.TakeGrant();
@@ -359,9 +359,9 @@ void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload)
         .seq = mux->next_send++,
         .op = op,
         .flags = flags,
-        .payload = payload,
+        .payload = payload.view(),
         .extension = block.view()},
-       mux->priority);
+       mux->priority, payload);
 }
 
 void Session::OpenReceiveWindow(StreamMux* mux, const StreamWindow& window) {
@@ -410,9 +410,13 @@ void Session::MeasureRoundTrip() {
   if (config_.extensions.credits != 0 && ping_sent_ == TimePoint{}) SendPing();
 }
 
-void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload) {
-  Push({.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload},
-       mux->priority);
+void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload) {
+  Push({.mux_id = mux->id,
+        .seq = mux->next_send++,
+        .op = op,
+        .flags = flags,
+        .payload = payload.view()},
+       mux->priority, payload);
 }
 
 // The handler's end: the last message of a stream that has failed.

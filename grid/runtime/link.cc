@@ -401,11 +401,11 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   if (function != nullptr && entry.run_on == RunOn::kIoThread) {
     RequestContext context(caller_, entry.id, entry.subroute, request.deadline,
                            services_.pool.get());
-    const absl::StatusOr<Buffer> result = RunGuarded(
+    absl::StatusOr<Buffer> result = RunGuarded(
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
     context.Finish();
     if (result.ok()) {
-      session_.Answer(request, nullptr, *result, Now());
+      session_.Answer(request, nullptr, *std::move(result), Now());
     } else {
       session_.AnswerError(request, nullptr, result.status(), Now());
     }

@@ -82,7 +82,7 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
   // Gives the answer to the session; `running`: null for one that never became pending.
   void Give(Link& link, RunningRequest* running) {
     if (result_.ok()) {
-      link.session().Answer(request_, running, *result_, link.Now());
+      link.session().Answer(request_, running, *std::move(result_), link.Now());
     } else {
       link.session().AnswerError(request_, running, result_.status(), link.Now());
     }

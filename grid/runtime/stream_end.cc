@@ -18,7 +18,9 @@ namespace grid {
 namespace {
 
 // A stream message is never nil: version 1 can't carry that (PROTOCOL.md, "Version 1 peers").
-BytesView NotNil(BytesView payload) { return IsNil(payload) ? EmptyBytes() : payload; }
+PayloadRef NotNil(PayloadRef payload) {
+  return IsNil(payload.view()) ? PayloadRef(EmptyBytes()) : payload;
+}
 
 absl::Status OnLoopError() {
   return absl::FailedPreconditionError("a blocking call on an I/O thread would dead-lock it");
@@ -342,7 +344,7 @@ absl::Status StreamEnd::WriteError() const {
   return absl::OkStatus();
 }
 
-void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
+void StreamEnd::StartWrite(PayloadRef payload, WriteHandler handler) {
   absl::Status error;
   uint64_t number = 0;
   Link* here;
@@ -369,13 +371,13 @@ void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
     if (std::optional<absl::Status> status = Send(&here->session(), mux_, payload)) {
       FinishWrite(std::move(handler), *std::move(status));
     } else {
-      BlockWrite(pool_->Copy(payload), std::move(handler));
+      BlockWrite(payload.Take(*pool_), std::move(handler));
     }
     return here->Changed();
   }
-  Run([copy = pool_->Copy(payload), handler = std::move(handler)](StreamEnd& self, Session* session,
+  Run([copy = payload.Take(*pool_), handler = std::move(handler)](StreamEnd& self, Session* session,
                                                                   StreamMux* mux) mutable {
-    if (std::optional<absl::Status> status = self.Send(session, mux, copy)) {
+    if (std::optional<absl::Status> status = self.Send(session, mux, std::move(copy))) {
       self.FinishWrite(std::move(handler), *std::move(status));
     } else {
       self.BlockWrite(std::move(copy), std::move(handler));
@@ -384,7 +386,8 @@ void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
 }
 
 // What became of the message; nothing yet while there is no credit for it.
-std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, BytesView payload) {
+// The payload is taken only if it was sent.
+std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, PayloadRef payload) {
   const auto result = mux == nullptr ? Session::SendResult::kClosed : session->Send(mux, payload);
   switch (result) {
     case Session::SendResult::kSent:
@@ -460,7 +463,7 @@ void StreamEnd::OnSendable() {
     std::lock_guard lock(mutex_);
     session = &link_->session();
   }
-  std::optional<absl::Status> status = Send(session, mux_, *blocked_write_);
+  std::optional<absl::Status> status = Send(session, mux_, *std::move(blocked_write_));
   if (!status.has_value()) return;
   blocked_write_.reset();
   FinishWrite(std::move(blocked_handler_), *std::move(status));
@@ -483,7 +486,7 @@ void StreamEnd::FinishNow(Session* session, StreamMux* mux, const absl::Status& 
   Release();
 }
 
-absl::Status StreamEnd::WriteBlocking(BytesView payload) {
+absl::Status StreamEnd::WriteBlocking(PayloadRef payload) {
   if (home_.loops->RunningHere()) return OnLoopError();
   auto written = std::make_shared<std::promise<absl::Status>>();
   std::future<absl::Status> status = written->get_future();

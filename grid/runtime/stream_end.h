@@ -58,9 +58,9 @@ class StreamEnd final : public StreamBackend,
 
   // StreamBackend
   void StartRead(ReadHandler handler) override;
-  void StartWrite(BytesView payload, WriteHandler handler) override;
+  void StartWrite(PayloadRef payload, WriteHandler handler) override;
   ReadResult ReadBlocking() override;
-  absl::Status WriteBlocking(BytesView payload) override;
+  absl::Status WriteBlocking(PayloadRef payload) override;
   void CloseSend() override;
   void Cancel() override;
   void Finish(absl::Status status) override;
@@ -88,7 +88,7 @@ class StreamEnd final : public StreamBackend,
   Link* LinkHere() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Result>
   void Later(Link* here, Completion<Result> handler, Result result);
-  std::optional<absl::Status> Send(Session* session, StreamMux* mux, BytesView payload);
+  std::optional<absl::Status> Send(Session* session, StreamMux* mux, PayloadRef payload);
   void BlockWrite(Buffer payload, WriteHandler handler);
   void FinishWrite(WriteHandler handler, absl::Status status);
   void FailBlockedWrite();
