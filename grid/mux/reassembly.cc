@@ -22,6 +22,12 @@ Reassembly::Partial* Reassembly::Begin(MuxDirection from, const Message& message
   return partials_.emplace(from, std::move(partial)).first->second.get();
 }
 
+// Twice what is there, or straight to what the last payloads needed once a sixteenth of it is there:
+// each time what has come has to be moved.
+size_t Reassembly::NextCapacity(size_t size) const {
+  return size < usual_ ? std::min(usual_, 16 * size) : 2 * size;
+}
+
 Reassembly::Added Reassembly::Add(Partial* partial, const Message& fragment, uint64_t offset) {
   if (fragment.op != partial->op || fragment.flags != partial->flags ||
       fragment.seq != partial->seq || offset != partial->payload.size() ||
@@ -32,7 +38,7 @@ Reassembly::Added Reassembly::Add(Partial* partial, const Message& fragment, uin
   if (size > limits_.max_payload_bytes) return Added::kPayloadLimit;
   if (bytes_ + fragment.payload.size() > limits_.max_reassembly_bytes) return Added::kTotalLimit;
   if (size > partial->payload.capacity()) {
-    Buffer larger = pool_.TryTake(std::max(size, 2 * partial->payload.capacity()));
+    Buffer larger = pool_.TryTake(NextCapacity(size));
     if (larger.is_nil()) return Added::kBufferedLimit;
     larger.Resize(0);
     larger.Append(partial->payload);
@@ -45,6 +51,7 @@ Reassembly::Added Reassembly::Add(Partial* partial, const Message& fragment, uin
 
 Buffer Reassembly::Remove(Partial* partial) {
   Buffer payload = std::move(partial->payload);
+  usual_ = std::max(payload.size(), usual_ - usual_ / 8);
   bytes_ -= payload.size();
   partials_.erase(partial->from);
   return payload;

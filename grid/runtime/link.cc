@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kStallCheck{500};
 
 // Bytes of large payloads that one event writes before others have their turn: as much as is read
 // at once.
-constexpr size_t kBulkPerEvent = size_t{256} << 10;
+constexpr size_t kBulkPerEvent = size_t{64} << 10;
 
 // Completions of one event that may lead to others; then it is the turn of other events.
 constexpr size_t kReadyPerEvent = 256;
