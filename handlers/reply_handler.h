@@ -131,7 +131,8 @@ class ReplyHandler {
       : ReplyHandler(std::forward<Handler>(handler), internal::KeepBytes()) {}
   // From one for what `decode` makes: a function object that takes (BytesView, BufferPool&), the
   // bytes being valid during the call, and (Buffer), for handlers that run elsewhere and for large
-  // replies, which come in one of their own. It is called where the handler runs, and gives an absl::StatusOr.
+  // replies, which come in one of their own. It is called where the handler runs, and gives an
+  // absl::StatusOr.
   template <typename Handler, typename Decode>
   ReplyHandler(Handler&& handler, Decode decode)
       : operation_(internal::ReplyOperationFor<std::decay_t<Handler>, Decode>::New(

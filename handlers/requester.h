@@ -12,6 +12,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <utility>
 
@@ -71,9 +72,9 @@ class Requester {
         },
         token, this, handler, payload, options);
   }
-  // The same with bytes that may be taken: a large payload is not copied.
-  template <typename Token = asio::use_awaitable_t<>>
-  auto Request(HandlerId handler, Buffer&& payload, RequestOptions options = {},
+  // The same with a Buffer that may be taken, where the payload is large, instead of being copied.
+  template <std::same_as<Buffer> Bytes, typename Token = asio::use_awaitable_t<>>
+  auto Request(HandlerId handler, Bytes&& payload, RequestOptions options = {},
                Token&& token = Token()) const {
     return asio::async_initiate<Token, void(absl::StatusOr<Buffer>)>(
         [](auto completion, const Requester* self, HandlerId id, Buffer bytes,

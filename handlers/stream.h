@@ -19,6 +19,7 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -95,9 +96,9 @@ class Stream {
         },
         token, backend_, payload);
   }
-  // The same with bytes that may be taken: a large payload is not copied.
-  template <typename Token = asio::use_awaitable_t<>>
-  auto Write(Buffer&& payload, Token&& token = Token()) {
+  // The same with a Buffer that may be taken, where the payload is large, instead of being copied.
+  template <std::same_as<Buffer> Bytes, typename Token = asio::use_awaitable_t<>>
+  auto Write(Bytes&& payload, Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::Status)>(
         [](auto handler, std::shared_ptr<StreamBackend> backend, Buffer bytes) {
           StartWrite(std::move(backend), std::move(bytes), WriteHandler(std::move(handler)));

@@ -1,5 +1,5 @@
-// PayloadRef: bytes that are to be sent, and the Buffer they are in, if that may be taken instead of
-// being copied.
+// PayloadRef: bytes that are to be sent, and the Buffer they are in, if that may be taken instead
+// of being copied.
 //
 // For parameters: valid during the call that it is given to, like a BytesView.
 //
@@ -19,9 +19,9 @@ namespace grid {
 
 class PayloadRef {
  public:
-  PayloadRef() = default;                                    // nil
-  PayloadRef(BytesView bytes) : bytes_(bytes) {}             // NOLINT(google-explicit-constructor)
-  PayloadRef(const Buffer& buffer) : bytes_(buffer) {}       // NOLINT(google-explicit-constructor)
+  PayloadRef() = default;                               // nil
+  PayloadRef(BytesView bytes) : bytes_(bytes) {}        // NOLINT(google-explicit-constructor)
+  PayloadRef(const Buffer& buffer) : bytes_(buffer) {}  // NOLINT(google-explicit-constructor)
   PayloadRef(Buffer&& buffer) : bytes_(buffer), owner_(&buffer) {}  // NOLINT
 
   BytesView view() const { return bytes_; }

@@ -31,11 +31,10 @@ class BulkLane final : public Lane {
 
  private:
   void Send(Buffer payload) {
-    place_.peer.Request(
-        EchoId(place_.handler), std::move(payload), {.timeout = kTimeout},
-        [this, sent = load_->Begin(Clock::now())](absl::StatusOr<Buffer> reply) {
-          OnReply(sent, std::move(reply));
-        });
+    place_.peer.Request(EchoId(place_.handler), std::move(payload), {.timeout = kTimeout},
+                        [this, sent = load_->Begin(Clock::now())](absl::StatusOr<Buffer> reply) {
+                          OnReply(sent, std::move(reply));
+                        });
   }
 
   void OnReply(Clock::time_point sent, absl::StatusOr<Buffer> reply) {

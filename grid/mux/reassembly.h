@@ -78,6 +78,7 @@ class Reassembly {
   const ReassemblyLimits limits_;
   BufferPool& pool_;
   absl::flat_hash_map<MuxDirection, std::unique_ptr<Partial>> partials_;
+  std::vector<std::unique_ptr<Partial>> idle_;
   size_t bytes_ = 0;
   size_t usual_ = 0;  // bytes of the last payloads
 };

@@ -162,9 +162,9 @@ OutputQueue::Ticket Session::Push(Message message, Priority priority, PayloadRef
   if (ended_) return {};
   message.flags |= base_flags_;
   if (!message.extension.empty()) message.flags |= kFlagExtended;
-  const OutputQueue::Ticket ticket =
-      config_.extensions.fragments == 0 ? output_.Push(message)
-                                        : Schedule(message, priority, payload);
+  const OutputQueue::Ticket ticket = config_.extensions.fragments == 0
+                                         ? output_.Push(message)
+                                         : Schedule(message, priority, payload);
   CheckOutput();
   return ticket;
 }

@@ -47,7 +47,7 @@ class FakeStream final : public StreamBackend {
   }
   ReadResult ReadBlocking() override { return absl::UnimplementedError("not used"); }
   absl::Status WriteBlocking(PayloadRef payload) override {
-    output.emplace_back(AsText(payload));
+    output.emplace_back(AsText(payload.view()));
     return absl::OkStatus();
   }
   void CloseSend() override {}

@@ -22,7 +22,7 @@ class RecordingBackend final : public StreamBackend {
     std::move(handler)(ReadResult(Buffer::CopyOf("m")));
   }
   void StartWrite(PayloadRef payload, WriteHandler handler) override {
-    calls_->push_back("write " + std::string(AsText(payload)));
+    calls_->push_back("write " + std::string(AsText(payload.view())));
     std::move(handler)(absl::OkStatus());
   }
   ReadResult ReadBlocking() override { return ReadResult(std::nullopt); }
