@@ -64,6 +64,7 @@ HandlerEntry MakeEntry(StreamSpec spec, RunOn run_on, decltype(HandlerEntry::fun
           .in_capacity = spec.in_capacity,
           .out_capacity = spec.out_capacity,
           .window = spec.window,
+          .read_pieces = spec.read_pieces,
           .function = std::move(function)};
 }
 

@@ -28,6 +28,7 @@ struct HandlerEntry {
   uint32_t in_capacity = 0;                // streams only
   uint32_t out_capacity = 0;               // streams only
   StreamWindow window = {};                // streams only
+  bool read_pieces = false;                // streams only
   std::variant<SingleFunction, SingleCoroutine, StreamFunction, StreamCoroutine, StreamStarter>
       function;
 

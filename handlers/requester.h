@@ -45,6 +45,9 @@ struct StreamOptions {
   uint32_t out_capacity = 1;
   // What may come from the handler unread, instead of out_capacity, with the extension `credits`.
   StreamWindow window = {};
+  // The caller reads with ReadPiece: what the handler writes may then be of any length, and comes
+  // in pieces where both ends offer the extensions `fragments` and `credits`.
+  bool read_pieces = false;
   // For the whole stream; 0: none.
   std::chrono::milliseconds timeout{0};
   bool wait_for_ready = false;

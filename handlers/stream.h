@@ -35,7 +35,14 @@
 namespace grid {
 
 using ReadResult = absl::StatusOr<std::optional<Buffer>>;
+// A part of a message, or all of it.
+struct Piece {
+  Buffer bytes;
+  bool last = true;  // of its message
+};
+using PieceResult = absl::StatusOr<std::optional<Piece>>;
 using ReadHandler = Completion<ReadResult>;
+using PieceHandler = Completion<PieceResult>;
 using WriteHandler = Completion<absl::Status>;
 
 // What a Stream stands on; implemented by the connection (and by tests). All functions may be
@@ -47,6 +54,10 @@ class StreamBackend {
   virtual void StartWrite(PayloadRef payload, WriteHandler handler) = 0;
   virtual ReadResult ReadBlocking() = 0;
   virtual absl::Status WriteBlocking(PayloadRef payload) = 0;
+  virtual void StartReadPiece(PieceHandler handler);
+  virtual void StartWritePiece(PayloadRef piece, bool last, WriteHandler handler);
+  virtual PieceResult ReadPieceBlocking();
+  virtual absl::Status WritePieceBlocking(PayloadRef piece, bool last);
   virtual void CloseSend() = 0;
   virtual void Cancel() = 0;
   virtual void Finish(absl::Status status) = 0;
@@ -106,10 +117,42 @@ class Stream {
         token, backend_, std::move(payload));
   }
 
+  // Messages of any length, which are nowhere whole in memory: where the other end reads in pieces
+  // (StreamOptions::read_pieces, StreamSpec::read_pieces), and both offer the extensions `fragments`
+  // and `credits`.
+
+  // As Read, with the next piece of a message: at most `fragment_bytes` of one that was larger than
+  // that, or written in pieces, and otherwise all of it. At most the stream's window, and one
+  // fragment, wait unread. Also where nothing comes in pieces. On a stream that is read in pieces
+  // Read fails with kFailedPrecondition.
+  template <typename Token = asio::use_awaitable_t<>>
+  auto ReadPiece(Token&& token = Token()) {
+    return asio::async_initiate<Token, void(PieceResult)>(
+        [](auto handler, std::shared_ptr<StreamBackend> backend) {
+          StartReadPiece(std::move(backend), PieceHandler(std::move(handler)));
+        },
+        token, backend_);
+  }
+  // As Write, with the next part of a message, of any size, also none; with `last` its end. The peer
+  // gets what was written, cut or not, and where the message ends. Fails with kFailedPrecondition
+  // where the peer does not read in pieces (with `fragments` or `credits` off, or by its choice), and
+  // so does Write in the middle of a message. A message must be ended before the stream: otherwise
+  // the peer's ReadPiece ends with kDataLoss. Cancellation has no effect once a part has been sent.
+  template <typename Token = asio::use_awaitable_t<>>
+  auto WritePiece(BytesView piece, bool last, Token&& token = Token()) {
+    return asio::async_initiate<Token, void(absl::Status)>(
+        [](auto handler, std::shared_ptr<StreamBackend> backend, BytesView bytes, bool ends) {
+          StartWritePiece(std::move(backend), bytes, ends, WriteHandler(std::move(handler)));
+        },
+        token, backend_, piece, last);
+  }
+
   // The same for threads that may block: worker-pool handlers and programs' own threads. On an I/O
   // thread they fail with kFailedPrecondition instead of dead-locking.
   ReadResult ReadBlocking();
   absl::Status WriteBlocking(PayloadRef payload);
+  PieceResult ReadPieceBlocking();
+  absl::Status WritePieceBlocking(PayloadRef piece, bool last);
 
   // Caller's end: nothing more will be written; the peer's Read ends after what was sent.
   // Idempotent.
@@ -136,6 +179,9 @@ class Stream {
   explicit operator bool() const { return backend_ != nullptr; }
 
  private:
+  static void StartReadPiece(std::shared_ptr<StreamBackend> backend, PieceHandler handler);
+  static void StartWritePiece(std::shared_ptr<StreamBackend> backend, PayloadRef piece, bool last,
+                              WriteHandler handler);
   static void StartRead(std::shared_ptr<StreamBackend> backend, ReadHandler handler);
   static void StartWrite(std::shared_ptr<StreamBackend> backend, PayloadRef payload,
                          WriteHandler handler);

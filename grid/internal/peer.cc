@@ -576,10 +576,11 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   out.in_capacity = options.in_capacity;
   out.out_capacity = options.out_capacity;
   out.window = options.window;
+  out.read_pieces = options.read_pieces;
   out.priority = options.priority;
   if (options.timeout.count() > 0) out.deadline = Deadline(options.timeout);
 
-  auto end = std::make_shared<StreamEnd>(core_->pool(), home_);
+  auto end = std::make_shared<StreamEnd>(core_->pool(), home_, out.read_pieces);
   if (Link* link = LinkHere(); link != nullptr) {
     end->Open(link->shared_from_this(), out);
     return Stream(std::move(end));

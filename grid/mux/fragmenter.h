@@ -22,6 +22,14 @@ namespace grid {
 
 class Fragmenter {
  public:
+  // Of payload in one fragment, where the two ends agreed on `agreed`. Less, so that with its
+  // header it fits a block of that size; of a small one that would be too large a part.
+  static size_t BytesOf(uint32_t agreed) {
+    constexpr size_t kRoom = 512;
+    static_assert(kRoom > kMaxMessageOverhead + kMaxExtensionOverhead + 32);
+    return agreed >= 8 * kRoom ? agreed - kRoom : agreed;
+  }
+
   Fragmenter() = default;  // nothing is left
   // `message`, whose payload is all of `payload`, in fragments of at most `most` bytes of it. What
   // else `message` refers to is copied.

@@ -86,6 +86,7 @@ struct StreamArgs {
   uint32_t in_capacity = 1;
   uint32_t out_capacity = 1;
   StreamWindow window = {};  // instead of out_capacity, where credits are spoken
+  bool read_pieces = false;  // OnPiece, where fragments are spoken too
   Priority priority = Priority::kDefault;
 };
 
@@ -142,12 +143,18 @@ class Session {
 
   absl::StatusOr<StreamMux*> OpenStream(const StreamArgs& args, StreamSink* sink, TimePoint now);
 
-  enum class SendResult { kSent, kNoCredit, kTooBig, kOutputFull, kClosed };
+  enum class SendResult { kSent, kNoCredit, kTooBig, kOutputFull, kClosed, kInPieces, kNoPieces };
   // Sends one message, if there is credit. kNoCredit: OnSendable will follow. kTooBig, kOutputFull:
   // a limit (payload_limit(), max_output_bytes); nothing was sent. kClosed: after CloseSend,
   // Finish or the end. Where the extension `credits` is on, windows are large: messages wait, as
   // without credit, while they would make more than half of max_output_bytes.
+  // kInPieces: this one is for SendPiece: a message has been begun there, or the peer reads in
+  // pieces and it is larger than a fragment.
   SendResult Send(StreamMux* mux, PayloadRef payload);
+  // Sends the next part of a message, its end if `last`; `*sent` bytes of `payload` have been sent
+  // already, and what is sent now is added. kNoCredit: the rest, as soon as OnSendable comes.
+  // kNoPieces: the peer does not read this stream in pieces.
+  SendResult SendPiece(StreamMux* mux, BytesView payload, bool last, size_t* sent);
   // So many messages have been read, `bytes` of payload together: gives the peer credit for others,
   // sooner or later.
   void Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now);
@@ -299,6 +306,7 @@ class Session {
   StreamMux* FindAlive(uint64_t id, StreamMux::Side side);
   bool CheckSequence(const Message& message, StreamMux* mux);
   bool CheckCredit(StreamMux* mux);
+  bool WaitForOutput(StreamMux* mux, size_t payload);
   void StartStreamTimers(StreamMux* mux);
   void EndCallerStream(StreamMux* mux, const absl::Status& status);
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
@@ -327,6 +335,16 @@ class Session {
   void GiveUpPayload(Reassembly::Partial* partial);
   void DropPartsOfCaller(uint64_t id);
   void DropPartsOfHandler(uint64_t id);
+
+  // session_pieces.cc
+  bool SpeaksPieces() const {
+    return config_.extensions.credits != 0 && config_.extensions.fragments != 0;
+  }
+  void ReadInPieces(StreamMux* mux, ExtensionFields* fields);
+  bool OnPiece(const Message& message);
+  void OnPiece(const Message& message, StreamMux* mux);
+  void SendPart(StreamMux* mux, BytesView part, bool ends);
+  void RefusePiece(StreamMux* mux, std::string_view what);
 
   const SessionConfig config_;
   const HandlerTable& handlers_;
@@ -358,6 +376,7 @@ class Session {
   absl::flat_hash_map<uint64_t, ServerMux*> serving_;
   uint32_t serving_streams_ = 0;  // of these, how many are streams
   uint64_t window_bytes_ = 0;     // that streams let come, together
+  uint32_t piece_readers_ = 0;    // streams that we read in pieces
   std::vector<Waiter> output_waiters_;
   std::vector<std::unique_ptr<ServerMux>> server_pool_;  // all of them
   std::vector<ServerMux*> server_free_;

@@ -29,14 +29,6 @@ MuxDirection DirectionOf(const Message& message) {
   return {message.mux_id, from_opener};
 }
 
-// Of the payload in one fragment. Less than agreed, so that with its header it fits a block of that
-// size; of a small one that would be too large a part.
-size_t FragmentBytes(uint32_t agreed) {
-  constexpr size_t kRoom = 512;
-  static_assert(kRoom > kMaxMessageOverhead + kMaxExtensionOverhead + 32);
-  return agreed >= 8 * kRoom ? agreed - kRoom : agreed;
-}
-
 }  // namespace
 
 // --- Sending ---
@@ -57,7 +49,7 @@ OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority,
   const MuxDirection from = DirectionOf(message);
   if (message.payload.size() > config_.extensions.fragments && CanBeCut(message.op)) {
     if (payload.size() == 0) payload = message.payload;
-    const size_t most = FragmentBytes(config_.extensions.fragments);
+    const size_t most = Fragmenter::BytesOf(config_.extensions.fragments);
     return output_.PushToLane(Fragmenter(message, payload.Take(pool_), most, pool_), of, from);
   }
   if (output_.HasLane(from)) return output_.PushToLane(message, of, from);
@@ -67,6 +59,7 @@ OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority,
 // --- Receiving ---
 
 void Session::OnFragmentOrWhole(const Message& message) {
+  if (piece_readers_ > 0 && OnPiece(message)) return;
   const bool fragment = (fields_.more || fields_.offset != 0) && CanBeCut(message.op);
   if (!fragment && reassembly_.empty()) return Process(message);
   const MuxDirection from = DirectionOf(message);

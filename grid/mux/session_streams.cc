@@ -99,6 +99,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   if (credits) {
     OpenReceiveWindow(mux, args.window);
     AddWindow(mux->receive, &fields);
+    if (args.read_pieces) ReadInPieces(mux, &fields);
   } else {
     mux->receive.Open({std::max(1u, args.out_capacity), kUnlimitedBytes}, 0);
   }
@@ -145,10 +146,12 @@ void Session::OnConnectMux(const Message& message) {
   ExtensionBlock block;
   if (config_.extensions.credits != 0) {
     mux->send.Grant({fields_.window_messages, fields_.window_bytes});
+    mux->peer_reads_pieces = fields_.pieces && SpeaksPieces();
     if (!mux->received_eof && entry->in_capacity > 0) {
       OpenReceiveWindow(mux, entry->window);
       ExtensionFields fields;
       AddWindow(mux->receive, &fields);
+      if (entry->read_pieces) ReadInPieces(mux, &fields);
       block.Write(fields);
       ack.extension = block.view();
     }
@@ -179,6 +182,7 @@ void Session::OnAckMux(const Message& message) {
   if (!CheckSequence(message, mux)) return;
   if (mux->acked) return counters_.Count(Drop::kUnexpectedOp);
   mux->acked = true;
+  mux->peer_reads_pieces = fields_.pieces && SpeaksPieces();
   TakeCredits(mux, config_.extensions.credits != 0
                        ? Credits{fields_.window_messages, fields_.window_bytes}
                        : Credits{mux->in_capacity, kUnlimitedBytes});
@@ -285,7 +289,7 @@ void Session::OnUnblock(const Message& message, StreamMux* mux) {
 
 void Session::TakeCredits(StreamMux* mux, Credits credits) {
   mux->send.Grant(credits);
-  if (!mux->send.open()) return;
+  if (!mux->send.open() && !(mux->sending.open && mux->send.open_for_more())) return;
   if (mux->finishing) return SendEnd(mux);
   if (!mux->wants_credit) return;
   mux->wants_credit = false;
@@ -298,19 +302,17 @@ Session::SendResult Session::Send(StreamMux* mux, PayloadRef payload) {
     counters_.Count(Drop::kMessageTooBig);
     return SendResult::kTooBig;
   }
+  if (mux->sending.open) return SendResult::kInPieces;
   if (!mux->send.open()) {
     mux->wants_credit = true;
     return SendResult::kNoCredit;
   }
+  if (mux->peer_reads_pieces && payload.size() > config_.extensions.fragments) {
+    return SendResult::kInPieces;
+  }
   const bool credits = config_.extensions.credits != 0;
-  if (!OutputAllows(credits ? payload.size() + config_.max_output_bytes / 2 : payload.size())) {
-    if (credits) {
-      mux->wants_credit = true;
-      if (!std::exchange(mux->waits_for_output, true)) {
-        output_waiters_.push_back({mux->id, mux->side});
-      }
-      return SendResult::kNoCredit;
-    }
+  if (credits && WaitForOutput(mux, payload.size())) return SendResult::kNoCredit;
+  if (!credits && !OutputAllows(payload.size())) {
     counters_.Count(Drop::kOutputLimit);
     return SendResult::kOutputFull;
   }
@@ -324,6 +326,14 @@ Session::SendResult Session::Send(StreamMux* mux, PayloadRef payload) {
     SendStreamOp(mux, op, flags, payload);
   }
   return SendResult::kSent;
+}
+
+// With `credits`: true when it has to wait, and will be told to go on.
+bool Session::WaitForOutput(StreamMux* mux, size_t payload) {
+  if (OutputAllows(payload + config_.max_output_bytes / 2)) return false;
+  mux->wants_credit = true;
+  if (!std::exchange(mux->waits_for_output, true)) output_waiters_.push_back({mux->id, mux->side});
+  return true;
 }
 
 void Session::Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now) {
@@ -402,6 +412,7 @@ void Session::ResumeWaiters() {
 }
 
 void Session::ReleaseWindow(const StreamMux& mux) {
+  if (mux.reads_pieces) --piece_readers_;
   if (config_.extensions.credits != 0) window_bytes_ -= mux.receive.size().bytes;
 }
 

@@ -150,7 +150,8 @@ class Annotator {
       static constexpr std::string_view kKeys[] = {
           "",       "GrantMessages", "GrantBytes",    "WindowMessages", "WindowBytes",
           "Offset", "More",          "OriginalBytes", "Dictionary",     "Traceparent",
-          "Meta",   "Code",          "Delivery",      "Handler",        "Priority"};
+          "Meta",   "Code",          "Delivery",      "Handler",        "Priority",
+          "Pieces"};
       const uint8_t key = rest_[0];
       if (key >= std::size(kKeys)) Refuse("an unknown key of an extension block");
       Line(1, "  " + std::string(kKeys[key]));
