@@ -72,8 +72,8 @@ struct StreamSpec {
   // What may come from the caller unread, instead of in_capacity, with the extension `credits`.
   StreamWindow window = {};
   Priority priority = Priority::kDefault;  // of what is sent to a caller that asks for none
-  // The handler reads with ReadPiece: what the caller writes may then be of any length, and comes in
-  // pieces where both ends offer the extensions `fragments` and `credits`.
+  // The handler reads with ReadPiece: what the caller writes may then be of any length, and comes
+  // in pieces where both ends offer the extensions `fragments` and `credits`.
   bool read_pieces = false;
 };
 

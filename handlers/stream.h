@@ -118,8 +118,8 @@ class Stream {
   }
 
   // Messages of any length, which are nowhere whole in memory: where the other end reads in pieces
-  // (StreamOptions::read_pieces, StreamSpec::read_pieces), and both offer the extensions `fragments`
-  // and `credits`.
+  // (StreamOptions::read_pieces, StreamSpec::read_pieces), and both offer the extensions
+  // `fragments` and `credits`.
 
   // As Read, with the next piece of a message: at most `fragment_bytes` of one that was larger than
   // that, or written in pieces, and otherwise all of it. At most the stream's window, and one
@@ -133,11 +133,12 @@ class Stream {
         },
         token, backend_);
   }
-  // As Write, with the next part of a message, of any size, also none; with `last` its end. The peer
-  // gets what was written, cut or not, and where the message ends. Fails with kFailedPrecondition
-  // where the peer does not read in pieces (with `fragments` or `credits` off, or by its choice), and
-  // so does Write in the middle of a message. A message must be ended before the stream: otherwise
-  // the peer's ReadPiece ends with kDataLoss. Cancellation has no effect once a part has been sent.
+  // As Write, with the next part of a message, of any size, also none; with `last` its end. The
+  // peer gets what was written, cut or not, and where the message ends. Fails with
+  // kFailedPrecondition where the peer does not read in pieces (with `fragments` or `credits` off,
+  // or by its choice), and so does Write in the middle of a message. A message must be ended before
+  // the stream: otherwise the peer's ReadPiece ends with kDataLoss. Cancellation has no effect once
+  // a part has been sent.
   template <typename Token = asio::use_awaitable_t<>>
   auto WritePiece(BytesView piece, bool last, Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::Status)>(

@@ -101,9 +101,9 @@ class ReceiveWindow {
   }
 
   // Asked at each grant. By how many bytes the window should grow: it doubles when, since the last
-  // look at it, at least `round_trip` ago, more than a third of it was read per round trip. A sender
-  // that the window limits may get as little as half of it at a time, and that takes a little longer
-  // than a round trip to come.
+  // look at it, at least `round_trip` ago, more than a third of it was read per round trip. A
+  // sender that the window limits may get as little as half of it at a time, and that takes a
+  // little longer than a round trip to come.
   uint64_t WantedGrowth(TimePoint now, Duration round_trip) {
     const Duration passed = now - round_start_;
     if (passed < round_trip) return 0;

@@ -243,7 +243,7 @@ class Session {
   void OnPingTimer();
   void SendPing();
   void SendPong(const Message& ping, const PongMessage& pong);
-  // `payload`: that of the message, if it may be taken.
+  // `payload`: that of the message, if it may be taken; anything else is not looked at.
   OutputQueue::Ticket Push(Message message, Priority priority = Priority::kDefault,
                            PayloadRef payload = {});
   void PushError(Message message, const absl::Status& error, Priority priority);

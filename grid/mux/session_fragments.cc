@@ -48,7 +48,7 @@ OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority,
                                                  : static_cast<OutputQueue::Class>(priority);
   const MuxDirection from = DirectionOf(message);
   if (message.payload.size() > config_.extensions.fragments && CanBeCut(message.op)) {
-    if (payload.size() == 0) payload = message.payload;
+    if (payload.view().data() != message.payload.data()) payload = message.payload;
     const size_t most = Fragmenter::BytesOf(config_.extensions.fragments);
     return output_.PushToLane(Fragmenter(message, payload.Take(pool_), most, pool_), of, from);
   }

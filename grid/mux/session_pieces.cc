@@ -1,5 +1,6 @@
 // Session: stream messages in pieces: of any length, given to the sink as they come, each fragment
-// within the window. Only where both ends speak fragments and credits, and who receives asks for it.
+// within the window. Only where both ends speak fragments and credits, and who receives asks for
+// it.
 #include <algorithm>
 
 #include "grid/mux/session.h"
@@ -17,8 +18,7 @@ void Session::ReadInPieces(StreamMux* mux, ExtensionFields* fields) {
 
 // --- Sending ---
 
-Session::SendResult Session::SendPiece(StreamMux* mux, BytesView payload, bool last,
-                                       size_t* sent) {
+Session::SendResult Session::SendPiece(StreamMux* mux, BytesView payload, bool last, size_t* sent) {
   if (ended_ || mux->over || mux->sent_eof || mux->finishing) return SendResult::kClosed;
   if (!mux->peer_reads_pieces) {
     // The caller learns it with AckMux, as it does what it may send.
@@ -79,8 +79,8 @@ void Session::SendPart(StreamMux* mux, BytesView part, bool ends) {
 bool Session::OnPiece(const Message& message) {
   const bool to_handler = message.op == Op::kMuxClientMsg;
   if (!to_handler && message.op != Op::kMuxServerMsg) return false;
-  StreamMux* mux = FindAlive(message.mux_id,
-                             to_handler ? StreamMux::Side::kHandler : StreamMux::Side::kCaller);
+  StreamMux* mux =
+      FindAlive(message.mux_id, to_handler ? StreamMux::Side::kHandler : StreamMux::Side::kCaller);
   if (mux == nullptr || !mux->reads_pieces) return false;
   OnPiece(message, mux);
   return true;
@@ -130,8 +130,8 @@ void Session::OnPiece(const Message& message, StreamMux* mux) {
 void Session::RefusePiece(StreamMux* mux, std::string_view what) {
   counters_.Count(Drop::kBadFragment);
   if (mux->side == StreamMux::Side::kHandler) CountReset();
-  Abort(mux, WithDelivery(absl::DataLossError({what.data(), what.size()}),
-                          Delivery::kMaybeExecuted));
+  Abort(mux,
+        WithDelivery(absl::DataLossError({what.data(), what.size()}), Delivery::kMaybeExecuted));
 }
 
 }  // namespace grid

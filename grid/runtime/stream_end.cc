@@ -162,8 +162,7 @@ void StreamEnd::Fail(const absl::Status& status) {
 
 StreamSink* StreamEnd::Serve(std::shared_ptr<Link> link, const HandlerEntry& entry,
                              const InboundStream& stream) {
-  auto end =
-      std::make_shared<StreamEnd>(link->services().pool, link->home(), entry.read_pieces);
+  auto end = std::make_shared<StreamEnd>(link->services().pool, link->home(), entry.read_pieces);
   end->is_handler_ = true;
   if (!link->pool().TryCopy(stream.initial, &end->initial_)) return nullptr;
   end->context_.emplace(link->caller(), entry.id, entry.subroute, stream.deadline, &link->pool());
@@ -465,7 +464,8 @@ std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, Pa
           absl::ResourceExhaustedError("max_output_bytes wait to be written on the connection"),
           Delivery::kRejected);
     case Session::SendResult::kInPieces:
-      return absl::FailedPreconditionError("a message has been begun with WritePiece, and not ended");
+      return absl::FailedPreconditionError(
+          "a message has been begun with WritePiece, and not ended");
     case Session::SendResult::kNoPieces:
       return absl::FailedPreconditionError(
           "the peer does not read this stream in pieces: that takes the extensions fragments and "
@@ -533,7 +533,8 @@ void StreamEnd::OnSendable() {
     std::lock_guard lock(mutex_);
     session = &link_->session();
   }
-  std::optional<absl::Status> status = Send(session, mux_, *std::move(blocked_write_), &blocked_out_);
+  std::optional<absl::Status> status =
+      Send(session, mux_, *std::move(blocked_write_), &blocked_out_);
   if (!status.has_value()) return;
   blocked_write_.reset();
   FinishWrite(std::move(blocked_handler_), *std::move(status));
@@ -569,10 +570,11 @@ absl::Status StreamEnd::WriteBlocking(PayloadRef payload, Outgoing out) {
   auto written = std::make_shared<std::promise<absl::Status>>();
   std::future<absl::Status> status = written->get_future();
   // On the system's executor: the I/O thread need not be free to wake us.
-  StartWrite(payload, out, WriteHandler(asio::bind_executor(asio::system_executor(),
-                                                       [written](absl::Status result) {
-                                                         written->set_value(std::move(result));
-                                                       })));
+  StartWrite(
+      payload, out,
+      WriteHandler(asio::bind_executor(asio::system_executor(), [written](absl::Status result) {
+        written->set_value(std::move(result));
+      })));
   return status.get();
 }
 

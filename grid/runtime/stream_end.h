@@ -44,8 +44,8 @@ class StreamEnd final : public StreamBackend,
                         public StreamSink,
                         public std::enable_shared_from_this<StreamEnd> {
  public:
-  // Not yet connected. `home`: where completions without an executor run. `read_pieces`: Read is not
-  // allowed.
+  // Not yet connected. `home`: where completions without an executor run. `read_pieces`: Read is
+  // not allowed.
   StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home, bool read_pieces);
   ~StreamEnd() override;
 
@@ -93,7 +93,9 @@ class StreamEnd final : public StreamBackend,
   struct Reader {
     ReadHandler message = {};
     PieceHandler piece = {};
-    explicit operator bool() const { return static_cast<bool>(message) || static_cast<bool>(piece); }
+    explicit operator bool() const {
+      return static_cast<bool>(message) || static_cast<bool>(piece);
+    }
     void Complete(asio::io_context* io, PieceResult result);
   };
   // What is being written, besides its bytes.
@@ -156,11 +158,11 @@ class StreamEnd final : public StreamBackend,
   std::vector<absl::AnyInvocable<void()>> on_drain_ ABSL_GUARDED_BY(mutex_);
   std::deque<Piece> inbox_ ABSL_GUARDED_BY(mutex_);
   Reader reader_ ABSL_GUARDED_BY(mutex_);
-  uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;    // tells reads apart, for cancellation
+  uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;         // tells reads apart, for cancellation
   uint32_t unsettled_ ABSL_GUARDED_BY(mutex_) = 0;           // reads not yet told the session,
   uint32_t unsettled_messages_ ABSL_GUARDED_BY(mutex_) = 0;  // messages that ended with them,
   size_t unsettled_bytes_ ABSL_GUARDED_BY(mutex_) = 0;       // and their bytes
-  uint64_t write_number_ ABSL_GUARDED_BY(mutex_) = 0;   // the same for writes
+  uint64_t write_number_ ABSL_GUARDED_BY(mutex_) = 0;        // the same for writes
   bool write_pending_ ABSL_GUARDED_BY(mutex_) = false;
   bool send_closed_ ABSL_GUARDED_BY(mutex_) = false;  // CloseSend or Finish was called, or no input
   bool input_over_ ABSL_GUARDED_BY(mutex_) = false;  // handler's end: the caller sends nothing more

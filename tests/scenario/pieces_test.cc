@@ -56,11 +56,9 @@ class PiecesTest : public ScenarioTest {
     options.setup = [](int, Manager& manager) {
       const auto add = [&](HandlerId id, bool pieces, StreamCoroutine function) {
         EXPECT_TRUE(manager
-                        .RegisterStream({.id = id,
-                                         .in_capacity = 4,
-                                         .out_capacity = 4,
-                                         .read_pieces = pieces},
-                                        std::move(function))
+                        .RegisterStream(
+                            {.id = id, .in_capacity = 4, .out_capacity = 4, .read_pieces = pieces},
+                            std::move(function))
                         .ok());
       };
       add(kCounts, true, Count);
@@ -70,12 +68,9 @@ class PiecesTest : public ScenarioTest {
     MakeAndStart(std::move(options));
   }
   Stream Open(HandlerId handler, bool read_pieces = false) {
-    absl::StatusOr<Stream> stream =
-        cluster().Peer(0, 1).OpenStream(handler, {},
-                                        {.has_input = true,
-                                         .in_capacity = 4,
-                                         .out_capacity = 4,
-                                         .read_pieces = read_pieces});
+    absl::StatusOr<Stream> stream = cluster().Peer(0, 1).OpenStream(
+        handler, {},
+        {.has_input = true, .in_capacity = 4, .out_capacity = 4, .read_pieces = read_pieces});
     EXPECT_TRUE(stream.ok()) << stream.status();
     return stream.ok() ? *std::move(stream) : Stream();
   }
@@ -122,7 +117,9 @@ TEST_P(PiecesByOffer, WritersAreToldWhetherTheyMay) {
     stream.CloseSend();
     ReadResult reply = co_await stream.Read();
     EXPECT_TRUE(reply.ok()) << reply.status();
-    if (reply.ok()) EXPECT_EQ((*reply)->text(), Both() ? "1 2000 2" : "1 1000 1");
+    if (reply.ok()) {
+      EXPECT_EQ((*reply)->text(), Both() ? "1 2000 2" : "1 1000 1");
+    }
   }()));
 }
 
@@ -135,7 +132,9 @@ TEST_P(PiecesByOffer, LargeMessagesComeEitherWay) {
     stream.CloseSend();
     ReadResult reply = co_await stream.Read();
     EXPECT_TRUE(reply.ok()) << reply.status();
-    if (reply.ok()) EXPECT_EQ((*reply)->text(), Both() ? "2 3145733 50" : "2 3145733 2");
+    if (reply.ok()) {
+      EXPECT_EQ((*reply)->text(), Both() ? "2 3145733 50" : "2 3145733 2");
+    }
   }()));
 }
 
@@ -202,8 +201,7 @@ TEST_F(PiecesTest, EndInsideAMessage_IsDataLoss) {
   Stream stream = Open(kCounts);
   ASSERT_TRUE(cluster().Run([&]() -> asio::awaitable<void> {
     EXPECT_TRUE((co_await stream.WritePiece(AsBytes("begun"), false)).ok());
-    EXPECT_EQ((co_await stream.Write(AsBytes("x"))).code(),
-              absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ((co_await stream.Write(AsBytes("x"))).code(), absl::StatusCode::kFailedPrecondition);
     stream.CloseSend();
     ReadResult end = co_await stream.Read();
     EXPECT_EQ(end.status().code(), absl::StatusCode::kDataLoss) << end.status();

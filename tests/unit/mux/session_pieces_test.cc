@@ -73,15 +73,15 @@ class SessionPieces : public WireTest {
 
 TEST_F(SessionPieces, BothEndsSayThatTheyReadThem) {
   Serve();
-  EXPECT_EQ(opened_[0].op, Op::kAckMux);
-  EXPECT_TRUE(FieldsOf(opened_[0]).pieces);
+  EXPECT_EQ(opened_.back().op, Op::kAckMux);
+  EXPECT_TRUE(FieldsOf(opened_.back()).pieces);
 
-  StreamProbe probe;
+  StreamProbe reads, does_not;
   ASSERT_TRUE(
-      session().OpenStream({.handler = kStreamOne, .read_pieces = true}, &probe, now_).ok());
-  EXPECT_TRUE(FieldsOf(Sent()[0]).pieces);
-  ASSERT_TRUE(session().OpenStream({.handler = kStreamOne}, &probe, now_).ok());
-  EXPECT_FALSE(FieldsOf(Sent()[0]).pieces);
+      session().OpenStream({.handler = kStreamOne, .read_pieces = true}, &reads, now_).ok());
+  EXPECT_TRUE(FieldsOf(SentOne()).pieces);
+  ASSERT_TRUE(session().OpenStream({.handler = kStreamOne}, &does_not, now_).ok());
+  EXPECT_FALSE(FieldsOf(SentOne()).pieces);
 }
 
 TEST_F(SessionPieces, WithoutBothExtensions_NobodySaysSo) {
@@ -90,9 +90,8 @@ TEST_F(SessionPieces, WithoutBothExtensions_NobodySaysSo) {
     config.extensions.credits = credits ? 1 : 0;
     Restart(config);
     StreamProbe probe;
-    StreamMux* mux =
-        *session().OpenStream({.handler = kStreamOne, .has_input = true, .read_pieces = true},
-                              &probe, now_);
+    StreamMux* mux = *session().OpenStream(
+        {.handler = kStreamOne, .has_input = true, .read_pieces = true}, &probe, now_);
     EXPECT_FALSE(FieldsOf(Sent()[0]).pieces);
     EXPECT_EQ(Piece(mux, "x", true), Result::kNoPieces);
     session().CancelStream(mux);
