@@ -89,6 +89,12 @@ bool Session::OnPiece(const Message& message) {
 void Session::OnPiece(const Message& message, StreamMux* mux) {
   OpenMessage& open = mux->receiving;
   const size_t size = message.payload.size();
+  if (mux->finishing) {
+    // What still comes is dropped; numbers go on.
+    if (!fields_.more && fields_.offset == 0) return Process(message);
+    if (fields_.offset == 0 && !CheckSequence(message, mux)) return;
+    return counters_.Count(Drop::kLateStreamMessage);
+  }
   if (!fields_.more && fields_.offset == 0) {
     if (!open.open || (message.flags & kFlagPayloadIsErr) != 0) return Process(message);
     return RefusePiece(mux, (message.flags & kFlagEof) != 0
@@ -106,10 +112,6 @@ void Session::OnPiece(const Message& message, StreamMux* mux) {
   // All of them have the number of the first.
   if (first && !CheckSequence(message, mux)) return;
   mux->last_heard = now_;
-  if (mux->finishing) {
-    open = {};
-    return counters_.Count(Drop::kLateStreamMessage);
-  }
   if ((first || !mux->receive.open_for_more()) && !CheckCredit(mux)) return;
   if (first) {
     mux->receive.Receive(size);

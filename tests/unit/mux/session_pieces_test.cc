@@ -180,6 +180,24 @@ TEST_F(SessionPieces, EndInsideAMessage_EndsTheStream) {
   EXPECT_EQ(probe().eofs, 0);
 }
 
+// The handler has returned, and waits for the credit for its end.
+TEST_F(SessionPieces, ThatComeAfterTheHandler_AreLate) {
+  StreamMux* mux = Serve(true, 2);
+  EXPECT_EQ(Piece(mux, "xy", true), Result::kSent);
+  Sent();
+  Fragment("abc", 0, true);
+  session().Finish(mux, absl::OkStatus());
+  Fragment("def", 3, false);
+  Fragment("ghi", 0, true, 2);
+  Fragment("jkl", 3, false, 2);
+  EXPECT_EQ(end_->Dropped(Drop::kLateStreamMessage), 3u);
+  EXPECT_EQ(end_->DroppedInAll(), 3u);
+  ReceiveWith({.mux_id = 1, .seq = 3, .op = Op::kUnblockSrvMux},
+              {.grant_messages = 1, .grant_bytes = 9});
+  EXPECT_EQ(Sent()[0].flags & kFlagEof, kFlagEof);
+  EXPECT_TRUE(session().Idle());
+}
+
 TEST_F(SessionPieces, BeyondTheWindow_EndTheStream) {
   Serve();
   const size_t window = StreamWindow().bytes;
