@@ -37,6 +37,13 @@ std::string SomeMessage(const SessionActor& actor, Input& in) {
                    .grant_bytes = some(),
                    .window_messages = static_cast<uint32_t>(some()),
                    .window_bytes = some()});
+    } else if ((shape & 128) != 0) {
+      const uint8_t say = in.Byte();
+      const BytesView some = in.Bytes(in.Byte() % 64);
+      const std::string trace = (say & 1) != 0 ? Trace().ToString() : std::string(AsText(some));
+      block.Write({.traceparent = (say & 2) != 0 ? trace : std::string_view(),
+                   .metadata = (say & 4) != 0 ? some : BytesView(),
+                   .handler = (say & 8) != 0 ? kSingleAbove : uint16_t{0}});
     } else {
       const uint8_t place = in.Byte();
       block.Write({.offset = uint64_t{place} / 2, .more = (place & 1) != 0});

@@ -58,11 +58,16 @@ class Input {
 // What both ends speak: a bit for each.
 inline Extensions SomeExtensions(Input& in, uint32_t fragment) {
   const uint8_t bits = in.Byte();
-  return {
-      .credits = bits & 1u, .fragments = (bits & 2u) != 0 ? fragment : 0, .goaway = bits >> 2 & 1u};
+  return {.credits = bits & 1u,
+          .fragments = (bits & 2u) != 0 ? fragment : 0,
+          .meta = bits >> 3 & 1u,
+          .status = bits >> 4 & 1u,
+          .handlers16 = bits >> 5 & 1u,
+          .goaway = bits >> 2 & 1u};
 }
 
 inline constexpr uint8_t kSingle = 1;
+inline constexpr uint16_t kSingleAbove = 300;
 inline constexpr uint8_t kStreamOne = 2;      // in 1, out 1
 inline constexpr uint8_t kStreamFew = 3;      // in 5, out 3
 inline constexpr uint8_t kStreamNoInput = 4;  // out 2
@@ -75,6 +80,7 @@ inline const HandlerTable& Handlers() {
     };
     const StreamFunction stream = [](Stream&, RequestContext&) { return absl::OkStatus(); };
     Require(made->RegisterSingle({.id = HandlerId{kSingle}}, single).ok(), "handler 1");
+    Require(made->RegisterSingle({.id = HandlerId{kSingleAbove}}, single).ok(), "handler 300");
     Require(made->RegisterStream({.id = HandlerId{kStreamOne},
                                   .in_capacity = 1,
                                   .window = {.messages = 3, .bytes = 10}},
@@ -94,6 +100,12 @@ inline const HandlerTable& Handlers() {
     return made;
   }();
   return *table;
+}
+
+inline const TraceContext& Trace() {
+  static const TraceContext trace =
+      TraceContext::Parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").value();
+  return trace;
 }
 
 // What a sink does from inside its callbacks.
@@ -284,10 +296,10 @@ class SessionActor final : public SessionHost {
     Require(session_->Drained() == draining_, "a drain does not end, or did not begin");
   }
   void CheckNoProtocolErrors() const {
-    for (const Drop drop :
-         {Drop::kOutOfSequence, Drop::kCreditExceeded, Drop::kNilStreamMessage,
-          Drop::kBadControlPayload, Drop::kUnknownOp, Drop::kUnknownFlags, Drop::kUnexpectedOp,
-          Drop::kDuplicateMux, Drop::kUnknownHandler, Drop::kStatelessStream, Drop::kBadFragment}) {
+    for (const Drop drop : {Drop::kOutOfSequence, Drop::kCreditExceeded, Drop::kNilStreamMessage,
+                            Drop::kBadControlPayload, Drop::kUnknownOp, Drop::kUnknownFlags,
+                            Drop::kUnexpectedOp, Drop::kDuplicateMux, Drop::kUnknownHandler,
+                            Drop::kStatelessStream, Drop::kBadFragment, Drop::kBadMetadata}) {
       if (counters_.Dropped(drop) == 0) continue;
       std::fprintf(stderr, "fuzz: %s\n", std::string(DropName(drop)).c_str());
       Require(false, "our two ends do not agree on the protocol");
@@ -444,6 +456,7 @@ class SessionActor final : public SessionHost {
   Admit OnRequest(const HandlerEntry& entry, const InboundRequest& request,
                   RunningRequest** running) override {
     Require(!entry.is_stream(), "a request to a stream's handler");
+    CheckMeta(request.meta);
     const uint8_t want = request.payload.empty() ? 0 : request.payload[0] % 4;
     if (want == 0) {
       session_->Answer(request, nullptr, request.payload, *now_);
@@ -482,6 +495,7 @@ class SessionActor final : public SessionHost {
   // The first byte of the initial payload is the mode of the handler.
   StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) override {
     Require(entry.is_stream(), "a stream to a request's handler");
+    CheckMeta(stream.meta);
     const uint8_t mode = stream.initial.empty() ? 0 : stream.initial[0];
     if (mode == 255) return nullptr;
     incoming_.push_back(std::make_unique<Incoming>());
@@ -513,10 +527,14 @@ class SessionActor final : public SessionHost {
     call->mode = mode;
     call->sent = std::string(contents % 5, static_cast<char>(contents / 5));
     if (contents == 255) call->sent.assign(35'000, '\0');
+    const uint16_t handler = contents % 7 == 6 ? kSingleAbove : kSingle;
+    Metadata metadata;
+    if (contents % 3 == 2) Require(metadata.Add("contents", call->sent.substr(0, 50)).ok(), "Add");
     const absl::StatusOr<uint64_t> id =
-        session_->StartCall({.handler = kSingle,
+        session_->StartCall({.handler = handler,
                              .payload = AsBytes(call->sent),
-                             .deadline = *now_ + std::chrono::milliseconds(time) * time},
+                             .deadline = *now_ + std::chrono::milliseconds(time) * time,
+                             .meta = {contents % 2 == 1 ? Trace() : TraceContext(), metadata}},
                             call.get(), *now_);
     if (!id.ok()) return Require(IsSafeToRetry(id.status()), "a call that did not start was sent");
     call->id = *id;
@@ -544,7 +562,8 @@ class SessionActor final : public SessionHost {
                               .in_capacity = entry->in_capacity,
                               .out_capacity = entry->out_capacity,
                               .window = {.messages = 1u + which % 5, .bytes = 1u + mode % 7},
-                              .read_pieces = (which & 0x40) != 0},
+                              .read_pieces = (which & 0x40) != 0,
+                              .meta = {(mode & 1) != 0 ? Trace() : TraceContext(), {}}},
                              stream.get(), *now_);
     if (!mux.ok())
       return Require(IsSafeToRetry(mux.status()), "a stream that did not open was sent");
@@ -630,6 +649,22 @@ class SessionActor final : public SessionHost {
     if ((mode & kCallAgain) != 0) StartCall(mode & ~kCallAgain, 50, 3);
     if ((mode & kCancelOthers) != 0 && !calls_.empty()) Cancel(*calls_[0]);
     --depth_;
+  }
+
+  // What a handler is told holds what it promises.
+  void CheckMeta(const CallMeta& meta) const {
+    if (options_.honest_peer) Require(!meta.trace || meta.trace == Trace(), "another trace");
+    Require(meta.empty() || options_.extensions.meta != 0, "metadata that was not agreed upon");
+    size_t entries = 0;
+    size_t text = 0;
+    for (const MetadataView::Entry entry : meta.metadata) {
+      Require(meta.metadata.Find(entry.key) == entry.value, "an entry is not found");
+      text += entry.key.size() + entry.value.size();
+      ++entries;
+    }
+    Require(entries == meta.metadata.size() && entries <= MetadataView::kMaxEntries &&
+                text <= MetadataView::kMaxTextBytes,
+            "more metadata than there may be");
   }
 
   // What we send can be read.

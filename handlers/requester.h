@@ -22,7 +22,9 @@
 #include "handlers/reply_handler.h"
 #include "handlers/stream.h"
 #include "serialization/buffer.h"
+#include "serialization/metadata.h"
 #include "serialization/payload_ref.h"
+#include "serialization/trace_context.h"
 
 namespace grid {
 
@@ -33,6 +35,11 @@ struct RequestOptions {
   // While there is no connection: wait for one until the time-out instead of failing at once.
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;  // of the request and its answer
+  // The trace that the call belongs to: from within a handler context.trace(), or a Child of it.
+  TraceContext trace = {};
+  // What else the handler is told. The bytes must live as the payload's. This and `trace` are left
+  // out, and counted, where the peer does not offer the extension `meta`.
+  MetadataView metadata = {};
 };
 
 struct StreamOptions {
@@ -52,6 +59,9 @@ struct StreamOptions {
   std::chrono::milliseconds timeout{0};
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;  // of what both ends send
+  // As in RequestOptions; both are copied before OpenStream returns.
+  TraceContext trace = {};
+  MetadataView metadata = {};
 };
 
 class Requester {

@@ -49,6 +49,8 @@ struct OpenOptions {
   std::chrono::milliseconds timeout{0};  // for the whole stream; 0: none
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;
+  TraceContext trace = {};
+  MetadataView metadata = {};
 };
 
 template <typename Payload, typename Req, typename Resp>
@@ -158,7 +160,9 @@ class StreamHandler {
                                                    .window = capacities_.window,
                                                    .timeout = options.timeout,
                                                    .wait_for_ready = options.wait_for_ready,
-                                                   .priority = options.priority});
+                                                   .priority = options.priority,
+                                                   .trace = options.trace,
+                                                   .metadata = options.metadata});
     if (!stream.ok()) return stream.status();
     return CallerStream(*std::move(stream), limits_);
   }

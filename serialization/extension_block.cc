@@ -1,6 +1,8 @@
 #include "serialization/extension_block.h"
 
+#include "serialization/metadata.h"
 #include "serialization/msgpack_cursor.h"
+#include "serialization/trace_context.h"
 
 namespace grid {
 namespace {
@@ -107,6 +109,11 @@ bool ExtensionBlock::Write(const ExtensionFields& fields) {
   // A header, 15 keys, 4 integers of 64 bits, 3 of 32, 2 bools, one of 16, 3 of 8, and two headers.
   static_assert(1 + 15 + 4 * 9 + 3 * 5 + 2 + 3 + 3 * 2 + 2 * internal::kMaxStrHeader <=
                 kMaxFixedPart);
+  // A Request or ConnectMux has room for the largest metadata, whatever else it says: a header, 11
+  // keys, 3 integers of 64 bits, 2 of 32, 2 bools, one of 16, one of 8, and two headers.
+  static_assert(1 + 11 + 3 * 9 + 2 * 5 + 2 + 3 + 2 + 2 * 2 + std::tuple_size_v<TraceContext::Text> +
+                    Metadata::kMaxBytes <=
+                kMaxExtensionBytes);
   if (fields.traceparent.size() + fields.metadata.size() > kMaxExtensionBytes) return false;
   Entries out(bytes_.data() + 1);
   out.AddUint(kGrantMessages, fields.grant_messages);

@@ -70,7 +70,8 @@ struct Message {
   uint64_t mux_id = 0;
   uint32_t seq = 0;
   uint32_t deadline_ms = 0;  // 0: none
-  uint8_t handler = 0;
+  // Above 255 in an extension block only (handlers16): the array has 0 then.
+  uint16_t handler = 0;
   Op op = Op::kInvalid;
   uint8_t flags = 0;
   // Nil and empty both encode as an empty bin. Decoding gives nil for an empty bin, or empty when

@@ -571,7 +571,9 @@ Extensions ManagerCore::extensions(Side side) const {
   const bool client = side == Side::kDialer ? options_.client : offered.client;
   return {.credits = offered.credits,
           .fragments = static_cast<uint32_t>(fragment),
+          .meta = offered.meta,
           .status = offered.status,
+          .handlers16 = offered.handlers16,
           .goaway = offered.goaway,
           .client = client};
 }

@@ -27,13 +27,16 @@ constexpr size_t kMaxReasons = 16;
 // A request on its way to the link's thread.
 class CallTask final : public LinkTask {
  public:
+  // `options` but for the time, which is the deadline's.
   CallTask(HandlerId handler, const SubrouteId* subroute, Buffer payload, TimePoint deadline,
-           Priority priority, ReplyHandler completion,
+           const RequestOptions& options, Buffer metadata, ReplyHandler completion,
            std::shared_ptr<CallCancellation> cancellation)
       : handler_(handler),
         payload_(std::move(payload)),
+        metadata_(std::move(metadata)),
         deadline_(deadline),
-        priority_(priority),
+        priority_(options.priority),
+        trace_(options.trace),
         completion_(std::move(completion)),
         cancellation_(std::move(cancellation)) {
     if (subroute != nullptr) subroute_ = *subroute;
@@ -44,7 +47,8 @@ class CallTask final : public LinkTask {
                     .subroute = subroute_.has_value() ? &*subroute_ : nullptr,
                     .payload = std::move(payload_),
                     .deadline = deadline_,
-                    .priority = priority_},
+                    .priority = priority_,
+                    .meta = {trace_, MetadataView::Of(metadata_)}},
                    std::move(completion_), cancellation_);
   }
   void Fail(const LoopRef& home, const absl::Status& why) {
@@ -56,8 +60,10 @@ class CallTask final : public LinkTask {
   const HandlerId handler_;
   std::optional<SubrouteId> subroute_;
   Buffer payload_;
+  const Buffer metadata_;
   const TimePoint deadline_;
   const Priority priority_;
+  const TraceContext trace_;
   ReplyHandler completion_;
   const std::shared_ptr<CallCancellation> cancellation_;
 };
@@ -85,8 +91,9 @@ class OpenTask final : public LinkTask {
 };
 
 absl::Status InvalidHandler() {
-  return WithDelivery(absl::InvalidArgumentError("handler id must be 1 to 255"),
-                      Delivery::kNotSent);
+  return WithDelivery(
+      absl::InvalidArgumentError(absl::StrCat("handler id must be 1 to ", HandlerId::kMax)),
+      Delivery::kNotSent);
 }
 
 }  // namespace
@@ -499,8 +506,9 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, PayloadRe
       std::lock_guard lock(cancellation->mutex);
       cancellation->link = here->weak_from_this();
     }
-    return here->StartCall({handler, subroute, payload, deadline, options.priority},
-                           std::move(completion), cancellation);
+    return here->StartCall(
+        {handler, subroute, payload, deadline, options.priority, {options.trace, options.metadata}},
+        std::move(completion), cancellation);
   }
 
   std::shared_ptr<Link> link;
@@ -514,7 +522,8 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, PayloadRe
   const absl::Status fits = CheckPayload("a payload", payload.size());
   if (!fits.ok()) return fail(fits);
   auto call = std::make_unique<CallTask>(handler, subroute, payload.Take(*core_->pool()), deadline,
-                                         options.priority, std::move(completion), cancellation);
+                                         options, core_->pool()->Copy(options.metadata.bytes()),
+                                         std::move(completion), cancellation);
   if (link != nullptr) {
     if (cancellation != nullptr) {
       std::lock_guard lock(cancellation->mutex);
@@ -578,6 +587,8 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   out.window = options.window;
   out.read_pieces = options.read_pieces;
   out.priority = options.priority;
+  out.trace = options.trace;
+  out.metadata = core_->pool()->Copy(options.metadata.bytes());
   if (options.timeout.count() > 0) out.deadline = Deadline(options.timeout);
 
   auto end = std::make_shared<StreamEnd>(core_->pool(), home_, out.read_pieces);

@@ -52,6 +52,9 @@ enum class Drop : uint8_t {
   kLateFragment,       // of a payload that nobody waits for any more
   kPayloadTooBig,      // max_payload_bytes, on receiving: ended its mux
   kReassemblyLimit,    // max_reassemblies, max_reassembly_bytes or max_buffered_bytes: the same
+  kBadMetadata,        // metadata or traceparent of a call that can't be read: it was refused
+  kMetadataNotSent,    // of a call of ours, because the peer does not speak meta
+  kHandlerNotSent,  // refused: an id above 255, by us, because the peer does not speak handlers16
   kCount,
 };
 // "late-response", …

@@ -46,7 +46,8 @@ class Fragmenter {
  private:
   Message whole_;  // without its views
   Buffer payload_;
-  Buffer extension_;  // the message's own; nil: none
+  Buffer extension_;      // the message's own; nil: none
+  uint16_t handler_ = 0;  // in it
   std::array<uint8_t, kSubrouteIdSize> subroute_;
   size_t most_ = 0;
   size_t offset_ = 0;

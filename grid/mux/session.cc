@@ -81,7 +81,7 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
                 DescribeDecodeError(error));
   }
   if ((message.flags & ~known_flags_) != 0) counters_.Count(Drop::kUnknownFlags);
-  if (!TakeFields(message)) {
+  if (!TakeFields(&message)) {
     return Fail(SessionEnd::kMalformedMessage, "the extension block can't be read");
   }
   if (message.op == Op::kMerged) {
@@ -144,10 +144,15 @@ void Session::Process(const Message& message) {
 }
 
 // False for a block that should be there and is none.
-bool Session::TakeFields(const Message& message) {
+bool Session::TakeFields(Message* message) {
   if (has_fields_) fields_ = {};
-  has_fields_ = (message.flags & known_flags_ & kFlagExtended) != 0;
-  return !has_fields_ || (!IsNil(message.extension) && ReadExtension(message.extension, &fields_));
+  has_fields_ = (message->flags & known_flags_ & kFlagExtended) != 0;
+  if (!has_fields_) return true;
+  if (IsNil(message->extension) || !ReadExtension(message->extension, &fields_)) return false;
+  if (fields_.handler != 0 && config_.extensions.handlers16 != 0) {
+    message->handler = fields_.handler;
+  }
+  return true;
 }
 
 void Session::Fail(SessionEnd why, std::string_view detail) {

@@ -70,15 +70,16 @@ struct SessionConfig {
 };
 
 struct CallArgs {
-  uint8_t handler = 0;
+  uint16_t handler = 0;
   const SubrouteId* subroute = nullptr;  // already for this handler
   PayloadRef payload = {};
   TimePoint deadline = {};
   Priority priority = Priority::kDefault;
+  CallMeta meta = {};
 };
 
 struct StreamArgs {
-  uint8_t handler = 0;
+  uint16_t handler = 0;
   const SubrouteId* subroute = nullptr;
   BytesView initial = {};
   TimePoint deadline = TimePoint::max();
@@ -88,6 +89,7 @@ struct StreamArgs {
   StreamWindow window = {};  // instead of out_capacity, where credits are spoken
   bool read_pieces = false;  // OnPiece, where fragments are spoken too
   Priority priority = Priority::kDefault;
+  CallMeta meta = {};
 };
 
 class Session {
@@ -249,7 +251,7 @@ class Session {
   void PushError(Message message, const absl::Status& error, Priority priority);
   void PushWithStatus(Message message, const absl::Status& error, Priority priority);
   absl::Status RemoteError(std::string_view text, absl::StatusCode code, Delivery delivery) const;
-  bool TakeFields(const Message& message);
+  bool TakeFields(Message* message);
   Message CopyOf(const Message& message) const;
   void CheckOutput();
   bool OutputAllows(size_t payload) const;
@@ -272,17 +274,27 @@ class Session {
   static uint32_t RemainingMs(TimePoint deadline, TimePoint now);
   bool EndRunning(const InboundRequest& request, RunningRequest* running);
   std::string TooBig(std::string_view what, size_t payload) const;
-  // Whether the peer is to be told in which class to answer.
-  bool AsksForPriority(Priority priority) const {
-    return priority != Priority::kDefault && config_.extensions.fragments != 0;
-  }
-  absl::Status CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight,
+  absl::Status CheckOutgoing(uint16_t handler, size_t payload, bool limit_inflight,
                              size_t extension = 0);
   bool AdmitInbound(const Message& message);
   ServerMux* AddServer(uint64_t id);
   ServerMux* FindServer(uint64_t id);
   void RemoveServer(ServerMux* mux);
   void CountServed();
+
+  // session_meta.cc
+  // Whether a Request or ConnectMux needs an extension block.
+  bool IsExtended(uint16_t handler, Priority priority, const CallMeta& meta) const {
+    const Extensions& spoken = config_.extensions;
+    return (spoken.meta != 0 && !meta.empty()) || handler > UINT8_MAX ||
+           (spoken.fragments != 0 && priority != Priority::kDefault);
+  }
+  void CountLeftOut(const CallMeta& meta) {
+    if (config_.extensions.meta == 0 && !meta.empty()) counters_.Count(Drop::kMetadataNotSent);
+  }
+  void WriteExtension(uint16_t handler, Priority priority, const CallMeta& meta,
+                      ExtensionFields fields, ExtensionBlock* block);
+  bool TakeMeta(const Message& message, CallMeta* meta);
 
   // session_drain.cc
   void OnDisconnect(const Message& message);

@@ -28,15 +28,23 @@ std::string Session::TooBig(std::string_view what, size_t payload) const {
                       limit, ")");
 }
 
-absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight,
+absl::Status Session::CheckOutgoing(uint16_t handler, size_t payload, bool limit_inflight,
                                     size_t extension) {
   if (ended_ || failed_) {
     return DisconnectedError("the connection has ended", Delivery::kNotSent);
   }
   if (peer_draining_) return PeerDrainingError();
   if (handler == 0) {
-    return WithDelivery(absl::InvalidArgumentError("handler id must be 1 to 255"),
-                        Delivery::kNotSent);
+    return WithDelivery(
+        absl::InvalidArgumentError(absl::StrCat("handler id must be 1 to ", HandlerId::kMax)),
+        Delivery::kNotSent);
+  }
+  if (handler > UINT8_MAX && config_.extensions.handlers16 == 0) {
+    counters_.Count(Drop::kHandlerNotSent);
+    return WithDelivery(
+        absl::UnimplementedError(absl::StrCat("handler id ", handler,
+                                              " is above 255: the peer does not speak handlers16")),
+        Delivery::kNotSent);
   }
   // Where fragments are on, a block of its own is no part of the payload's limit.
   const size_t beside = config_.extensions.fragments != 0 ? 0 : extension;
@@ -64,7 +72,9 @@ absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_
 
 absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink, TimePoint now) {
   now_ = now;
-  absl::Status allowed = CheckOutgoing(args.handler, args.payload.size(), true);
+  const bool extended = IsExtended(args.handler, args.priority, args.meta);
+  absl::Status allowed =
+      CheckOutgoing(args.handler, args.payload.size(), true, extended ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
@@ -76,6 +86,7 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
   mux->deadline_timer.owner = mux;
   wheel_.Set(&mux->deadline_timer, args.deadline);
   counters_.outgoing_requests.Add(1);
+  CountLeftOut(args.meta);
   const uint64_t id = mux->id;
   // Version 1 never sets PayloadIsZero on a request: an empty one arrives as nil.
   Message message{.mux_id = id,
@@ -89,8 +100,8 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
     message.subroute = args.subroute->bytes.data();
   }
   ExtensionBlock block;
-  if (AsksForPriority(args.priority)) {
-    block.Write({.priority = static_cast<uint8_t>(args.priority)});
+  if (extended) {
+    WriteExtension(args.handler, args.priority, args.meta, {}, &block);
     message.extension = block.view();
   }
   mux->priority = args.priority;
@@ -221,10 +232,12 @@ void Session::OnRequest(const Message& message) {
       message.handler == 0 ? nullptr : handlers_.Find(message.handler, message.subroute);
   if (entry == nullptr || entry->is_stream()) return RefuseUnknownHandler(message);
   if (!AdmitInbound(message)) return;
+  CallMeta meta;
+  if (has_fields_ && !TakeMeta(message, &meta)) return;
   const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
                                                 : std::chrono::milliseconds(message.deadline_ms);
-  const InboundRequest request{message.mux_id, message.seq, now_ + timeout, message.payload,
-                               AnswerPriority(*entry)};
+  const InboundRequest request{message.mux_id,         message.seq, now_ + timeout, message.payload,
+                               AnswerPriority(*entry), meta};
   RunningRequest* running = nullptr;
   switch (host_.OnRequest(*entry, request, &running)) {
     case SessionHost::Admit::kAnswered:

@@ -15,6 +15,8 @@
 #include "handlers/handler_table.h"
 #include "handlers/priority.h"
 #include "serialization/bytes.h"
+#include "serialization/metadata.h"
+#include "serialization/trace_context.h"
 
 namespace grid {
 
@@ -55,12 +57,21 @@ class StreamSink {
   ~StreamSink() = default;
 };
 
+// What is said of a call besides its payload (the extension `meta`).
+struct CallMeta {
+  TraceContext trace = {};
+  MetadataView metadata = {};
+
+  bool empty() const { return !trace && metadata.empty(); }
+};
+
 struct InboundRequest {
   uint64_t mux_id = 0;
   uint32_t seq = 0;
   TimePoint deadline;
   BytesView payload;                       // valid during the call
   Priority priority = Priority::kDefault;  // of the answer
+  CallMeta meta = {};                      // its views are valid during the call
 };
 
 struct InboundStream {
@@ -68,6 +79,7 @@ struct InboundStream {
   TimePoint deadline;         // TimePoint::max() for none
   BytesView initial;          // valid during the call
   bool input_closed = false;  // the caller sends nothing
+  CallMeta meta = {};         // its views are valid during the call
 };
 
 // A request that is being served; made by the host, opaque to the session.

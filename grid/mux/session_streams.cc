@@ -61,8 +61,9 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
                                                TimePoint now) {
   now_ = now;
   const bool credits = config_.extensions.credits != 0;
+  const bool extended = credits || IsExtended(args.handler, args.priority, args.meta);
   absl::Status allowed =
-      CheckOutgoing(args.handler, args.initial.size(), true, credits ? kMaxExtensionOverhead : 0);
+      CheckOutgoing(args.handler, args.initial.size(), true, extended ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
@@ -80,6 +81,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   mux->sent_eof = !args.has_input;
   StartStreamTimers(mux);
   counters_.outgoing_streams.Add(1);
+  CountLeftOut(args.meta);
 
   Message message{.mux_id = mux->id,
                   .handler = args.handler,
@@ -95,7 +97,6 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   }
   ExtensionBlock block;
   ExtensionFields fields;
-  if (AsksForPriority(args.priority)) fields.priority = static_cast<uint8_t>(args.priority);
   if (credits) {
     OpenReceiveWindow(mux, args.window);
     AddWindow(mux->receive, &fields);
@@ -103,8 +104,8 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   } else {
     mux->receive.Open({std::max(1u, args.out_capacity), kUnlimitedBytes}, 0);
   }
-  if (credits || AsksForPriority(args.priority)) {
-    block.Write(fields);
+  if (extended) {
+    WriteExtension(args.handler, args.priority, args.meta, fields, &block);
     message.extension = block.view();
   }
   slot->opening = Push(message, args.priority);
@@ -128,6 +129,8 @@ void Session::OnConnectMux(const Message& message) {
     return Abort(open, absl::DataLossError("out of sequence: the stream was opened twice"));
   }
   if (!AdmitInbound(message)) return;
+  CallMeta meta;
+  if (has_fields_ && !TakeMeta(message, &meta)) return;
 
   const TimePoint deadline = message.deadline_ms == 0
                                  ? TimePoint::max()
@@ -161,7 +164,7 @@ void Session::OnConnectMux(const Message& message) {
   }
   Push(ack, mux->priority);
   MeasureRoundTrip();
-  const InboundStream stream{mux, deadline, message.payload, mux->received_eof};
+  const InboundStream stream{mux, deadline, message.payload, mux->received_eof, meta};
   StreamSink* sink = host_.OnStream(*entry, stream);
   // The handler may have finished already, and its mux be gone.
   server = FindServer(message.mux_id);

@@ -370,7 +370,8 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
                                                                .subroute = out.subroute,
                                                                .payload = out.payload,
                                                                .deadline = out.deadline,
-                                                               .priority = out.priority},
+                                                               .priority = out.priority,
+                                                               .meta = out.meta},
                                                               call, Now());
   if (!started.ok()) {
     ReplyHandler failed = call->TakeHandler();
@@ -403,6 +404,7 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   if (function != nullptr && entry.run_on == RunOn::kIoThread) {
     RequestContext context(caller_, entry.id, entry.subroute, request.deadline,
                            services_.pool.get());
+    context.set_meta(request.meta.trace, request.meta.metadata);
     absl::StatusOr<Buffer> result = RunGuarded(
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
     context.Finish();
@@ -419,15 +421,16 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   if (payload.is_nil() && !services_.pool->TryCopy(request.payload, &payload)) {
     return Admit::kRefused;
   }
+  Buffer metadata;
+  if (!services_.pool->TryCopy(request.meta.metadata.bytes(), &metadata)) return Admit::kRefused;
+  auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload),
+                                            std::move(metadata));
   if (function != nullptr) {
-    auto call =
-        std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
     *running = call.get();
     return RunOnWorker(std::move(call)) ? Admit::kPending : Admit::kRefused;
   }
 
   const auto& coroutine = std::get<SingleCoroutine>(entry.function);
-  auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
   RunningCall* const raw = call.get();
   std::unique_ptr<RunningCall> early;
   raw->set_starting(&early);

@@ -93,6 +93,7 @@ struct OutgoingCall {
   PayloadRef payload;
   TimePoint deadline;
   Priority priority = Priority::kDefault;
+  CallMeta meta = {};
 };
 
 class Link final : public std::enable_shared_from_this<Link>,

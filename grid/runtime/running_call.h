@@ -22,16 +22,19 @@ namespace grid {
 // link's queue, until the answer is given. The session's pointer to it is used before that only.
 class RunningCall final : public RunningRequest, public LinkTask, public WorkerTask {
  public:
-  // `payload`: the request's, copied.
+  // `payload`, `metadata`: the request's, copied.
   RunningCall(std::shared_ptr<Link> link, const HandlerEntry& entry, const InboundRequest& request,
-              Buffer payload)
+              Buffer payload, Buffer metadata)
       : link_(std::move(link)),
         activity_(link_->activity()),
         entry_(entry),
         request_(request),
         payload_(std::move(payload)),
+        metadata_(std::move(metadata)),
         received_(link_->Now()),
-        context_(link_->caller(), entry.id, entry.subroute, request.deadline, &link_->pool()) {}
+        context_(link_->caller(), entry.id, entry.subroute, request.deadline, &link_->pool()) {
+    context_.set_meta(request.meta.trace, MetadataView::Of(metadata_));
+  }
 
   RequestContext& context() { return context_; }
   // Loop thread: nobody waits for the answer any more.
@@ -92,8 +95,9 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
   const std::shared_ptr<Link> link_;
   const Activity activity_;
   const HandlerEntry& entry_;
-  const InboundRequest request_;  // its payload view is not used
+  const InboundRequest request_;  // its views are not used
   Buffer payload_;
+  const Buffer metadata_;
   const TimePoint received_;
   RequestContext context_;
   std::unique_ptr<RunningCall>* starting_ = nullptr;

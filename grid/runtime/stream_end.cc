@@ -131,7 +131,8 @@ void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& ou
                                   .out_capacity = out.out_capacity,
                                   .window = out.window,
                                   .read_pieces = out.read_pieces,
-                                  .priority = out.priority},
+                                  .priority = out.priority,
+                                  .meta = {out.trace, MetadataView::Of(out.metadata)}},
                                  this, link->Now());
   if (!mux.ok()) {
     const std::shared_ptr<StreamEnd> keep = shared_from_this();
@@ -164,8 +165,12 @@ StreamSink* StreamEnd::Serve(std::shared_ptr<Link> link, const HandlerEntry& ent
                              const InboundStream& stream) {
   auto end = std::make_shared<StreamEnd>(link->services().pool, link->home(), entry.read_pieces);
   end->is_handler_ = true;
-  if (!link->pool().TryCopy(stream.initial, &end->initial_)) return nullptr;
+  if (!link->pool().TryCopy(stream.initial, &end->initial_) ||
+      !link->pool().TryCopy(stream.meta.metadata.bytes(), &end->metadata_)) {
+    return nullptr;
+  }
   end->context_.emplace(link->caller(), entry.id, entry.subroute, stream.deadline, &link->pool());
+  end->context_->set_meta(stream.meta.trace, MetadataView::Of(end->metadata_));
   end->mux_ = stream.mux;
   {
     std::lock_guard lock(end->mutex_);

@@ -38,6 +38,8 @@ struct OutgoingStream {
   StreamWindow window;
   bool read_pieces = false;
   Priority priority = Priority::kDefault;
+  TraceContext trace;
+  Buffer metadata;
 };
 
 class StreamEnd final : public StreamBackend,
@@ -137,6 +139,7 @@ class StreamEnd final : public StreamBackend,
   const bool read_pieces_;
   bool is_handler_ = false;
   Buffer initial_;                         // handler's end
+  Buffer metadata_;                        // the same
   std::optional<RequestContext> context_;  // handler's end
 
   // Loop thread only.

@@ -15,6 +15,7 @@
 #include "serialization/control_payloads.h"
 #include "serialization/merged.h"
 #include "serialization/message.h"
+#include "serialization/metadata.h"
 
 namespace grid::tools {
 namespace {
@@ -162,6 +163,19 @@ absl::StatusOr<json::array> ExplainInner(const Message& outer, BytesView rest, i
   return messages;
 }
 
+json::value ExplainMetadata(BytesView bytes) {
+  const absl::StatusOr<MetadataView> metadata = MetadataView::Parse(bytes);
+  if (!metadata.ok()) return json::string(Hex(bytes));
+  json::object entries;
+  for (const MetadataView::Entry entry : *metadata) {
+    const auto shown = [](std::string_view text) {
+      return IsPrintable(text) ? std::string(text) : Hex(AsBytes(text));
+    };
+    entries[shown(entry.key)] = shown(entry.value);
+  }
+  return entries;
+}
+
 json::object ExplainExtension(BytesView block) {
   json::object out;
   out["hex"] = Hex(block);
@@ -182,7 +196,7 @@ json::object ExplainExtension(BytesView block) {
   add("OriginalBytes", fields.original_bytes);
   add("Dictionary", fields.dictionary);
   if (!fields.traceparent.empty()) out["Traceparent"] = JsonText(fields.traceparent);
-  if (!fields.metadata.empty()) out["Meta"] = Hex(fields.metadata);
+  if (!fields.metadata.empty()) out["Metadata"] = ExplainMetadata(fields.metadata);
   add("Code", fields.code);
   add("Delivery", fields.delivery);
   add("Handler", fields.handler);

@@ -10,11 +10,41 @@
 namespace grid::tools {
 namespace {
 
+struct ExtensionSwitch {
+  const char* name;
+  void (*off)(ExtensionOptions& offered);
+};
+constexpr ExtensionSwitch kSwitches[] = {
+    {"credits", [](ExtensionOptions& offered) { offered.credits = false; }},
+    {"fragments", [](ExtensionOptions& offered) { offered.fragment_bytes = 0; }},
+    {"meta", [](ExtensionOptions& offered) { offered.meta = false; }},
+    {"status", [](ExtensionOptions& offered) { offered.status = false; }},
+    {"handlers16", [](ExtensionOptions& offered) { offered.handlers16 = false; }},
+    {"goaway", [](ExtensionOptions& offered) { offered.goaway = false; }},
+    {"client", [](ExtensionOptions& offered) { offered.client = false; }},
+};
+constexpr char kAll[] = "all";
+
+// `names`: of the table, or kAll.
+void SwitchOff(const std::vector<std::string>& names, ExtensionOptions* offered) {
+  for (const std::string& name : names) {
+    for (const ExtensionSwitch& one : kSwitches) {
+      if (name == kAll || name == one.name) one.off(*offered);
+    }
+  }
+}
+
 absl::Status InFlag(const char* flag, const absl::Status& status) {
   return {status.code(), absl::StrCat(flag, ": ", status.message())};
 }
 
 }  // namespace
+
+std::vector<std::string> ExtensionNames() {
+  std::vector<std::string> names;
+  for (const ExtensionSwitch& one : kSwitches) names.emplace_back(one.name);
+  return names;
+}
 
 void AddNodeFlags(CLI::App& app, NodeFlags* flags) {
   app.add_option("--local", flags->local, "our own name; of a member http(s)://HOST:PORT");
@@ -26,6 +56,13 @@ void AddNodeFlags(CLI::App& app, NodeFlags* flags) {
   app.add_option("--tls-key", flags->tls_key, "its private key (PEM)");
   app.add_option("--tls-ca", flags->tls_ca,
                  "authorities trusted to certify peers (PEM); otherwise the system's");
+  std::vector<std::string> names = ExtensionNames();
+  names.emplace_back(kAll);
+  app.add_option("--without", flags->without,
+                 "extensions of the protocol not to offer, with commas between, or all")
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->check(CLI::IsMember(names));
 }
 
 absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags,
@@ -51,6 +88,10 @@ absl::StatusOr<ManagerOptions> MakeManagerOptions(const NodeFlags& flags,
   options.tls.certificate_file = flags.tls_cert;
   options.tls.key_file = flags.tls_key;
   options.tls.ca_file = flags.tls_ca;
+  SwitchOff(flags.without, &options.extensions);
+  if (flags.client && !options.extensions.client) {
+    return absl::InvalidArgumentError("--without client: only with --member");
+  }
   return options;
 }
 

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "grid/options.h"
@@ -27,9 +28,13 @@ struct NodeFlags {
   std::string tls_cert;
   std::string tls_key;
   std::string tls_ca;
+  std::vector<std::string> without;  // extensions
 };
 
-// Adds --local, --route, --token-file, --tls-cert, --tls-key and --tls-ca to `app`.
+// The extensions that --without can switch off, as PROTOCOL.md names them.
+std::vector<std::string> ExtensionNames();
+
+// Adds --local, --route, --token-file, --tls-cert, --tls-key, --tls-ca and --without to `app`.
 // `flags` must outlive the parsing.
 void AddNodeFlags(CLI::App& app, NodeFlags* flags);
 

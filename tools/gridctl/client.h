@@ -40,11 +40,21 @@ void AddClientFlags(CLI::App& command, ClientFlags* flags);
 // What a command that calls one handler takes.
 struct HandlerFlags {
   int id = 0;
-  std::string subroute;  // empty: none
+  std::string subroute;               // empty: none
+  std::string traceparent;            // empty: none
+  std::vector<std::string> metadata;  // "key=value"
 };
 
-// Adds HANDLER (required) and --subroute to a command. `flags` must outlive the parsing.
+// Adds HANDLER (required), --subroute, --traceparent and --metadata to a command. `flags` must
+// outlive the parsing.
 void AddHandlerFlags(CLI::App& command, HandlerFlags* flags);
+
+// What these say besides the handler. kInvalidArgument names the flag that is wrong.
+struct HandlerMeta {
+  TraceContext trace;
+  Metadata metadata;
+};
+absl::StatusOr<HandlerMeta> MakeHandlerMeta(const HandlerFlags& flags);
 
 class Client {
  public:

@@ -149,12 +149,15 @@ class Annotator {
     while (rest_.size() > end) {
       static constexpr std::string_view kKeys[] = {
           "",         "GrantMessages", "GrantBytes", "WindowMessages", "WindowBytes", "Offset",
-          "More",     "OriginalBytes", "Dictionary", "Traceparent",    "Meta",        "Code",
+          "More",     "OriginalBytes", "Dictionary", "Traceparent",    "Metadata",    "Code",
           "Delivery", "Handler",       "Priority",   "Pieces"};
       const uint8_t key = rest_[0];
       if (key >= std::size(kKeys)) Refuse("an unknown key of an extension block");
       Line(1, "  " + std::string(kKeys[key]));
-      Value();
+      // A map in a bin: taken apart as well.
+      if (key == 10) Line(2, "  bin of " + std::to_string(rest_[1]) + ":");
+      const size_t value_end = key == 10 ? rest_.size() - fields.metadata.size() : rest_.size() - 1;
+      while (rest_.size() > value_end) Value();
     }
   }
 

@@ -96,6 +96,10 @@ class End final : public SessionHost, public StreamSink, public CallSink {
 
   // SessionHost
   Admit OnRequest(const HandlerEntry&, const InboundRequest& request, RunningRequest**) override {
+    told = request.meta.trace.ToString();
+    for (const MetadataView::Entry entry : request.meta.metadata) {
+      told += " " + std::string(entry.key) + "=" + std::string(entry.value);
+    }
     session.Answer(request, nullptr, request.payload, kNow);
     return Admit::kAnswered;
   }
@@ -136,6 +140,7 @@ class End final : public SessionHost, public StreamSink, public CallSink {
   Session session;
   StreamMux* mux = nullptr;
   std::string read;
+  std::string told;  // with the last request
 };
 
 class WorkedExample : public testing::Test {
@@ -161,7 +166,7 @@ class WorkedExample : public testing::Test {
   void ExpectShown(std::string_view name) {
     EXPECT_EQ(BytesOfExamples(name), sent_) << "hex " << name << " should be:\n" << Shown(sent_);
   }
-  void Call(uint8_t handler, std::string_view payload, const SubrouteId* subroute = nullptr) {
+  void Call(uint16_t handler, std::string_view payload, const SubrouteId* subroute = nullptr) {
     ASSERT_TRUE(caller_.session
                     .StartCall({.handler = handler,
                                 .subroute = subroute,
@@ -354,6 +359,48 @@ TEST_F(WorkedExample, Pieces) {
   write("lo", true);
   EXPECT_EQ(handler.read, "hel-lo.");
   ExpectShown("pieces");
+}
+
+TEST_F(WorkedExample, Meta) {
+  End caller(handlers_, {.meta = 1});
+  End handler(handlers_, {.meta = 1});
+  Metadata metadata;
+  ASSERT_TRUE(metadata.Add("tenant", "blue").ok());
+  ASSERT_TRUE(metadata.Add("try", "2").ok());
+  const auto trace = TraceContext::Parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  ASSERT_TRUE(trace.ok());
+  ASSERT_TRUE(caller.session
+                  .StartCall({.handler = 78,
+                              .payload = AsBytes("hi"),
+                              .deadline = kNow + seconds(60),
+                              .meta = {*trace, metadata}},
+                             &caller, kNow)
+                  .ok());
+  Pass(caller, handler);
+  EXPECT_EQ(handler.told,
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 tenant=blue "
+            "try=2");
+  ExpectShown("meta");
+}
+
+TEST_F(WorkedExample, Handlers16) {
+  const SingleFunction single = [](BytesView, RequestContext&) { return Buffer(); };
+  ASSERT_TRUE(
+      handlers_.RegisterSingle({.id = HandlerId{300}, .subroute = "sub/route"}, single).ok());
+  End caller(handlers_, {.handlers16 = 1});
+  End handler(handlers_, {.handlers16 = 1});
+  const SubrouteId subroute = MakeSubrouteId("sub/route", 300);
+  ASSERT_TRUE(caller.session
+                  .StartCall({.handler = 300,
+                              .subroute = &subroute,
+                              .payload = AsBytes("hi"),
+                              .deadline = kNow + seconds(60)},
+                             &caller, kNow)
+                  .ok());
+  Pass(caller, handler);
+  ExpectShown("handlers16");
+  Pass(handler, caller);
+  EXPECT_EQ(caller.read, "hi");
 }
 
 TEST_F(WorkedExample, Goaway) {

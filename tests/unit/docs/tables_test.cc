@@ -79,7 +79,7 @@ Names Members(const std::string& file, const std::string& type) {
   }
   // Template arguments and initialisers hold commas too.
   body = std::regex_replace(body, std::regex("<[^<>]*>|\\{[^{}]*\\}"), "");
-  return FindAll(body, "([a-z_]+)\\s*(?:=[^;,]*)?[;,]");
+  return FindAll(body, "([a-z_0-9]+)\\s*(?:=[^;,]*)?[;,]");
 }
 
 std::string Bytes(size_t bytes) {
@@ -95,7 +95,7 @@ std::string Time(std::chrono::milliseconds time) {
 void ExpectDefaults(const std::string& intro, const std::map<std::string, std::string>& defaults) {
   std::map<std::string, std::string> shown;
   for (const auto& row : Table(intro)) {
-    for (const std::string& name : FindAll(row[0], "`([a-z_]+)`")) shown[name] = row[1];
+    for (const std::string& name : FindAll(row[0], "`([a-z_0-9]+)`")) shown[name] = row[1];
   }
   EXPECT_EQ(shown, defaults);
 }
@@ -141,6 +141,24 @@ TEST(LimitsTable, HasEveryTimeoutWithItsDefault) {
   for (const auto& [name, value] : defaults) names.insert(name);
   EXPECT_EQ(names, Members("grid/options.h", "Timeouts"));
   ExpectDefaults("Options of `Timeouts`:", defaults);
+}
+
+TEST(ExtensionsTable, HasEveryOptionWithItsDefault) {
+  const ExtensionOptions offered;
+  const auto on = [](bool is) { return std::string(is ? "on" : "off"); };
+  const std::map<std::string, std::string> defaults = {
+      {"credits", on(offered.credits)},
+      {"status", on(offered.status)},
+      {"fragment_bytes", std::to_string(offered.fragment_bytes >> 10) + " KiB"},
+      {"meta", on(offered.meta)},
+      {"handlers16", on(offered.handlers16)},
+      {"goaway", on(offered.goaway)},
+      {"client", on(offered.client)}};
+  Names names;
+  for (const auto& [name, value] : defaults) names.insert(name);
+  EXPECT_EQ(names, Members("grid/options.h", "ExtensionOptions"));
+  ExpectDefaults("peers that offer it as well; `--without NAME` switches it off in the programs.",
+                 defaults);
 }
 
 // Counters that the tables of limits name are counters that there are.

@@ -318,6 +318,34 @@ TEST_F(SessionAllocation, SmallMessagesWhereFragmentsAreOn_AllocateNothing) {
   EXPECT_EQ(Allocations(run), 0);
 }
 
+TEST_F(SessionAllocation, CallsWithMetadata_AllocateNothing) {
+  SessionConfig config = test::TestConfig();
+  config.extensions.meta = 1;
+  config.extensions.handlers16 = 1;
+  for (int i = 0; i < 2; ++i) {
+    sessions_[i] = std::make_unique<Session>(config, test::TestHandlers(), *pool_, counters_[i],
+                                             hosts_[i], now_);
+    hosts_[i].session = sessions_[i].get();
+  }
+  Metadata metadata;
+  ASSERT_TRUE(metadata.Add("tenant", "blue").ok());
+  const TraceContext trace =
+      *TraceContext::Parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  const auto run = [&] {
+    for (int i = 0; i < 1000; ++i) {
+      (void)*sessions_[0]->StartCall({.handler = test::kSingleAbove,
+                                      .payload = AsBytes(kPayload),
+                                      .deadline = now_ + 10s,
+                                      .meta = {trace.Child(7), metadata}},
+                                     &sink_, now_);
+      Pump();
+    }
+  };
+  run();
+  EXPECT_EQ(Allocations(run), 0);
+  EXPECT_EQ(sink_.replies, 2000);
+}
+
 TEST_F(SessionAllocation, WholeStreams_AllocateNothing) {
   const auto run = [&] {
     for (int i = 0; i < 500; ++i) {
