@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "serialization/extension_block.h"
+#include "serialization/zstd_codec.h"
+#include "tests/json_payload.h"
 #include "tests/unit/mux/session_fixture.h"
 
 namespace grid::test {
@@ -96,6 +98,61 @@ TEST_F(SessionPieces, WithoutBothExtensions_NobodySaysSo) {
     EXPECT_EQ(Piece(mux, "x", true), Result::kNoPieces);
     session().CancelStream(mux);
   }
+}
+
+// What is compressed has to be whole before it can be read.
+class SessionPiecesWithZstd : public SessionPieces {
+ protected:
+  SessionPiecesWithZstd() : payload_(JsonPayload(40'000)) {
+    SessionConfig config = PiecesConfig();
+    config.extensions.zstd = 1;
+    config.codec = *ZstdCodec::Create({});
+    how_ = config.codec->Compress(AsBytes(payload_), 1, 0, *BufferPool::Create(), &frame_);
+    EXPECT_GT(frame_.size(), kFragment);
+    Restart(config);
+  }
+  void CompressedFragment(size_t begin, size_t end, uint32_t seq = 1) {
+    const bool more = end < frame_.size();
+    ReceiveWith({.mux_id = 1,
+                 .seq = seq,
+                 .op = Op::kMuxClientMsg,
+                 .flags = kFlagCompressed,
+                 .payload = frame_.view().subspan(begin, end - begin)},
+                {.offset = begin, .more = more, .original_bytes = more ? 0 : how_.original_bytes});
+  }
+
+  std::string payload_;
+  Buffer frame_;
+  Compressed how_;
+};
+
+TEST_F(SessionPiecesWithZstd, CompressedMessages_ComeWhole) {
+  Serve();
+  for (size_t begin = 0; begin < frame_.size(); begin += kFragment) {
+    EXPECT_TRUE(probe().data.empty());
+    CompressedFragment(begin, std::min(begin + kFragment, frame_.size()));
+  }
+  EXPECT_EQ(probe().data, (std::vector<std::string>{payload_}));
+  EXPECT_TRUE(probe().pieces.empty());
+  Fragment("abc", 0, true, 2);
+  EXPECT_EQ(probe().pieces, (Pieces{{"abc", false}}));
+}
+
+TEST_F(SessionPiecesWithZstd, CompressedMessages_AreSentInFragments) {
+  StreamMux* mux = Serve();
+  EXPECT_EQ(session().Send(mux, AsBytes(payload_)), Result::kInPieces);
+  EXPECT_EQ(session().Send(mux, frame_, how_), Result::kSent);
+  const std::vector<SentMessage> sent = Sent();
+  ASSERT_GT(sent.size(), 1u);
+  for (const SentMessage& fragment : sent) EXPECT_TRUE(fragment.Has(kFlagCompressed));
+  EXPECT_EQ(FieldsOf(sent.back()).original_bytes, payload_.size());
+}
+
+TEST_F(SessionPiecesWithZstd, CompressedMessageInsideAnother_EndsTheStream) {
+  Serve();
+  Fragment("abc", 0, true);
+  CompressedFragment(0, kFragment, 2);
+  ExpectAborted();
 }
 
 TEST_F(SessionPieces, AreGivenAsTheyCome) {
