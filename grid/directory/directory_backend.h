@@ -35,7 +35,9 @@ struct LeaseCall {
   std::string member = {};
   uint64_t incarnation = 0;
   uint64_t seen_epoch = 0;  // the greatest that the member has seen
-  bool settled = true;      // the member has claimed all that it held
+  // How many registrations the member has. At a directory that was restarted it is settled once
+  // the session has as many.
+  uint64_t holds = 0;
 };
 
 struct LeaseGrant {

@@ -99,7 +99,7 @@ void DirectoryCore::Renew() {
   const LeaseCall call{.member = options_.member,
                        .incarnation = incarnation_,
                        .seen_epoch = seen_epoch_,
-                       .settled = Settled()};
+                       .holds = holds_.size()};
   backend_->Renew(call, std::min(options_.attempt, options_.renew),
                   [self = shared_from_this(), incarnation = incarnation_,
                    asked = Now()](absl::StatusOr<LeaseGrant> grant) {

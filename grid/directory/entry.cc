@@ -9,7 +9,7 @@
 namespace grid {
 namespace {
 
-// The payload: epoch, incarnation and member, separated by spaces.
+// The payload: epoch, incarnation, holding and member, separated by spaces.
 constexpr absl::string_view kHolderUrl = "grid/holder";
 constexpr size_t kShownBytes = 40;
 
@@ -54,7 +54,8 @@ absl::Status AlreadyHeldError(const Entry& holder) {
       absl::StrCat(holder.name.text(), " is held by ", holder.member, ", ",
                    std::string(HoldingName(holder.holding)), ", epoch ", holder.epoch));
   status.SetPayload(kHolderUrl, absl::Cord(absl::StrCat(holder.epoch, " ", holder.incarnation, " ",
-                                                        holder.member)));
+                                                        std::string(HoldingName(holder.holding)),
+                                                        " ", holder.member)));
   return status;
 }
 
@@ -62,13 +63,15 @@ std::optional<HolderInfo> HolderOf(const absl::Status& status) {
   const absl::optional<absl::Cord> payload = status.GetPayload(kHolderUrl);
   if (!payload.has_value()) return std::nullopt;
   const std::string text(*payload);
-  const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits(' ', 2));
+  const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits(' ', 3));
   HolderInfo holder;
-  if (parts.size() != 3 || !absl::SimpleAtoi(parts[0], &holder.epoch) ||
+  if (parts.size() != 4 || !absl::SimpleAtoi(parts[0], &holder.epoch) ||
       !absl::SimpleAtoi(parts[1], &holder.incarnation)) {
     return std::nullopt;
   }
-  holder.member = parts[2];
+  holder.holding =
+      parts[2] == HoldingName(Holding::kShared) ? Holding::kShared : Holding::kExclusive;
+  holder.member = parts[3];
   return holder;
 }
 

@@ -56,6 +56,7 @@ struct HolderInfo {
   std::string member;
   uint64_t incarnation = 0;
   uint64_t epoch = 0;
+  Holding holding = Holding::kExclusive;
 };
 std::optional<HolderInfo> HolderOf(const absl::Status& status);
 

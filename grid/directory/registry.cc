@@ -57,7 +57,7 @@ absl::StatusOr<LeaseGrant> Registry::Renew(const LeaseCall& call, TimePoint now)
   }
   last_epoch_ = std::max(last_epoch_, call.seen_epoch);
   Session& session = found->second;
-  session.settled = call.settled;
+  session.settled = session.holds.size() >= call.holds;
   expiries_.erase({session.expires, call.member});
   session.expires = now + options_.lease;
   expiries_.emplace(session.expires, call.member);
