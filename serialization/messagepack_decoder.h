@@ -120,100 +120,125 @@ class MessagePackDecoder {
 template <typename T>
 MsgpackError ReadValue(MessagePackDecoder& decoder, T& value);
 
-// Reads a map into the fields of a class: passed to msgpack_pack, it sees each name and each field,
-// in the order of their definition, which is the order that peers send. So one pass reads all, and
-// compares each name with the bytes that are next. Where none is next (another order, an unknown
-// name, a name in a longer form than needed) the name is read, and one more pass looks for it.
-class MapFields : public msgpack::packer<NullSink> {
+// Reads a map into the fields of a class. Its msgpack_pack is passed over: it shows each name and
+// each field, in the order of their definition, which is the order that peers send. So one pass
+// reads all, and compares each name with the bytes that are next. Where none is next (another
+// order, an unknown name, a name in a longer form than needed) the name is read, and one more pass
+// looks for it.
+class MapFields {
  public:
-  MapFields(MessagePackDecoder& decoder, uint32_t entries)
-      : packer(sink_), decoder_(decoder), left_(entries) {}
+  MapFields(MessagePackDecoder& decoder, uint32_t entries) : decoder_(decoder), left_(entries) {}
 
   template <typename T>
   MsgpackError ReadInto(T& value) {
     while (left_ > 0) {
       const uint32_t before = left_;
-      std::as_const(value).msgpack_pack(*this);
+      PassOver(std::as_const(value));
       if (left_ == before) FindField(value);
     }
     return error_;
   }
 
-  MapFields& pack_map(uint32_t) { return *this; }
-  MapFields& pack_array(uint32_t) { return *this; }
-
-  // Names are literals, whose length their type tells.
-  template <size_t kSize>
-  MapFields& pack(const char (&item)[kSize]) {
-    is_field_ = !is_field_;
-    if (is_field_) {
-      Read(item);
-    } else if (has_key_) {
-      Match(std::string_view(item, kSize - 1));
-    } else if (left_ > 0 && decoder_.in().TakeStr(item)) {
-      match_ = true;
-      key_ = std::string_view(item, kSize - 1);
-    }
-    return *this;
-  }
-  template <typename T>
-  MapFields& pack(const T& item) {
-    is_field_ = !is_field_;
-    if (is_field_) {
-      Read(item);
-    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
-      if (has_key_) Match(std::string_view(item));
-    }
-    return *this;
-  }
-
  private:
-  void Match(std::string_view name) { match_ = key_ == name; }
+  // What msgpack_pack writes to: names and fields in turn.
+  class Pass : public msgpack::packer<NullSink> {
+   public:
+    explicit Pass(MapFields& map) : packer(sink_), map_(map) {}
 
-  // The field whose name was next; of a value that is not const.
+    Pass& pack_map(uint32_t) { return *this; }
+    Pass& pack_array(uint32_t) { return *this; }
+
+    // Names are literals, whose length their type tells.
+    template <size_t kSize>
+    Pass& pack(const char (&item)[kSize]) {
+      is_field_ = !is_field_;
+      if (is_field_) {
+        Read(item);
+      } else {
+        name_ = std::string_view(item, kSize - 1);
+        match_ = map_.IsNext(item);
+      }
+      return *this;
+    }
+    template <typename T>
+    Pass& pack(const T& item) {
+      is_field_ = !is_field_;
+      if (is_field_) {
+        Read(item);
+      } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+        name_ = std::string_view(item);
+        match_ = map_.IsKey(name_);
+      }
+      return *this;
+    }
+
+   private:
+    template <typename T>
+    void Read(const T& field) {
+      if (!match_) return;
+      match_ = false;
+      map_.Read(name_, const_cast<T&>(field));  // of a value that is not const
+    }
+
+    NullSink sink_;
+    MapFields& map_;
+    bool is_field_ = true;  // what comes next is a name
+    bool match_ = false;    // what comes next is the field to read
+    std::string_view name_;
+  };
+
+  // Flattened, names are compared as the constants that they are, and a Pass is never in memory.
   template <typename T>
-  void Read(const T& field) {
-    if (!match_) return;
-    match_ = false;
+  [[gnu::flatten]] void PassOver(const T& value) {
+    Pass pass(*this);
+    value.msgpack_pack(pass);
+  }
+
+  // Whether `name` is the next entry's; it is passed then.
+  template <size_t kSize>
+  bool IsNext(const char (&name)[kSize]) {
+    if (has_key_) [[unlikely]] {
+      return IsKey(std::string_view(name, kSize - 1));
+    }
+    return left_ > 0 && decoder_.in().TakeStr(name);
+  }
+  [[gnu::noinline]] bool IsKey(std::string_view name) const { return has_key_ && key_ == name; }
+
+  template <typename T>
+  void Read(std::string_view name, T& field) {
     has_key_ = false;
-    const MsgpackError error = ReadValue(decoder_, const_cast<T&>(field));
+    const MsgpackError error = ReadValue(decoder_, field);
     if (error != MsgpackError::kOk) [[unlikely]] {
-      return Fail(error);
+      return Fail(name, error);
     }
     --left_;
   }
 
   // The next entry's name was none that a pass came by.
   template <typename T>
-  void FindField(T& value) {
+  [[gnu::noinline]] void FindField(T& value) {
     MsgpackError error = decoder_.in().ReadStr(&key_);
-    if (error != MsgpackError::kOk) {
-      key_ = "?";
-      return Fail(error);
-    }
+    if (error != MsgpackError::kOk) return Fail("?", error);
     has_key_ = true;
-    std::as_const(value).msgpack_pack(*this);
+    PassOver(std::as_const(value));
     if (!has_key_) return;  // found
     has_key_ = false;
     error = decoder_.in().Skip();
-    if (error != MsgpackError::kOk) return Fail(error);
+    if (error != MsgpackError::kOk) return Fail(key_, error);
     --left_;
   }
 
-  void Fail(MsgpackError error) {
-    decoder_.InField(key_);
+  [[gnu::noinline]] void Fail(std::string_view name, MsgpackError error) {
+    decoder_.InField(name);
     error_ = error;
     left_ = 0;
   }
 
-  NullSink sink_;
   MessagePackDecoder& decoder_;
   uint32_t left_;  // entries; none after an error
   MsgpackError error_ = MsgpackError::kOk;
-  bool is_field_ = true;  // what comes next is a name
-  bool match_ = false;    // what comes next is the field to read
   bool has_key_ = false;  // key_ was read, and its field is looked for
-  std::string_view key_;  // of the entry that was reached last
+  std::string_view key_;
 };
 
 // The same for an array: fields by position. What is missing keeps its value, what is more is
@@ -330,7 +355,7 @@ struct ValueReader {
 
 template <>
 struct ValueReader<std::string> {
-  static MsgpackError Read(MessagePackDecoder& decoder, std::string& value) {
+  [[gnu::noinline]] static MsgpackError Read(MessagePackDecoder& decoder, std::string& value) {
     BytesView bytes;
     const MsgpackError error = ReadText(decoder, &bytes);
     if (error != MsgpackError::kOk) return error;

@@ -112,11 +112,16 @@ class MsgpackReader {
   MsgpackError ReadArrayHeader(uint32_t* count) { return ReadContainer(0x90, 0xdc, count); }
   MsgpackError ReadMapHeader(uint32_t* count) { return ReadContainer(0x80, 0xde, count); }
   MsgpackError ReadStr(std::string_view* value) {
-    const size_t size = pos_ == end_ ? 0 : *pos_ & 0x1f;
-    if (size < remaining() && (*pos_ & 0xe0) == 0xa0) [[likely]] {
-      *value = AsText(BytesView(pos_ + 1, size));
-      pos_ += 1 + size;
-      return MsgpackError::kOk;
+    const size_t left = remaining();
+    if (left >= 2) [[likely]] {  // the two forms below 256 bytes
+      const bool fix = (*pos_ & 0xe0) == 0xa0;
+      const size_t header = fix ? 1 : 2;
+      const size_t size = fix ? *pos_ & 0x1f : pos_[1];
+      if ((fix || *pos_ == 0xd9) && size <= left - header) [[likely]] {
+        *value = AsText(BytesView(pos_ + header, size));
+        pos_ += header + size;
+        return MsgpackError::kOk;
+      }
     }
     return ReadWideStr(value);
   }

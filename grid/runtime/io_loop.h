@@ -11,6 +11,7 @@
 #include <memory>
 #include <shared_mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -28,9 +29,14 @@ class IoLoop {
   // True on the thread that runs this loop, inside its io_context.
   bool RunningHere() const { return io_.get_executor().running_in_this_thread(); }
 
+  // `link` begins to handle what it has read. False when another did last: then the thread has more
+  // to do than to keep one peer busy. On the loop; the pointer is compared only.
+  bool TakeTurn(const void* link) { return std::exchange(last_, link) == link; }
+
  private:
   asio::io_context& io_;
   const size_t index_;
+  const void* last_ = nullptr;
 };
 
 class IoLoops {

@@ -150,12 +150,14 @@ void Link::RunReady() {
   if (!ready_.empty()) PostEvent();
 }
 
-// The event goes on until OnReadEnd, so that what all messages of one read lead to leaves together.
+// The event goes on until OnReadEnd, so that what all messages of one read lead to leaves together;
+// unless this peer is the only one to be kept busy, which must not wait for us then.
 void Link::OnMessage(BytesView message) {
   if (down_) return;
+  if (!in_event_) alone_ = loop_.TakeTurn(this);
   BeginEvent();
   session_.OnMessage(message, now_);
-  if (in_event_ && session_.ShouldAnswer()) Flush();
+  if (in_event_ && alone_ && session_.ShouldAnswer()) Flush();
 }
 
 void Link::OnReadEnd() {
@@ -226,7 +228,7 @@ bool Link::Write(MutableBytes message) {
 
 void Link::Changed() {
   if (in_event_) {
-    if (session_.ShouldWrite()) Flush();
+    if (alone_ && session_.ShouldWrite()) Flush();
     return;
   }
   if (!down_) PostEvent();

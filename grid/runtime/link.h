@@ -192,6 +192,7 @@ class Link final : public std::enable_shared_from_this<Link>,
 
   Buffer first_;
   bool in_event_ = false;      // Settle follows by itself
+  bool alone_ = true;          // no other link of this loop has read since the last event
   TimePoint now_;              // of the event
   bool event_posted_ = false;  // or an event has been posted
   // Completions for the end of the event, oldest first. While there are any, an event is under way

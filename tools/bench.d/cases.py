@@ -10,6 +10,7 @@ KIB, MIB = 1024, 1024 * 1024
 MAX_IN_FLIGHT = 64 * MIB  # bytes
 POLL = "50us"
 WINDOW = 256  # of streams
+WIDE_WINDOW = 8192  # what a stream's window of bytes grows to hold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,7 @@ CAPNP = System("capnp", "bench_capnp", modes=("echo", "oneway"))
 ZMQ = System("zmq", "bench_zmq", modes=("echo", "oneway"))
 SYSTEMS = [IO, WORKER, TYPED, TCP, PACKED, BEAST, ZMQ, CAPNP, GRPC]
 BASELINES = [TCP, PACKED, BEAST, ZMQ, GRPC]
+DEFAULT = System("default", "bench_grid")  # as its options are, among those of --tuning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,9 +72,9 @@ def echo(system, inflight, size, poll=False, rate=None):
     return Case(load, system.name, system.program, (*run, *system.flags, *spin), spin)
 
 
-def stream(system, mode, size):
-    run = ("--mode", mode, "--inflight", str(WINDOW), "--size", str(size), *system.flags)
-    return Case(f"{mode} {bytes_text(size)} W={WINDOW}", system.name, system.program, run, ())
+def stream(system, mode, size, window=WINDOW):
+    run = ("--mode", mode, "--inflight", str(window), "--size", str(size), *system.flags)
+    return Case(f"{mode} {bytes_text(size)} W={window}", system.name, system.program, run, ())
 
 
 def beside_bulk(fragments):
@@ -136,6 +138,7 @@ def all_cases(echoes, most_in_mesh=MESH_INFLIGHT):
     cases += [echo(system, p, 512, poll=True) for p in (1, 16, 64) for system in (IO, TCP)]
     cases += [stream(system, mode, size) for mode in ("oneway", "twoway") for size in (32, 512)
               for system in SYSTEMS if mode in system.modes]
+    cases += [stream(system, "oneway", 512, WIDE_WINDOW) for system in (IO, TCP, PACKED, BEAST)]
     cases += [beside_bulk(fragments) for fragments in (False, True)]
     cases += [open_loop(rate) for rate in (1_000, 100_000, 500_000)]
     cases += [threads(1, 1), threads(2, 4)]
@@ -143,6 +146,39 @@ def all_cases(echoes, most_in_mesh=MESH_INFLIGHT):
     cases += [mesh(managers, most_in_mesh // 16) for managers in (4, 64)]
     cases += [session(), idle_streams(), idle_connections()]
     return cases
+
+
+# Settings of both sides that --tuning holds against the defaults.
+SOCKET_OPTIONS = {
+    "default": (),
+    "delay": ("--no-delay", "0"),
+    "quick-ack": ("--quick-ack",),
+    **{f"buffers {bytes_text(size)}": ("--socket-buffer", str(size))
+       for size in (64 * KIB, 256 * KIB, MIB, 4 * MIB)},
+    **{name: ("--congestion", name) for name in ("reno", "cubic", "bbr")},
+}
+POLLING = {
+    "default": (),
+    **{f"poll {budget}": ("--poll", budget) for budget in ("20us", "50us", "100us", "1ms")},
+}
+
+
+def crowded(peers):
+    """Servers that share a core."""
+    case = echo(IO, 16 * peers, 512)
+    return dataclasses.replace(case, load=f"{case.load}, {peers} servers on a core", ports=peers,
+                               run=(*case.run, "--peers", str(peers)))
+
+
+def tuning_cases():
+    loads = [echo(IO, 1, 512), echo(IO, 256, 512), echo(IO, 16, 64 * KIB), stream(IO, "oneway", 512)]
+    polled = [*(echo(IO, p, 512) for p in (1, 16, 64)), echo(WORKER, 64, 512), crowded(4),
+              *(open_loop(rate) for rate in (1_000, 100_000))]
+    return [dataclasses.replace(case, system=name, load=f"{what}, {case.system}: {case.load}",
+                                run=(*case.run, *flags), serve=flags)
+            for what, cases, settings in (("socket options", loads, SOCKET_OPTIONS),
+                                          ("polling", polled, POLLING))
+            for case in cases for name, flags in settings.items()]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,6 +223,7 @@ def targets():
                3),
         Target("of gRPC unary", echo(IO, *quick, poll=True), echo(GRPC, *quick), "rps", 15),
         of_packed(IO, "stream", 0.25, lambda system: stream(system, "oneway", 512)),
+        of_packed(IO, "stream", 0.6, lambda system: stream(system, "oneway", 512, WIDE_WINDOW)),
         Target("bytes, of Beast", echo(IO, 16, 64 * KIB), echo(BEAST, 16, 64 * KIB), "bytes_per_s",
                0.9),
         Target("of one peer and one thread", threads(2, 4), threads(1, 1), "rps", 1.7),

@@ -61,14 +61,16 @@ def rate(value):
 
 def main_table(results):
     """`results`: {case: medians}, in the order of the table."""
+    systems = {case.system for case in results}
+    baselines = [base for base in (*cases.BASELINES, cases.DEFAULT) if base.name in systems]
     rows = [["load", "system", "rate", "MB/s", "p50 µs", "p99 µs", "p99.9 µs", "client CPU",
-             "server CPU", *(f"× {base.name}" for base in cases.BASELINES)]]
+             "server CPU", *(f"× {base.name}" for base in baselines)]]
     rates = {(case.load, case.system): report.get("rps") for case, report in results.items()}
     load = None
     for case, report in results.items():
         if "rps" not in report:  # those stand among the targets only
             continue
-        against = (rates.get((case.load, base.name)) for base in cases.BASELINES)
+        against = (rates.get((case.load, base.name)) for base in baselines)
         rows.append([
             case.load if case.load != load else "", case.system, rate(report["rps"]),
             number(report.get("bytes_per_s"), 1e6), number(report.get("p50_us")),

@@ -10,15 +10,20 @@ namespace {
 
 using std::chrono::microseconds;
 
-int PollsIn(PollHistory& history, int idle_times, bool found) {
+using Time = PollHistory::Clock::time_point;
+
+// Idle times one after the other, each of which ends `after` its beginning, or is given up then.
+int PollsIn(PollHistory& history, int idle_times, bool found, microseconds after, Time* now) {
   int polls = 0;
   for (int i = 0; i < idle_times; ++i) {
-    if (!history.ShouldPoll()) continue;
+    const Time begin = *now;
+    *now += after;
+    if (!history.ShouldPoll(begin)) continue;
     ++polls;
     if (found) {
-      history.Found();
+      history.Found(begin, *now);
     } else {
-      history.Missed();
+      history.Missed(begin, *now);
     }
   }
   return polls;
@@ -26,15 +31,27 @@ int PollsIn(PollHistory& history, int idle_times, bool found) {
 
 TEST(PollHistory, PollingThatFindsNothing_IsTriedNowAndThenOnly) {
   PollHistory history;
-  EXPECT_EQ(PollsIn(history, 16 * PollHistory::kTryEvery, false), 16);
+  Time now;
+  EXPECT_EQ(PollsIn(history, 16 * PollHistory::kTryEvery, false, microseconds(50), &now), 16);
 }
 
 TEST(PollHistory, OneHit_MakesItPollUntilItHasMissedAsOften) {
   PollHistory history;
-  EXPECT_EQ(PollsIn(history, PollHistory::kTryEvery, true), 1);
-  EXPECT_EQ(PollsIn(history, 100, true), 100);
-  EXPECT_EQ(PollsIn(history, PollHistory::kMost + PollHistory::kTryEvery - 1, false),
+  Time now;
+  EXPECT_EQ(PollsIn(history, PollHistory::kTryEvery, true, microseconds(20), &now), 1);
+  EXPECT_EQ(PollsIn(history, 100, true, PollHistory::kWorthwhile, &now), 100);
+  EXPECT_EQ(PollsIn(history, PollHistory::kMost + PollHistory::kTryEvery - 1, false,
+                    microseconds(50), &now),
             PollHistory::kMost);
+}
+
+// A thousand requests a second, each of which polling for a millisecond would find.
+TEST(PollHistory, PollingForLong_TakesAnEleventhOfTheTime) {
+  PollHistory history;
+  Time now;
+  EXPECT_EQ(PollsIn(history, PollHistory::kTryEvery, true, microseconds(20), &now), 1);
+  const int polls = PollsIn(history, 1100, true, microseconds(1000), &now);
+  EXPECT_EQ(polls, 100);
 }
 
 TEST(RunPolling, RunsEverythingAndReturnsWhenStopped) {
