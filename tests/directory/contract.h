@@ -46,6 +46,7 @@ class World {
   virtual void StartServer() = 0;
   virtual bool RunUntil(absl::FunctionRef<bool()> predicate, Duration limit) = 0;
   virtual TimePoint Now() = 0;
+  virtual milliseconds Lease() = 0;
 
   void RunFor(Duration duration) {
     RunUntil([] { return false; }, duration);
@@ -63,7 +64,6 @@ class DirectoryContract : public ::testing::TestWithParam<WorldFactory> {
   using Held = absl::StatusOr<Registration>;
 
   void Make(WorldOptions options = {}) {
-    options_ = options;
     world_ = GetParam()(std::move(options));
     for (int member = 0; member < World::kMembers; ++member) Ready(member);
   }
@@ -75,7 +75,7 @@ class DirectoryContract : public ::testing::TestWithParam<WorldFactory> {
   }
   World& world() { return *world_; }
   Directory& At(int member) { return world_->At(member); }
-  Duration lease() const { return options_.lease; }
+  Duration lease() const { return world_->Lease(); }
 
   static Name N(std::string_view text) { return *Name::Parse(text); }
   static Selector Under(std::string_view path) { return Selector::Under(*Path::Parse(path)); }
@@ -141,7 +141,6 @@ class DirectoryContract : public ::testing::TestWithParam<WorldFactory> {
     return watcher.ok() ? *std::move(watcher) : Watcher();
   }
 
-  WorldOptions options_;
   std::unique_ptr<World> world_;
 };
 

@@ -50,6 +50,7 @@ class LocalWorld final : public World {
     return testing::RunUntil(io_, *clock_, predicate, limit);
   }
   TimePoint Now() override { return clock_->Now(); }
+  milliseconds Lease() override { return options_.lease; }
 
  private:
   void ReachAll(bool reachable) {

@@ -1,0 +1,487 @@
+#include "grid/directory/etcd_backend.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace grid::internal {
+namespace {
+
+// Between a name and what tells its registrations apart: below every byte that names have, so a
+// name's own keys come before those of longer names.
+constexpr char kMark = '!';
+constexpr char kBehindMark = '"';
+
+std::string MemberKey(const std::string& prefix, const std::string& member) {
+  return absl::StrCat(prefix, "!member/", member);
+}
+
+json::object Range(const std::string& begin, const std::string& end) {
+  json::object range{{"key", EtcdBase64(begin)}};
+  if (!end.empty()) range["range_end"] = EtcdBase64(end);
+  return range;
+}
+
+// In a transaction: nothing was put there yet, or it was at that revision.
+json::object Created(const std::string& begin, const std::string& end, uint64_t revision) {
+  json::object compare = Range(begin, end);
+  compare["target"] = "CREATE";
+  compare["result"] = "EQUAL";
+  compare["create_revision"] = std::to_string(revision);
+  return compare;
+}
+
+json::object Transaction(json::array compare, json::object success, json::array failure) {
+  return {{"compare", std::move(compare)},
+          {"success", json::array{std::move(success)}},
+          {"failure", std::move(failure)}};
+}
+
+bool Succeeded(const json::object& answer) {
+  const json::value* value = answer.if_contains("succeeded");
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+// The pairs that a range brought; also as a part of a transaction.
+std::vector<json::object> Pairs(const json::object& range) {
+  std::vector<json::object> pairs;
+  const json::value* kvs = range.if_contains("kvs");
+  if (kvs == nullptr || !kvs->is_array()) return pairs;
+  for (const json::value& pair : kvs->get_array()) {
+    if (pair.is_object()) pairs.push_back(pair.get_object());
+  }
+  return pairs;
+}
+std::vector<json::object> FailurePairs(const json::object& answer) {
+  std::vector<json::object> pairs;
+  const json::value* responses = answer.if_contains("responses");
+  if (responses == nullptr || !responses->is_array()) return pairs;
+  for (const json::value& response : responses->get_array()) {
+    if (!response.is_object()) continue;
+    for (json::object& pair : Pairs(EtcdObject(response.get_object(), "response_range"))) {
+      pairs.push_back(std::move(pair));
+    }
+  }
+  return pairs;
+}
+
+json::object ValueObject(const json::object& pair) {
+  boost::system::error_code ec;
+  json::parse_options options;
+  options.allow_invalid_utf8 = true;
+  json::value value = json::parse(EtcdBytes(pair, "value"), ec, {}, options);
+  return !ec && value.is_object() ? value.get_object() : json::object();
+}
+
+std::string ValueText(const std::string& member, uint64_t incarnation, uint64_t request,
+                      Holding holding, const Attributes& attributes) {
+  json::object values;
+  for (const auto& [key, value] : attributes) values[key] = value;
+  const std::string_view how = HoldingName(holding);
+  return json::serialize(json::object{{"member", member},
+                                      {"incarnation", incarnation},
+                                      {"request", request},
+                                      {"holding", json::string_view(how.data(), how.size())},
+                                      {"attributes", std::move(values)}});
+}
+
+std::string TextOf(const json::object& object, const char* field) {
+  const json::value* value = object.if_contains(field);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+uint64_t Revision(const json::object& answer) {
+  return EtcdNumber(EtcdObject(answer, "header"), "revision");
+}
+
+// Our lease has gone, and the session with it.
+absl::Status Lapsed() { return absl::AbortedError("etcd has ended the lease"); }
+
+}  // namespace
+
+EtcdRange RangeOf(const std::string& prefix, const Selector& selector) {
+  if (selector.under().has_value()) {
+    EtcdRange range{.begin = prefix + selector.under()->text(), .end = ""};
+    range.end = range.begin;
+    ++range.end.back();  // a letter, digit or . _ -: there is a next byte
+    return range;
+  }
+  if (selector.names().empty()) return {.begin = prefix + "!none", .end = prefix + "!none!"};
+  return {.begin = prefix + selector.names().begin()->text() + kMark,
+          .end = prefix + selector.names().rbegin()->text() + kBehindMark};
+}
+
+std::optional<Entry> EntryOf(const std::string& prefix, const json::object& pair) {
+  const std::string key = EtcdBytes(pair, "key");
+  const size_t mark = key.rfind(kMark);
+  if (!key.starts_with(prefix) || mark == std::string::npos || mark < prefix.size()) return {};
+  absl::StatusOr<Name> name =
+      Name::Parse(std::string_view(key).substr(prefix.size(), mark - prefix.size()));
+  if (!name.ok()) return std::nullopt;
+  const json::object value = ValueObject(pair);
+  Entry entry{.name = *std::move(name),
+              .holding = TextOf(value, "holding") == HoldingName(Holding::kShared)
+                             ? Holding::kShared
+                             : Holding::kExclusive,
+              .epoch = EtcdNumber(pair, "create_revision"),
+              .member = TextOf(value, "member"),
+              .incarnation = EtcdNumber(value, "incarnation")};
+  for (const auto& [attribute, text] : EtcdObject(value, "attributes")) {
+    if (text.is_string()) entry.attributes.emplace(attribute, text.get_string());
+  }
+  return entry;
+}
+
+EtcdBackend::EtcdBackend(std::shared_ptr<EtcdGateway> gateway, std::string prefix, Duration lease,
+                         Duration attempt)
+    : gateway_(std::move(gateway)),
+      prefix_(std::move(prefix)),
+      ttl_s_(std::chrono::ceil<std::chrono::seconds>(lease).count()),
+      attempt_(attempt) {}
+
+// --- The session ---
+
+struct EtcdBackend::Opening {
+  LeaseCall call;
+  Duration limit;  // for each step: a third of the whole
+  Done<LeaseGrant> done;
+  uint64_t lease = 0;
+  uint64_t member_revision = 0;  // of the member's key; 0: there is none
+};
+
+void EtcdBackend::Renew(LeaseCall call, Duration limit, Done<LeaseGrant> done) {
+  if (lease_ != 0 && incarnation_ == call.incarnation) return KeepAlive(limit, std::move(done));
+  lease_ = 0;
+  keys_.clear();
+  Grant(std::make_shared<Opening>(
+      Opening{.call = std::move(call), .limit = limit / 4, .done = std::move(done)}));
+}
+
+void EtcdBackend::Grant(const std::shared_ptr<Opening>& opening) {
+  gateway_->Ask("/v3/lease/grant", {{"TTL", std::to_string(ttl_s_)}}, opening->limit,
+                [this, opening](absl::StatusOr<json::object> answer) {
+                  if (!answer.ok()) return opening->done(answer.status());
+                  opening->lease = EtcdNumber(*answer, "ID");
+                  ReplaceOlder(opening);
+                });
+}
+
+void EtcdBackend::ReplaceOlder(const std::shared_ptr<Opening>& opening) {
+  gateway_->Ask("/v3/kv/range", Range(MemberKey(prefix_, opening->call.member), ""), opening->limit,
+                [this, opening](absl::StatusOr<json::object> answer) {
+                  if (!answer.ok()) return opening->done(answer.status());
+                  const std::vector<json::object> pairs = Pairs(*answer);
+                  if (pairs.empty()) return PutMember(opening);
+                  const json::object value = ValueObject(pairs[0]);
+                  if (EtcdNumber(value, "incarnation") > opening->call.incarnation) {
+                    gateway_->Ask("/v3/lease/revoke", {{"ID", std::to_string(opening->lease)}},
+                                  opening->limit, [](const absl::StatusOr<json::object>&) {});
+                    return opening->done(absl::FailedPreconditionError(absl::StrCat(
+                        "a newer incarnation of ", opening->call.member, " is there")));
+                  }
+                  opening->member_revision = EtcdNumber(pairs[0], "create_revision");
+                  gateway_->Ask("/v3/lease/revoke", {{"ID", TextOf(value, "lease")}},
+                                opening->limit,
+                                [this, opening](const absl::StatusOr<json::object>& revoked) {
+                                  // Its key goes with it, also where it has gone by itself.
+                                  if (!revoked.ok() && !absl::IsNotFound(revoked.status())) {
+                                    return opening->done(revoked.status());
+                                  }
+                                  opening->member_revision = 0;
+                                  PutMember(opening);
+                                });
+                });
+}
+
+void EtcdBackend::PutMember(const std::shared_ptr<Opening>& opening) {
+  const std::string key = MemberKey(prefix_, opening->call.member);
+  const std::string lease = std::to_string(opening->lease);
+  const std::string value =
+      json::serialize(json::object{{"incarnation", opening->call.incarnation}, {"lease", lease}});
+  json::object put{
+      {"request_put",
+       json::object{{"key", EtcdBase64(key)}, {"value", EtcdBase64(value)}, {"lease", lease}}}};
+  gateway_->Ask("/v3/kv/txn",
+                Transaction({Created(key, "", opening->member_revision)}, std::move(put), {}),
+                opening->limit, [this, opening](absl::StatusOr<json::object> answer) {
+                  if (!answer.ok()) return opening->done(answer.status());
+                  if (!Succeeded(*answer)) {
+                    return opening->done(absl::UnavailableError("another session is being opened"));
+                  }
+                  incarnation_ = opening->call.incarnation;
+                  lease_ = opening->lease;
+                  opening->done(LeaseGrant{.fresh = true});
+                });
+}
+
+void EtcdBackend::KeepAlive(Duration limit, Done<LeaseGrant> done) {
+  gateway_->Ask(
+      "/v3/lease/keepalive", {{"ID", std::to_string(lease_)}}, limit,
+      [this, lease = lease_, done = std::move(done)](absl::StatusOr<json::object> answer) mutable {
+        if (!answer.ok()) return done(answer.status());
+        if (EtcdNumber(EtcdObject(*answer, "result"), "TTL") > 0) {
+          return done(LeaseGrant());
+        }
+        if (lease_ == lease) lease_ = 0;
+        done(Lapsed());
+      });
+}
+
+void EtcdBackend::End(LeaseCall call, Duration limit, StatusDone done) {
+  if (lease_ == 0 || incarnation_ != call.incarnation) {
+    // Later, as every answer: by asking for nothing.
+    gateway_->Ask("/v3/kv/range", Range(prefix_, ""), limit,
+                  [done = std::move(done)](const absl::StatusOr<json::object>&) mutable {
+                    done(absl::OkStatus());
+                  });
+    return;
+  }
+  gateway_->Ask("/v3/lease/revoke", {{"ID", std::to_string(std::exchange(lease_, 0))}}, limit,
+                [done = std::move(done)](const absl::StatusOr<json::object>& answer) mutable {
+                  done(answer.status());
+                });
+}
+
+// --- Registrations ---
+
+std::string EtcdBackend::KeyOf(const RegisterCall& call) const {
+  std::string key = absl::StrCat(prefix_, call.name.text(), "!");
+  if (call.holding == Holding::kShared) {
+    absl::StrAppend(&key, absl::Hex(call.incarnation), "-", call.request);
+  }
+  return key;
+}
+
+void EtcdBackend::Register(RegisterCall call, Duration limit, Done<Entry> done) {
+  // etcd forgets nothing: there is never anything to claim.
+  const bool mine = lease_ != 0 && incarnation_ == call.incarnation && call.claim == 0;
+  const std::string key = KeyOf(call);
+  const std::string first = absl::StrCat(prefix_, call.name.text(), "!");
+  const std::string behind = absl::StrCat(prefix_, call.name.text(), std::string(1, kBehindMark));
+  json::array compare;
+  if (call.holding == Holding::kExclusive) {
+    compare.push_back(Created(first, behind, 0));
+  } else {
+    compare.push_back(Created(first, "", 0));
+    compare.push_back(Created(key, "", 0));
+  }
+  const std::string value =
+      ValueText(call.member, call.incarnation, call.request, call.holding, call.attributes);
+  json::object put{{"request_put", json::object{{"key", EtcdBase64(key)},
+                                                {"value", EtcdBase64(value)},
+                                                // A lease that is not there: refused.
+                                                {"lease", std::to_string(mine ? lease_ : 1)}}}};
+  gateway_->Ask("/v3/kv/txn",
+                Transaction(std::move(compare), std::move(put),
+                            {json::object{{"request_range", Range(first, behind)}}}),
+                limit,
+                [this, call = std::move(call), key, lease = lease_,
+                 done = std::move(done)](absl::StatusOr<json::object> answer) mutable {
+                  if (absl::IsNotFound(answer.status())) {
+                    if (lease_ == lease) lease_ = 0;
+                    return done(Lapsed());
+                  }
+                  if (!answer.ok()) return done(answer.status());
+                  Entry entry{.name = call.name,
+                              .holding = call.holding,
+                              .epoch = Revision(*answer),
+                              .member = call.member,
+                              .incarnation = call.incarnation,
+                              .attributes = call.attributes};
+                  if (Succeeded(*answer)) {
+                    keys_[entry.epoch] = key;
+                    return done(std::move(entry));
+                  }
+                  std::optional<Entry> holder;
+                  for (const json::object& pair : FailurePairs(*answer)) {
+                    std::optional<Entry> other = EntryOf(prefix_, pair);
+                    if (!other.has_value()) continue;
+                    // The same call, whose answer was lost.
+                    if (other->incarnation == call.incarnation && other->member == call.member &&
+                        EtcdNumber(ValueObject(pair), "request") == call.request) {
+                      keys_[other->epoch] = key;
+                      return done(*std::move(other));
+                    }
+                    if (!holder.has_value()) holder = std::move(other);
+                  }
+                  // Gone between the two: it may be had now.
+                  if (!holder.has_value())
+                    return done(absl::UnavailableError("etcd: the name was held"));
+                  done(AlreadyHeldError(*holder));
+                });
+}
+
+void EtcdBackend::Update(UpdateCall call, Duration limit, StatusDone done) {
+  const auto key = keys_.find(call.epoch);
+  const std::string name = call.name.text();
+  const std::string at = key == keys_.end() ? prefix_ + "!none" : key->second;
+  const Holding holding = at.ends_with(kMark) ? Holding::kExclusive : Holding::kShared;
+  // The request stays, as a shared key shows it; an exclusive one's is not asked for any more.
+  const std::string value = ValueText(call.member, call.incarnation, 0, holding, call.attributes);
+  json::object put{
+      {"request_put", json::object{{"key", EtcdBase64(at)},
+                                   {"value", EtcdBase64(value)},
+                                   {"lease", std::to_string(lease_ == 0 ? 1 : lease_)}}}};
+  gateway_->Ask("/v3/kv/txn", Transaction({Created(at, "", call.epoch)}, std::move(put), {}), limit,
+                [this, lease = lease_, name, epoch = call.epoch,
+                 done = std::move(done)](absl::StatusOr<json::object> answer) mutable {
+                  if (absl::IsNotFound(answer.status())) {
+                    if (lease_ == lease) lease_ = 0;
+                    return done(Lapsed());
+                  }
+                  if (!answer.ok()) return done(answer.status());
+                  if (Succeeded(*answer)) return done(absl::OkStatus());
+                  done(absl::NotFoundError(absl::StrCat(name, ": not held with epoch ", epoch)));
+                });
+}
+
+void EtcdBackend::Deregister(DeregisterCall call, Duration limit, StatusDone done) {
+  const std::string first = absl::StrCat(prefix_, call.name.text(), "!");
+  const auto known = keys_.find(call.epoch);
+  if (call.epoch != 0 && known != keys_.end()) {
+    const std::string key = known->second;
+    json::object remove{{"request_delete_range", Range(key, "")}};
+    return gateway_->Ask(
+        "/v3/kv/txn", Transaction({Created(key, "", call.epoch)}, std::move(remove), {}), limit,
+        [this, epoch = call.epoch,
+         done = std::move(done)](const absl::StatusOr<json::object>& answer) mutable {
+          if (answer.ok()) keys_.erase(epoch);
+          done(answer.status());
+        });
+  }
+  // What became of it is not known: looked for by the request.
+  const std::string behind = absl::StrCat(prefix_, call.name.text(), std::string(1, kBehindMark));
+  gateway_->Ask("/v3/kv/range", Range(first, behind), limit / 2,
+                [this, call = std::move(call), limit,
+                 done = std::move(done)](absl::StatusOr<json::object> answer) mutable {
+                  if (!answer.ok()) return done(answer.status());
+                  for (const json::object& pair : Pairs(*answer)) {
+                    const std::optional<Entry> entry = EntryOf(prefix_, pair);
+                    if (!entry.has_value() || entry->member != call.member ||
+                        entry->incarnation != call.incarnation ||
+                        EtcdNumber(ValueObject(pair), "request") != call.request) {
+                      continue;
+                    }
+                    keys_[entry->epoch] = EtcdBytes(pair, "key");
+                    call.epoch = entry->epoch;
+                    return Deregister(std::move(call), limit / 2, std::move(done));
+                  }
+                  done(absl::OkStatus());
+                });
+}
+
+// --- Reading ---
+
+void EtcdBackend::Resolve(Selector selector, Duration limit, Done<std::vector<Entry>> done) {
+  const EtcdRange range = RangeOf(prefix_, selector);
+  gateway_->Ask("/v3/kv/range", Range(range.begin, range.end), limit,
+                [this, selector = std::move(selector),
+                 done = std::move(done)](absl::StatusOr<json::object> answer) mutable {
+                  if (!answer.ok()) return done(answer.status());
+                  std::map<std::pair<Name, uint64_t>, Entry> found;
+                  for (const json::object& pair : Pairs(*answer)) {
+                    std::optional<Entry> entry = EntryOf(prefix_, pair);
+                    if (!entry.has_value() || !selector.Matches(*entry)) continue;
+                    found.emplace(std::pair(entry->name, entry->epoch), *entry);
+                  }
+                  std::vector<Entry> entries;
+                  for (auto& [key, entry] : found) entries.push_back(std::move(entry));
+                  done(std::move(entries));
+                });
+}
+
+namespace {
+
+// First all there is, at one revision; then the changes from the next one on.
+class EtcdSubscription final : public Subscription {
+ public:
+  EtcdSubscription(std::shared_ptr<EtcdGateway> gateway, std::string prefix, EtcdRange range,
+                   Duration attempt, SubscriptionSink& sink)
+      : gateway_(std::move(gateway)),
+        prefix_(std::move(prefix)),
+        range_(std::move(range)),
+        attempt_(attempt),
+        sink_(sink) {}
+  ~EtcdSubscription() override { *alive_ = false; }
+
+  void Start() {
+    gateway_->Ask("/v3/kv/range", Range(range_.begin, range_.end), attempt_,
+                  [this, alive = alive_](absl::StatusOr<json::object> answer) {
+                    if (*alive) OnSnapshot(std::move(answer));
+                  });
+  }
+
+ private:
+  void OnSnapshot(absl::StatusOr<json::object> answer) {
+    if (!answer.ok()) return sink_.OnEnd(answer.status());
+    std::vector<Entry> entries;
+    for (const json::object& pair : Pairs(*answer)) {
+      std::optional<Entry> entry = EntryOf(prefix_, pair);
+      if (!entry.has_value()) continue;
+      epochs_.insert_or_assign(EtcdBytes(pair, "key"), std::pair(entry->name, entry->epoch));
+      entries.push_back(*std::move(entry));
+    }
+    json::object create = Range(range_.begin, range_.end);
+    create["start_revision"] = std::to_string(Revision(*answer) + 1);
+    stream_ = gateway_->Open(
+        "/v3/watch", {{"create_request", std::move(create)}}, attempt_,
+        [this](const json::object& result) { OnResult(result); },
+        [this](absl::Status why) { sink_.OnEnd(std::move(why)); });
+    sink_.OnAll(std::move(entries));
+  }
+
+  void OnResult(const json::object& result) {
+    const std::shared_ptr<bool> alive = alive_;
+    const json::value* cancelled = result.if_contains("canceled");
+    if (cancelled != nullptr && cancelled->is_bool() && cancelled->get_bool()) {
+      // What was asked for is forgotten there: begun again, with all there is.
+      return sink_.OnEnd(absl::UnavailableError("etcd cancelled the watch"));
+    }
+    const json::value* events = result.if_contains("events");
+    if (events == nullptr || !events->is_array()) return;
+    for (const json::value& event : events->get_array()) {
+      if (event.is_object()) OnEvent(event.get_object());
+      if (!*alive) return;
+    }
+  }
+
+  void OnEvent(const json::object& event) {
+    const json::object& pair = EtcdObject(event, "kv");
+    const std::string key = EtcdBytes(pair, "key");
+    const auto known = epochs_.find(key);
+    if (TextOf(event, "type") == "DELETE") {
+      if (known == epochs_.end()) return;
+      const auto [name, epoch] = known->second;
+      epochs_.erase(known);
+      return sink_.OnRemove(name, epoch);
+    }
+    std::optional<Entry> entry = EntryOf(prefix_, pair);
+    if (!entry.has_value()) return;
+    epochs_.insert_or_assign(key, std::pair(entry->name, entry->epoch));
+    sink_.OnPut(*std::move(entry));
+  }
+
+  const std::shared_ptr<EtcdGateway> gateway_;
+  const std::string prefix_;
+  const EtcdRange range_;
+  const Duration attempt_;
+  SubscriptionSink& sink_;
+  std::map<std::string, std::pair<Name, uint64_t>> epochs_;  // what was told, by key
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::unique_ptr<EtcdGateway::Stream> stream_;
+};
+
+}  // namespace
+
+std::unique_ptr<Subscription> EtcdBackend::Subscribe(const Selector& selector,
+                                                     SubscriptionSink& sink) {
+  auto subscription = std::make_unique<EtcdSubscription>(
+      gateway_, prefix_, RangeOf(prefix_, selector), attempt_, sink);
+  subscription->Start();
+  return subscription;
+}
+
+}  // namespace grid::internal
