@@ -164,7 +164,8 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
     while (!parser.is_done()) {
       parser.get().body().data = part.data();
       parser.get().body().size = part.size();
-      auto [ec, size] = co_await http::async_read(*channel_, buffer, parser, kTuple);
+      // Some: what has come is handed on at once, not when the part is full.
+      auto [ec, size] = co_await http::async_read_some(*channel_, buffer, parser, kTuple);
       if (ec == http::error::need_buffer) ec = {};
       if (ec) co_return Failed("reading", ec);
       const size_t got = part.size() - parser.get().body().size;
