@@ -1,139 +1,37 @@
 #include "grid/directory/etcd_backend.h"
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grid/directory/etcd_keys.h"
+#include "grid/directory/etcd_subscription.h"
 
 namespace grid::internal {
 namespace {
 
-// Between a name and what tells its registrations apart: below every byte that names have, so a
-// name's own keys come before those of longer names.
-constexpr char kMark = '!';
-constexpr char kBehindMark = '"';
-
-std::string MemberKey(const std::string& prefix, const std::string& member) {
-  return absl::StrCat(prefix, "!member/", member);
-}
-
-json::object Range(const std::string& begin, const std::string& end) {
-  json::object range{{"key", EtcdBase64(begin)}};
-  if (!end.empty()) range["range_end"] = EtcdBase64(end);
-  return range;
-}
-
-// In a transaction: nothing was put there yet, or it was at that revision.
-json::object Created(const std::string& begin, const std::string& end, uint64_t revision) {
-  json::object compare = Range(begin, end);
-  compare["target"] = "CREATE";
-  compare["result"] = "EQUAL";
-  compare["create_revision"] = std::to_string(revision);
-  return compare;
-}
-
-json::object Transaction(json::array compare, json::object success, json::array failure) {
-  return {{"compare", std::move(compare)},
-          {"success", json::array{std::move(success)}},
-          {"failure", std::move(failure)}};
-}
-
-bool Succeeded(const json::object& answer) {
-  const json::value* value = answer.if_contains("succeeded");
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-// The pairs that a range brought; also as a part of a transaction.
-std::vector<json::object> Pairs(const json::object& range) {
-  std::vector<json::object> pairs;
-  const json::value* kvs = range.if_contains("kvs");
-  if (kvs == nullptr || !kvs->is_array()) return pairs;
-  for (const json::value& pair : kvs->get_array()) {
-    if (pair.is_object()) pairs.push_back(pair.get_object());
-  }
-  return pairs;
-}
-std::vector<json::object> FailurePairs(const json::object& answer) {
-  std::vector<json::object> pairs;
-  const json::value* responses = answer.if_contains("responses");
-  if (responses == nullptr || !responses->is_array()) return pairs;
-  for (const json::value& response : responses->get_array()) {
-    if (!response.is_object()) continue;
-    for (json::object& pair : Pairs(EtcdObject(response.get_object(), "response_range"))) {
-      pairs.push_back(std::move(pair));
-    }
-  }
-  return pairs;
-}
-
-json::object ValueObject(const json::object& pair) {
-  boost::system::error_code ec;
-  json::parse_options options;
-  options.allow_invalid_utf8 = true;
-  json::value value = json::parse(EtcdBytes(pair, "value"), ec, {}, options);
-  return !ec && value.is_object() ? value.get_object() : json::object();
-}
-
-std::string ValueText(const std::string& member, uint64_t incarnation, uint64_t request,
-                      Holding holding, const Attributes& attributes) {
-  json::object values;
-  for (const auto& [key, value] : attributes) values[key] = value;
-  const std::string_view how = HoldingName(holding);
-  return json::serialize(json::object{{"member", member},
-                                      {"incarnation", incarnation},
-                                      {"request", request},
-                                      {"holding", json::string_view(how.data(), how.size())},
-                                      {"attributes", std::move(values)}});
-}
-
-std::string TextOf(const json::object& object, const char* field) {
-  const json::value* value = object.if_contains(field);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-uint64_t Revision(const json::object& answer) {
-  return EtcdNumber(EtcdObject(answer, "header"), "revision");
-}
+using etcd::Created;
+using etcd::EntryOf;
+using etcd::EtcdRange;
+using etcd::FailurePairs;
+using etcd::kBehindMark;
+using etcd::kMark;
+using etcd::MemberKey;
+using etcd::Pairs;
+using etcd::Range;
+using etcd::RangeOf;
+using etcd::Revision;
+using etcd::Succeeded;
+using etcd::TextOf;
+using etcd::Transaction;
+using etcd::ValueObject;
+using etcd::ValueText;
 
 // Our lease has gone, and the session with it.
 absl::Status Lapsed() { return absl::AbortedError("etcd has ended the lease"); }
 
 }  // namespace
-
-EtcdRange RangeOf(const std::string& prefix, const Selector& selector) {
-  if (selector.under().has_value()) {
-    EtcdRange range{.begin = prefix + selector.under()->text(), .end = ""};
-    range.end = range.begin;
-    ++range.end.back();  // a letter, digit or . _ -: there is a next byte
-    return range;
-  }
-  if (selector.names().empty()) return {.begin = prefix + "!none", .end = prefix + "!none!"};
-  return {.begin = prefix + selector.names().begin()->text() + kMark,
-          .end = prefix + selector.names().rbegin()->text() + kBehindMark};
-}
-
-std::optional<Entry> EntryOf(const std::string& prefix, const json::object& pair) {
-  const std::string key = EtcdBytes(pair, "key");
-  const size_t mark = key.rfind(kMark);
-  if (!key.starts_with(prefix) || mark == std::string::npos || mark < prefix.size()) return {};
-  absl::StatusOr<Name> name =
-      Name::Parse(std::string_view(key).substr(prefix.size(), mark - prefix.size()));
-  if (!name.ok()) return std::nullopt;
-  const json::object value = ValueObject(pair);
-  Entry entry{.name = *std::move(name),
-              .holding = TextOf(value, "holding") == HoldingName(Holding::kShared)
-                             ? Holding::kShared
-                             : Holding::kExclusive,
-              .epoch = EtcdNumber(pair, "create_revision"),
-              .member = TextOf(value, "member"),
-              .incarnation = EtcdNumber(value, "incarnation")};
-  for (const auto& [attribute, text] : EtcdObject(value, "attributes")) {
-    if (text.is_string()) entry.attributes.emplace(attribute, text.get_string());
-  }
-  return entry;
-}
 
 EtcdBackend::EtcdBackend(std::shared_ptr<EtcdGateway> gateway, std::string prefix, Duration lease,
                          Duration attempt)
@@ -392,89 +290,6 @@ void EtcdBackend::Resolve(Selector selector, Duration limit, Done<std::vector<En
                   done(std::move(entries));
                 });
 }
-
-namespace {
-
-// First all there is, at one revision; then the changes from the next one on.
-class EtcdSubscription final : public Subscription {
- public:
-  EtcdSubscription(std::shared_ptr<EtcdGateway> gateway, std::string prefix, EtcdRange range,
-                   Duration attempt, SubscriptionSink& sink)
-      : gateway_(std::move(gateway)),
-        prefix_(std::move(prefix)),
-        range_(std::move(range)),
-        attempt_(attempt),
-        sink_(sink) {}
-  ~EtcdSubscription() override { *alive_ = false; }
-
-  void Start() {
-    gateway_->Ask("/v3/kv/range", Range(range_.begin, range_.end), attempt_,
-                  [this, alive = alive_](absl::StatusOr<json::object> answer) {
-                    if (*alive) OnSnapshot(std::move(answer));
-                  });
-  }
-
- private:
-  void OnSnapshot(absl::StatusOr<json::object> answer) {
-    if (!answer.ok()) return sink_.OnEnd(answer.status());
-    std::vector<Entry> entries;
-    for (const json::object& pair : Pairs(*answer)) {
-      std::optional<Entry> entry = EntryOf(prefix_, pair);
-      if (!entry.has_value()) continue;
-      epochs_.insert_or_assign(EtcdBytes(pair, "key"), std::pair(entry->name, entry->epoch));
-      entries.push_back(*std::move(entry));
-    }
-    json::object create = Range(range_.begin, range_.end);
-    create["start_revision"] = std::to_string(Revision(*answer) + 1);
-    stream_ = gateway_->Open(
-        "/v3/watch", {{"create_request", std::move(create)}}, attempt_,
-        [this](const json::object& result) { OnResult(result); },
-        [this](absl::Status why) { sink_.OnEnd(std::move(why)); });
-    sink_.OnAll(std::move(entries));
-  }
-
-  void OnResult(const json::object& result) {
-    const std::shared_ptr<bool> alive = alive_;
-    const json::value* cancelled = result.if_contains("canceled");
-    if (cancelled != nullptr && cancelled->is_bool() && cancelled->get_bool()) {
-      // What was asked for is forgotten there: begun again, with all there is.
-      return sink_.OnEnd(absl::UnavailableError("etcd cancelled the watch"));
-    }
-    const json::value* events = result.if_contains("events");
-    if (events == nullptr || !events->is_array()) return;
-    for (const json::value& event : events->get_array()) {
-      if (event.is_object()) OnEvent(event.get_object());
-      if (!*alive) return;
-    }
-  }
-
-  void OnEvent(const json::object& event) {
-    const json::object& pair = EtcdObject(event, "kv");
-    const std::string key = EtcdBytes(pair, "key");
-    const auto known = epochs_.find(key);
-    if (TextOf(event, "type") == "DELETE") {
-      if (known == epochs_.end()) return;
-      const auto [name, epoch] = known->second;
-      epochs_.erase(known);
-      return sink_.OnRemove(name, epoch);
-    }
-    std::optional<Entry> entry = EntryOf(prefix_, pair);
-    if (!entry.has_value()) return;
-    epochs_.insert_or_assign(key, std::pair(entry->name, entry->epoch));
-    sink_.OnPut(*std::move(entry));
-  }
-
-  const std::shared_ptr<EtcdGateway> gateway_;
-  const std::string prefix_;
-  const EtcdRange range_;
-  const Duration attempt_;
-  SubscriptionSink& sink_;
-  std::map<std::string, std::pair<Name, uint64_t>> epochs_;  // what was told, by key
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  std::unique_ptr<EtcdGateway::Stream> stream_;
-};
-
-}  // namespace
 
 std::unique_ptr<Subscription> EtcdBackend::Subscribe(const Selector& selector,
                                                      SubscriptionSink& sink) {

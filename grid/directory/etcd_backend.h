@@ -20,15 +20,6 @@
 
 namespace grid::internal {
 
-// The range of keys that may hold what a selector means, and more.
-struct EtcdRange {
-  std::string begin;
-  std::string end;
-};
-EtcdRange RangeOf(const std::string& prefix, const Selector& selector);
-// What one key says; nothing for a key that is none of ours, or not to be understood.
-std::optional<Entry> EntryOf(const std::string& prefix, const json::object& pair);
-
 class EtcdBackend final : public DirectoryBackend {
  public:
   EtcdBackend(std::shared_ptr<EtcdGateway> gateway, std::string prefix, Duration lease,

@@ -5,144 +5,13 @@
 #ifndef GRID_TESTS_DIRECTORY_CONTRACT_H_
 #define GRID_TESTS_DIRECTORY_CONTRACT_H_
 
-#include <gtest/gtest.h>
-
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <cstring>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "absl/functional/function_ref.h"
-#include "grid/directory/directory.h"
-#include "grid/directory/directory_options.h"
-#include "grid/testing/probe.h"
+#include "absl/strings/str_cat.h"
+#include "tests/directory/contract_watching.h"
+#include "tests/directory/world.h"
 
 namespace grid {
-
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-// A directory and three members of it. Time passes inside RunFor and RunUntil only.
-class World {
- public:
-  static constexpr int kMembers = 3;
-
-  virtual ~World() = default;
-  virtual Directory& At(int member) = 0;
-  virtual std::string MemberName(int member) = 0;
-  // The process dies without a word; Start begins another one under the same name.
-  virtual void Kill(int member) = 0;
-  virtual void Start(int member) = 0;
-  // The member can't reach the directory, and can again.
-  virtual void Cut(int member) = 0;
-  virtual void Heal(int member) = 0;
-  // Who keeps the directory dies without a word, and comes back.
-  virtual void KillServer() = 0;
-  virtual void StartServer() = 0;
-  virtual bool RunUntil(absl::FunctionRef<bool()> predicate, Duration limit) = 0;
-  virtual TimePoint Now() = 0;
-  virtual milliseconds Lease() = 0;
-
-  void RunFor(Duration duration) {
-    RunUntil([] { return false; }, duration);
-  }
-};
-
-struct WorldOptions {
-  milliseconds lease{15'000};
-  std::function<void(int member, DirectoryOptions&)> adjust = [](int, DirectoryOptions&) {};
-};
-using WorldFactory = std::unique_ptr<World> (*)(WorldOptions);
-
-class DirectoryContract : public ::testing::TestWithParam<WorldFactory> {
- protected:
-  using Held = absl::StatusOr<Registration>;
-
-  void Make(WorldOptions options = {}) {
-    world_ = GetParam()(std::move(options));
-    for (int member = 0; member < World::kMembers; ++member) Ready(member);
-  }
-  void Ready(int member) {
-    testing::Probe<absl::Status> ready("WaitReady");
-    At(member).WaitReady(seconds(60), ready.Handler());
-    ASSERT_TRUE(world().RunUntil([&] { return ready.done(); }, seconds(90)));
-    ASSERT_TRUE(ready.value().ok()) << member << ": " << ready.value();
-  }
-  World& world() { return *world_; }
-  Directory& At(int member) { return world_->At(member); }
-  Duration lease() const { return world_->Lease(); }
-
-  static Name N(std::string_view text) { return *Name::Parse(text); }
-  static Selector Under(std::string_view path) { return Selector::Under(*Path::Parse(path)); }
-  static Selector Only(std::string_view name) { return Selector::Of({N(name)}); }
-
-  Held Register(int member, std::string_view name, Holding holding = Holding::kExclusive,
-                Attributes attributes = {}, milliseconds timeout = milliseconds(0)) {
-    testing::Probe<Held> held("Register");
-    At(member).Register(N(name), holding, std::move(attributes), timeout, held.Handler());
-    EXPECT_TRUE(world().RunUntil([&] { return held.done(); }, std::chrono::minutes(2)));
-    return held.done() ? std::move(held.value()) : Held(absl::InternalError("never completed"));
-  }
-  absl::Status Release(Registration& registration) {
-    testing::Probe<absl::Status> released("Release");
-    registration.Release(released.Handler());
-    EXPECT_TRUE(world().RunUntil([&] { return released.done(); }, std::chrono::minutes(2)));
-    return released.done() ? released.value() : absl::InternalError("never completed");
-  }
-  absl::Status Update(Registration& registration, Attributes attributes) {
-    testing::Probe<absl::Status> updated("Update");
-    registration.Update(std::move(attributes), milliseconds(0), updated.Handler());
-    EXPECT_TRUE(world().RunUntil([&] { return updated.done(); }, std::chrono::minutes(2)));
-    return updated.done() ? updated.value() : absl::InternalError("never completed");
-  }
-  absl::StatusOr<Resolution> Resolve(int member, Selector selector,
-                                     milliseconds timeout = milliseconds(0)) {
-    testing::Probe<absl::StatusOr<Resolution>> found("Resolve");
-    At(member).Resolve(std::move(selector), timeout, found.Handler());
-    EXPECT_TRUE(world().RunUntil([&] { return found.done(); }, std::chrono::minutes(2)));
-    return found.done() ? std::move(found.value()) : absl::InternalError("never completed");
-  }
-  // "a/b/c a/b/d", or the error.
-  std::string Names(int member, Selector selector) {
-    const absl::StatusOr<Resolution> found = Resolve(member, std::move(selector));
-    return found.ok() ? Text(found->entries) : found.status().ToString();
-  }
-  static std::string Text(const std::vector<Entry>& entries) {
-    std::string text;
-    for (const Entry& entry : entries) text += (text.empty() ? "" : " ") + entry.name.text();
-    return text;
-  }
-  absl::StatusOr<WatchEvent> Next(Watcher& watcher, Duration limit = std::chrono::minutes(1)) {
-    // Shared with the completion, which comes late when this gives up.
-    const auto event = std::make_shared<std::optional<absl::StatusOr<WatchEvent>>>();
-    watcher.Next([event](absl::StatusOr<WatchEvent> next) { event->emplace(std::move(next)); });
-    if (!world().RunUntil([&] { return event->has_value(); }, limit)) {
-      return absl::InternalError("no event");
-    }
-    return std::move(**event);
-  }
-  // "snapshot a/b/c", "added a/b/d", ..., or the error.
-  std::string NextText(Watcher& watcher) {
-    static constexpr const char* kKinds[] = {"snapshot", "added", "changed", "removed",
-                                             "resynchronised"};
-    const absl::StatusOr<WatchEvent> event = Next(watcher);
-    if (!event.ok()) return event.status().ToString();
-    const std::string names = Text(event->entries);
-    return kKinds[static_cast<int>(event->kind)] + (names.empty() ? names : " " + names);
-  }
-  Watcher Watch(int member, Selector selector) {
-    absl::StatusOr<Watcher> watcher = At(member).Watch(std::move(selector));
-    EXPECT_TRUE(watcher.ok()) << watcher.status();
-    return watcher.ok() ? *std::move(watcher) : Watcher();
-  }
-
-  std::unique_ptr<World> world_;
-};
 
 // --- Holding ---
 
@@ -477,146 +346,44 @@ TEST_P(DirectoryContract, DownForLong_EveryLeaseIsLost_AndNamesAreHeldAgain) {
   EXPECT_GT(again->epoch(), epoch);
 }
 
-// --- Watching ---
+// --- What other systems call it ---
 
-TEST_P(DirectoryContract, Watch_IsASnapshotAndThenEveryChange) {
+TEST_P(DirectoryContract, RowNamespace_IsTheFirstSegment) {
   Make();
-  Held first = Register(0, "r/k/a", Holding::kShared, {{"v", "1"}});
-  Held elsewhere = Register(0, "r/kk/a");
-  Watcher watcher = Watch(1, Under("r/k"));
-  Watcher filtered = Watch(2, Under("r").Where("v", "1"));
-  EXPECT_EQ(NextText(watcher), "snapshot r/k/a");
-  EXPECT_EQ(NextText(filtered), "snapshot r/k/a");
-  Held second = Register(2, "r/k/b");
-  EXPECT_EQ(NextText(watcher), "added r/k/b");
-  EXPECT_TRUE(Update(*first, {{"v", "2"}}).ok());
-  const absl::StatusOr<WatchEvent> changed = Next(watcher);
-  ASSERT_TRUE(changed.ok() && changed->kind == WatchEvent::Kind::kChanged);
-  EXPECT_EQ(changed->entries[0], first->entry());
-  // It fits no longer.
-  EXPECT_EQ(NextText(filtered), "removed r/k/a");
-  EXPECT_TRUE(Release(*second).ok());
-  EXPECT_EQ(NextText(watcher), "removed r/k/b");
-  EXPECT_EQ(At(1).Stats().watches, 1u);
-  watcher.Close();
-  EXPECT_EQ(Next(watcher).status().code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(At(1).Stats().watches, 0u);
+  const Held first = Register(0, "red/k/a"), second = Register(1, "blue/k/a");
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(Names(2, Under("red")), "red/k/a");
+  EXPECT_EQ(Names(2, Under("blue")), "blue/k/a");
 }
 
-TEST_P(DirectoryContract, Watch_OfNothing_BeginsWithAnEmptySnapshot) {
+TEST_P(DirectoryContract, RowCategoryAndVersion_IsASharedName_TheVersionItsLastSegment) {
   Make();
-  Watcher watcher = Watch(0, Under("none"));
-  EXPECT_EQ(NextText(watcher), "snapshot");
-}
-
-TEST_P(DirectoryContract, Watch_OneNextAtATime_ThatMayBeCancelled) {
-  Make();
-  Watcher watcher = Watch(0, Under("r"));
-  EXPECT_EQ(NextText(watcher), "snapshot");
-  asio::cancellation_signal signal;
-  testing::Probe<absl::StatusOr<WatchEvent>> waiting("waiting"), second("second");
-  watcher.Next(asio::bind_cancellation_slot(signal.slot(), waiting.Handler()));
-  watcher.Next(second.Handler());
-  ASSERT_TRUE(world().RunUntil([&] { return second.done(); }, seconds(5)));
-  EXPECT_EQ(second.value().status().code(), absl::StatusCode::kFailedPrecondition);
-  signal.emit(asio::cancellation_type::terminal);
-  ASSERT_TRUE(world().RunUntil([&] { return waiting.done(); }, seconds(5)));
-  EXPECT_EQ(waiting.value().status().code(), absl::StatusCode::kCancelled);
-  const Held held = Register(1, "r/k/a");
-  EXPECT_EQ(NextText(watcher), "added r/k/a");
-}
-
-TEST_P(DirectoryContract, SlowReader_GetsACoalescedSnapshot_NeverAnUnboundedQueue) {
-  Make({.adjust = [](int, DirectoryOptions& options) { options.limits.max_watch_events = 4; }});
-  Watcher watcher = Watch(0, Under("r"));
-  EXPECT_EQ(NextText(watcher), "snapshot");
   std::vector<Registration> held;
-  for (int i = 0; i < 8; ++i) {
-    Held one = Register(1, "r/k/" + std::to_string(i));
-    ASSERT_TRUE(one.ok());
-    held.push_back(*std::move(one));
+  for (const int member : {0, 1}) {
+    for (const char* version : {"1.0", "1.1"}) {
+      Held one = Register(member, absl::StrCat("r/render/farm/", version), Holding::kShared);
+      ASSERT_TRUE(one.ok()) << one.status();
+      held.push_back(*std::move(one));
+    }
   }
-  world().RunFor(milliseconds(500));
-  EXPECT_EQ(NextText(watcher), "resynchronised r/k/0 r/k/1 r/k/2 r/k/3 r/k/4 r/k/5 r/k/6 r/k/7");
-  EXPECT_TRUE(Release(held[3]).ok());
-  EXPECT_EQ(NextText(watcher), "removed r/k/3");
-  watcher.Close();
-  world().RunFor(milliseconds(1));
-  EXPECT_EQ(At(0).Stats().coalesced, 1u);
+  EXPECT_EQ(Names(2, Only("r/render/farm/1.1")), "r/render/farm/1.1 r/render/farm/1.1");
+  EXPECT_EQ(Names(2, Under("r/render/farm").Except({N("r/render/farm/1.0")})),
+            "r/render/farm/1.1 r/render/farm/1.1");
 }
 
-// What changed while the directory could not be reached is in the next event.
-TEST_P(DirectoryContract, Watch_GoesOnWithoutAGap) {
+TEST_P(DirectoryContract, RowTopic_IsAPath_SubscribersAreSharedNamesUnderIt) {
   Make();
-  Watcher watcher = Watch(0, Under("r"));
-  EXPECT_EQ(NextText(watcher), "snapshot");
-  world().Cut(0);
-  const Held held = Register(1, "r/k/a");
-  ASSERT_TRUE(held.ok()) << held.status();
-  world().RunFor(lease() / 5);
-  world().Heal(0);
-  // Backends that keep the place where they were go on with the change itself.
-  const std::string next = NextText(watcher);
-  EXPECT_TRUE(next == "resynchronised r/k/a" || next == "added r/k/a") << next;
+  const Held first = Register(0, "r/topic/news/a", Holding::kShared);
+  const Held second = Register(1, "r/topic/news/b", Holding::kShared);
+  const Held other = Register(1, "r/topic/newspaper/b", Holding::kShared);
+  EXPECT_EQ(Names(2, Under("r/topic/news")), "r/topic/news/a r/topic/news/b");
 }
 
-// --- Bounds ---
-
-TEST_P(DirectoryContract, WhatIsGivenUp_IsNotHeld) {
+TEST_P(DirectoryContract, RowAnnotations_AreAttributes) {
   Make();
-  Held shared = Register(0, "r/k/other", Holding::kShared);
-  asio::cancellation_signal signal;
-  testing::Probe<Held> cancelled("cancelled");
-  At(0).Register(N("r/k/a"), Holding::kExclusive, {}, milliseconds(0),
-                 asio::bind_cancellation_slot(signal.slot(), cancelled.Handler()));
-  signal.emit(asio::cancellation_type::terminal);
-  ASSERT_TRUE(world().RunUntil([&] { return cancelled.done(); }, seconds(5)));
-  if (!cancelled.value().ok()) {
-    EXPECT_EQ(cancelled.value().status().code(), absl::StatusCode::kCancelled);
-  }
-  cancelled.value() = absl::NotFoundError("dropped");
-  world().RunFor(seconds(1));
-  EXPECT_TRUE(Register(1, "r/k/a").ok());
-  EXPECT_EQ(At(0).Stats().operations, 0u);
-}
-
-TEST_P(DirectoryContract, LimitsAreNamedAndCounted) {
-  Make({.adjust = [](int, DirectoryOptions& options) {
-    options.limits.max_registrations = 2;
-    options.limits.max_watches = 1;
-    options.limits.max_operations = 2;
-  }});
-  std::vector<Registration> held;
-  for (int i = 0; i < 2; ++i) held.push_back(*Register(0, "r/k/" + std::to_string(i)));
-  const absl::Status third = Register(0, "r/k/2").status();
-  EXPECT_EQ(third.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_NE(std::string(third.message()).find("max_registrations (2)"), std::string::npos);
-  held.pop_back();
-  world().RunFor(seconds(1));
-  EXPECT_TRUE(Register(0, "r/k/2").ok());
-  Watcher watcher = Watch(0, Under("r"));
-  const absl::Status second = At(0).Watch(Under("r")).status();
-  EXPECT_NE(std::string(second.message()).find("max_watches (1)"), std::string::npos) << second;
-  std::vector<testing::Probe<absl::StatusOr<Resolution>>> probes;
-  for (int i = 0; i < 3; ++i) probes.emplace_back("probe");
-  for (auto& probe : probes) At(0).Resolve(Under("r"), milliseconds(0), probe.Handler());
-  ASSERT_TRUE(world().RunUntil([&] { return probes[0].done() && probes[2].done(); }, seconds(5)));
-  EXPECT_NE(std::string(probes[2].value().status().message()).find("max_operations (2)"),
-            std::string::npos);
-  const DirectoryStats stats = At(0).Stats();
-  EXPECT_EQ(stats.registration_limit, 1u);
-  EXPECT_EQ(stats.watch_limit, 1u);
-  EXPECT_EQ(stats.operation_limit, 1u);
-}
-
-TEST_P(DirectoryContract, Clients_ResolveAndWatch_AndHoldNothing) {
-  Make({.adjust = [](int member, DirectoryOptions& options) { options.client = member == 2; }});
-  const Held held = Register(0, "r/k/a");
-  EXPECT_EQ(Register(2, "r/k/b").status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(Names(2, Under("r")), "r/k/a");
-  Watcher watcher = Watch(2, Under("r"));
-  EXPECT_EQ(NextText(watcher), "snapshot r/k/a");
-  EXPECT_EQ(At(2).Stats().renewals, 0u);
+  Held held = Register(0, "r/k/a", Holding::kExclusive, {{"owner", "me"}, {"load", "1"}});
+  ASSERT_TRUE(held.ok() && Update(*held, {{"owner", "me"}, {"draining", "true"}}).ok());
+  EXPECT_EQ(Names(1, Under("r").Where("owner", "me").Where("draining", "true")), "r/k/a");
 }
 
 }  // namespace grid

@@ -173,6 +173,7 @@ TEST_P(EtcdDirectoryTest, PausedForLong_TokensEndInTime) {
   EXPECT_EQ(Names(1, Under("r")), "r/k/a");
   etcd_world().etcd().Signal(SIGSTOP);
   const TimePoint stopped = world().Now();
+  world().RunFor(milliseconds(200));  // until all its threads have
   const absl::StatusOr<Resolution> seen = Resolve(1, Under("r"));
   ASSERT_TRUE(seen.ok()) << seen.status();
   EXPECT_TRUE(seen->stale);
