@@ -15,7 +15,9 @@
 #include "serialization/control_payloads.h"
 #include "serialization/merged.h"
 #include "serialization/message.h"
+#include "serialization/metadata.h"
 #include "serialization/msgpack_cursor.h"
+#include "serialization/trace_context.h"
 
 namespace grid {
 namespace {
@@ -83,6 +85,25 @@ void RoundTrip(const Message& message, size_t decoded_size) {
           "a subroute id changed on its way");
 }
 
+void TryMetadata(BytesView bytes) {
+  const absl::StatusOr<MetadataView> read = MetadataView::Parse(bytes);
+  if (!read.ok()) return;
+  Metadata written;
+  for (const MetadataView::Entry entry : *read) {
+    Require(read->Find(entry.key) == entry.value, "an entry is not found");
+    Require(written.Add(entry.key, entry.value).ok(), "metadata that was read can't be written");
+  }
+  Require(written.view().size() == read->size(), "an entry was lost");
+  Require(written.view().bytes().size() <= bytes.size(), "metadata is not in its shortest form");
+}
+
+void TryTrace(BytesView bytes) {
+  const absl::StatusOr<TraceContext> read = TraceContext::Parse(AsText(bytes));
+  if (!read.ok()) return;
+  const absl::StatusOr<TraceContext> again = TraceContext::Parse(read->ToString());
+  Require(again.ok() && *again == *read, "a trace changed on its way");
+}
+
 // What can be read is written again, and that must read the same.
 void TryExtension(BytesView bytes) {
   ExtensionFields fields;
@@ -93,6 +114,8 @@ void TryExtension(BytesView bytes) {
   Require(ReadExtension(once.view(), &again), "a written extension block is refused");
   Require(twice.Write(again) && Same(once.view(), twice.view()),
           "an extension block changed on its way");
+  TryMetadata(fields.metadata);
+  TryTrace(AsBytes(fields.traceparent));
 }
 
 // Fields only: a Merged inside a Merged is refused above this layer, so it is not walked here.
@@ -131,5 +154,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   grid::TryMessage({data, size}, /*inner=*/false);
   grid::TryPayloads({data, size});
   grid::TryExtension({data, size});
+  grid::TryMetadata({data, size});
+  grid::TryTrace({data, size});
   return 0;
 }

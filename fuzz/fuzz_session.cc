@@ -28,19 +28,41 @@ std::string SomeMessage(const SessionActor& actor, Input& in) {
   if ((shape & 16) != 0) message.flags = in.Byte() & ~kFlagSubroute;
   message.flags |= kFlagCrc;
   message.payload = in.Bytes(in.Byte() % 64);
-  ExtensionBlock block;
+  ExtensionFields fields;
+  std::string trace;  // what fields refer to
+  // A frame with a byte that may be wrong, and how much it says to hold; or no frame at all.
+  std::string frame("\x28\xb5\x2f\xfd\x20\x40\x03\x02\x00\x61", 10);  // 64 times "a"
+  if ((message.flags & kFlagCompressed) != 0) {
+    const uint8_t how = in.Byte();
+    frame[how % frame.size()] ^= static_cast<char>(in.Byte());
+    if ((how & 0x80) == 0) message.payload = AsBytes(frame);
+    fields.original_bytes = (how & 0x40) == 0 ? 64 : in.Byte() - uint64_t{1};
+    fields.dictionary = in.Byte() / 254;
+  }
   if ((shape & 32) != 0) {
     // Small numbers, or the largest that there are; or a fragment, which may be the one expected.
     const auto some = [&in] { return in.Byte() - uint64_t{1}; };
     if ((shape & 64) != 0) {
-      block.Write({.grant_messages = static_cast<uint32_t>(some()),
-                   .grant_bytes = some(),
-                   .window_messages = static_cast<uint32_t>(some()),
-                   .window_bytes = some()});
+      fields.grant_messages = static_cast<uint32_t>(some());
+      fields.grant_bytes = some();
+      fields.window_messages = static_cast<uint32_t>(some());
+      fields.window_bytes = some();
+    } else if ((shape & 128) != 0) {
+      const uint8_t say = in.Byte();
+      const BytesView some_bytes = in.Bytes(in.Byte() % 64);
+      trace = (say & 1) != 0 ? Trace().ToString() : std::string(AsText(some_bytes));
+      fields.traceparent = (say & 2) != 0 ? trace : std::string_view();
+      fields.metadata = (say & 4) != 0 ? some_bytes : BytesView();
+      fields.handler = (say & 8) != 0 ? kSingleAbove : uint16_t{0};
     } else {
       const uint8_t place = in.Byte();
-      block.Write({.offset = uint64_t{place} / 2, .more = (place & 1) != 0});
+      fields.offset = uint64_t{place} / 2;
+      fields.more = (place & 1) != 0;
     }
+  }
+  ExtensionBlock block;
+  if ((shape & 32) != 0 || fields.original_bytes != 0) {
+    block.Write(fields);
     message.extension = block.view();
     message.flags |= kFlagExtended;
   }

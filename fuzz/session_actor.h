@@ -58,11 +58,22 @@ class Input {
 // What both ends speak: a bit for each.
 inline Extensions SomeExtensions(Input& in, uint32_t fragment) {
   const uint8_t bits = in.Byte();
-  return {
-      .credits = bits & 1u, .fragments = (bits & 2u) != 0 ? fragment : 0, .goaway = bits >> 2 & 1u};
+  return {.credits = bits & 1u,
+          .fragments = (bits & 2u) != 0 ? fragment : 0,
+          .zstd = bits >> 6 & 1u,
+          .meta = bits >> 3 & 1u,
+          .status = bits >> 4 & 1u,
+          .handlers16 = bits >> 5 & 1u,
+          .goaway = bits >> 2 & 1u};
+}
+
+inline const std::shared_ptr<ZstdCodec>& Codec() {
+  static const std::shared_ptr<ZstdCodec> codec = *ZstdCodec::Create({});
+  return codec;
 }
 
 inline constexpr uint8_t kSingle = 1;
+inline constexpr uint16_t kSingleAbove = 300;
 inline constexpr uint8_t kStreamOne = 2;      // in 1, out 1
 inline constexpr uint8_t kStreamFew = 3;      // in 5, out 3
 inline constexpr uint8_t kStreamNoInput = 4;  // out 2
@@ -75,6 +86,7 @@ inline const HandlerTable& Handlers() {
     };
     const StreamFunction stream = [](Stream&, RequestContext&) { return absl::OkStatus(); };
     Require(made->RegisterSingle({.id = HandlerId{kSingle}}, single).ok(), "handler 1");
+    Require(made->RegisterSingle({.id = HandlerId{kSingleAbove}}, single).ok(), "handler 300");
     Require(made->RegisterStream({.id = HandlerId{kStreamOne},
                                   .in_capacity = 1,
                                   .window = {.messages = 3, .bytes = 10}},
@@ -84,7 +96,8 @@ inline const HandlerTable& Handlers() {
     Require(made->RegisterStream({.id = HandlerId{kStreamFew},
                                   .in_capacity = 5,
                                   .out_capacity = 3,
-                                  .window = {.messages = 7, .bytes = 5000}},
+                                  .window = {.messages = 7, .bytes = 5000},
+                                  .read_pieces = true},
                                  stream)
                 .ok(),
             "handler 3");
@@ -93,6 +106,12 @@ inline const HandlerTable& Handlers() {
     return made;
   }();
   return *table;
+}
+
+inline const TraceContext& Trace() {
+  static const TraceContext trace =
+      TraceContext::Parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").value();
+  return trace;
 }
 
 // What a sink does from inside its callbacks.
@@ -116,6 +135,7 @@ class SessionActor final : public SessionHost {
       : options_(options),
         now_(now),
         config_{.extensions = options.extensions,
+                .codec = Codec(),
                 .max_message_bytes = 40'000,
                 .reassembly = {.max_payload_bytes = 40'000},
                 .max_output_bytes = 100'000,
@@ -161,6 +181,7 @@ class SessionActor final : public SessionHost {
       case 8:
         if (Outgoing* stream = Pick(outgoing_, which)) {
           if ((op & 0x80) != 0) return CancelStream(*stream);
+          if (!stream->rest.empty()) return;  // in the middle of a message
           session_->CloseSend(stream->mux);
           stream->closed = true;
         }
@@ -238,14 +259,14 @@ class SessionActor final : public SessionHost {
     }
     for (size_t i = 0; i < incoming_.size(); ++i) {
       Incoming& stream = *incoming_[i];
-      while (stream.mux != nullptr && stream.unread > 0) ConsumeOn(stream);
+      while (stream.mux != nullptr && !stream.unread.empty()) ConsumeOn(stream);
       if (stream.mux == nullptr) continue;
       Finish(stream, absl::OkStatus());
       changed = true;
     }
     for (size_t i = 0; i < outgoing_.size(); ++i) {
       Outgoing& stream = *outgoing_[i];
-      while (stream.mux != nullptr && stream.unread > 0) {
+      while (stream.mux != nullptr && !stream.unread.empty()) {
         ConsumeOn(stream);
         changed = true;
       }
@@ -285,7 +306,8 @@ class SessionActor final : public SessionHost {
     for (const Drop drop :
          {Drop::kOutOfSequence, Drop::kCreditExceeded, Drop::kNilStreamMessage,
           Drop::kBadControlPayload, Drop::kUnknownOp, Drop::kUnknownFlags, Drop::kUnexpectedOp,
-          Drop::kDuplicateMux, Drop::kUnknownHandler, Drop::kStatelessStream, Drop::kBadFragment}) {
+          Drop::kDuplicateMux, Drop::kUnknownHandler, Drop::kStatelessStream, Drop::kBadFragment,
+          Drop::kBadMetadata, Drop::kBadCompression}) {
       if (counters_.Dropped(drop) == 0) continue;
       std::fprintf(stderr, "fuzz: %s\n", std::string(DropName(drop)).c_str());
       Require(false, "our two ends do not agree on the protocol");
@@ -322,8 +344,17 @@ class SessionActor final : public SessionHost {
       actor->Called(mode);
     }
     void Count(BytesView payload) {
-      ++unread;
-      unread_bytes.push_back(payload.size());
+      Require(partial.empty(), "a message inside another");
+      unread.push_back({1, payload.size()});
+      CheckMessage(payload);
+    }
+    void CountPiece(BytesView payload, bool last) {
+      unread.push_back({last ? 1u : 0u, payload.size()});
+      // Of a stranger's only some: it may go on for ever.
+      if (partial.size() < 40'000) partial.append(AsText(payload));
+      if (last) CheckMessage(AsBytes(std::exchange(partial, std::string())));
+    }
+    void CheckMessage(BytesView payload) {
       if (!actor->options_.honest_peer) return;
       Require(payload.size() >= 4, "a stream message lost its contents");
       uint32_t number;
@@ -337,8 +368,10 @@ class SessionActor final : public SessionHost {
     uint8_t mode = 0;
     uint32_t sent = 0;
     uint32_t received = 0;
-    uint32_t unread = 0;
-    std::deque<size_t> unread_bytes;  // of each
+    std::deque<std::pair<uint32_t, size_t>> unread;  // messages and bytes that each read takes
+    std::string partial;                             // of a message in pieces
+    std::string rest;                                // of one that we send, which waits for credit
+    size_t rest_sent = 0;
     int ends = 0;
     bool told_to_drain = false;
   };
@@ -347,6 +380,14 @@ class SessionActor final : public SessionHost {
     void OnData(BytesView payload) override {
       Require(mux != nullptr && ends == 0, "data after the end");
       Count(payload);
+      React();
+    }
+    void OnPiece(BytesView payload, bool last) override {
+      Require(mux != nullptr && ends == 0, "a piece after the end");
+      CountPiece(payload, last);
+      React();
+    }
+    void React() {
       if ((mode & kConsumeAtOnce) != 0) actor->ConsumeOn(*this);
       if ((mode & kSendAtOnce) != 0) actor->SendOn(*this, 1);
       if ((mode & kGiveUpAtData) != 0) actor->CancelStream(*this);
@@ -356,7 +397,7 @@ class SessionActor final : public SessionHost {
     void OnSendable() override {
       Require(mux != nullptr && ends == 0 && waiting, "sendable without waiting");
       waiting = false;
-      if ((mode & kSendAtOnce) != 0) actor->SendOn(*this, 1);
+      if ((mode & kSendAtOnce) != 0 || !rest.empty()) actor->SendOn(*this, 1);
       actor->Called(mode);
     }
     void OnEnd(const absl::Status&) override {
@@ -374,6 +415,14 @@ class SessionActor final : public SessionHost {
     void OnData(BytesView payload) override {
       Require(mux != nullptr && ends == 0 && eofs == 0, "data after the end");
       Count(payload);
+      React();
+    }
+    void OnPiece(BytesView payload, bool last) override {
+      Require(mux != nullptr && ends == 0 && eofs == 0, "a piece after the end");
+      CountPiece(payload, last);
+      React();
+    }
+    void React() {
       if ((mode & kConsumeAtOnce) != 0) actor->ConsumeOn(*this);
       if ((mode & kSendAtOnce) != 0) actor->SendOn(*this, 1);
       if ((mode & kGiveUpAtData) != 0) actor->Finish(*this, absl::UnknownError("enough"));
@@ -387,7 +436,7 @@ class SessionActor final : public SessionHost {
     void OnSendable() override {
       Require(mux != nullptr && ends == 0 && waiting, "sendable without waiting");
       waiting = false;
-      if ((mode & kSendAtOnce) != 0) actor->SendOn(*this, 1);
+      if ((mode & kSendAtOnce) != 0 || !rest.empty()) actor->SendOn(*this, 1);
       actor->Called(mode);
     }
     void OnEnd(const absl::Status& status) override {
@@ -415,21 +464,34 @@ class SessionActor final : public SessionHost {
   Admit OnRequest(const HandlerEntry& entry, const InboundRequest& request,
                   RunningRequest** running) override {
     Require(!entry.is_stream(), "a request to a stream's handler");
-    const uint8_t want = request.payload.empty() ? 0 : request.payload[0] % 4;
+    CheckMeta(request.meta);
+    BytesView payload = request.payload;
+    Buffer original;
+    if (request.compressed.original_bytes != 0) {
+      const CompressionFault fault =
+          Codec()->Decompress(payload, request.compressed, *pool_, &original);
+      if (fault != CompressionFault::kNone) {
+        session_->RefuseCompressed(request, nullptr, fault, *now_);
+        return Admit::kAnswered;
+      }
+      payload = original;
+    }
+    const uint8_t want = payload.empty() ? 0 : payload[0] % 4;
     if (want == 0) {
-      session_->Answer(request, nullptr, request.payload, *now_);
+      const Packed packed = Pack(payload);
+      session_->Answer(request, nullptr, packed.bytes, *now_, packed.compressed);
       return Admit::kAnswered;
     }
     if (want == 1) {
       session_->AnswerError(request, nullptr, absl::NotFoundError("no"), *now_);
       return Admit::kAnswered;
     }
-    if (want == 2 && request.payload.size() > 1 && request.payload[1] == 0) {
+    if (want == 2 && payload.size() > 1 && payload[1] == 0) {
       return Admit::kRefused;
     }
     held_.push_back(std::make_unique<Held>());
     held_.back()->request = request;
-    held_.back()->payload = std::string(AsText(request.payload));
+    held_.back()->payload = std::string(AsText(payload));
     *running = held_.back().get();
     return Admit::kPending;
   }
@@ -453,6 +515,7 @@ class SessionActor final : public SessionHost {
   // The first byte of the initial payload is the mode of the handler.
   StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) override {
     Require(entry.is_stream(), "a stream to a request's handler");
+    CheckMeta(stream.meta);
     const uint8_t mode = stream.initial.empty() ? 0 : stream.initial[0];
     if (mode == 255) return nullptr;
     incoming_.push_back(std::make_unique<Incoming>());
@@ -478,16 +541,36 @@ class SessionActor final : public SessionHost {
 
   // What operations are made of.
 
+  // As it is sent: compressed, where that is agreed upon and worth it.
+  struct Packed {
+    BytesView bytes;
+    Buffer frame;
+    Compressed compressed;
+  };
+  Packed Pack(BytesView payload) {
+    Packed packed{.bytes = payload, .frame = {}, .compressed = {}};
+    if (options_.extensions.zstd == 0 || payload.empty()) return packed;
+    packed.compressed = Codec()->Compress(payload, 1, 0, *pool_, &packed.frame);
+    if (packed.compressed.original_bytes != 0) packed.bytes = packed.frame;
+    return packed;
+  }
+
   void StartCall(uint8_t mode, uint8_t time, uint8_t contents) {
     auto call = std::make_unique<Call>();
     call->actor = this;
     call->mode = mode;
     call->sent = std::string(contents % 5, static_cast<char>(contents / 5));
     if (contents == 255) call->sent.assign(35'000, '\0');
+    const uint16_t handler = contents % 7 == 6 ? kSingleAbove : kSingle;
+    Metadata metadata;
+    if (contents % 3 == 2) Require(metadata.Add("contents", call->sent.substr(0, 50)).ok(), "Add");
+    const Packed packed = Pack(AsBytes(call->sent));
     const absl::StatusOr<uint64_t> id =
-        session_->StartCall({.handler = kSingle,
-                             .payload = AsBytes(call->sent),
-                             .deadline = *now_ + std::chrono::milliseconds(time) * time},
+        session_->StartCall({.handler = handler,
+                             .payload = packed.bytes,
+                             .deadline = *now_ + std::chrono::milliseconds(time) * time,
+                             .compressed = packed.compressed,
+                             .meta = {contents % 2 == 1 ? Trace() : TraceContext(), metadata}},
                             call.get(), *now_);
     if (!id.ok()) return Require(IsSafeToRetry(id.status()), "a call that did not start was sent");
     call->id = *id;
@@ -514,7 +597,9 @@ class SessionActor final : public SessionHost {
                               .has_input = entry->in_capacity > 0,
                               .in_capacity = entry->in_capacity,
                               .out_capacity = entry->out_capacity,
-                              .window = {.messages = 1u + which % 5, .bytes = 1u + mode % 7}},
+                              .window = {.messages = 1u + which % 5, .bytes = 1u + mode % 7},
+                              .read_pieces = (which & 0x40) != 0,
+                              .meta = {(mode & 1) != 0 ? Trace() : TraceContext(), {}}},
                              stream.get(), *now_);
     if (!mux.ok())
       return Require(IsSafeToRetry(mux.status()), "a stream that did not open was sent");
@@ -535,9 +620,21 @@ class SessionActor final : public SessionHost {
   template <typename T>
   void SendOn(T& stream, size_t padding) {
     if (stream.mux == nullptr) return;
-    std::string message(4 + padding, 'p');
-    std::memcpy(message.data(), &stream.sent, 4);
-    switch (session_->Send(stream.mux, AsBytes(message))) {
+    if (stream.rest.empty()) {
+      stream.rest.assign(4 + padding, 'p');
+      std::memcpy(stream.rest.data(), &stream.sent, 4);
+      stream.rest_sent = 0;
+    }
+    const std::string message = stream.rest;
+    const Packed packed = Pack(AsBytes(message));
+    auto result = session_->Send(stream.mux, packed.bytes, packed.compressed);
+    if (result == Session::SendResult::kInPieces) {
+      size_t sent = stream.rest_sent;
+      result = session_->SendPiece(stream.mux, AsBytes(message), true, &sent);
+      stream.rest_sent = sent;
+    }
+    if (result != Session::SendResult::kNoCredit || stream.rest_sent == 0) stream.rest.clear();
+    switch (result) {
       case Session::SendResult::kSent:
         ++stream.sent;
         return;
@@ -545,7 +642,9 @@ class SessionActor final : public SessionHost {
         stream.waiting = true;
         return;
       case Session::SendResult::kTooBig:
-        return Require(false, "a small message is too big");
+      case Session::SendResult::kInPieces:
+      case Session::SendResult::kNoPieces:
+        return Require(false, "a small message is too big, or for pieces that are not spoken");
       case Session::SendResult::kOutputFull:
       case Session::SendResult::kClosed:
         return;
@@ -553,11 +652,10 @@ class SessionActor final : public SessionHost {
   }
   template <typename T>
   void ConsumeOn(T& stream) {
-    if (stream.mux == nullptr || stream.unread == 0) return;
-    --stream.unread;
-    const size_t bytes = stream.unread_bytes.front();
-    stream.unread_bytes.pop_front();
-    session_->Consumed(stream.mux, 1, bytes, *now_);
+    if (stream.mux == nullptr || stream.unread.empty()) return;
+    const auto [messages, bytes] = stream.unread.front();
+    stream.unread.pop_front();
+    session_->Consumed(stream.mux, messages, bytes, *now_);
   }
   void CancelStream(Outgoing& stream) {
     if (stream.mux == nullptr) return;
@@ -569,7 +667,8 @@ class SessionActor final : public SessionHost {
     if (stream.mux == nullptr) return;
     StreamMux* const mux = std::exchange(stream.mux, nullptr);
     stream.finished = true;
-    session_->Finish(mux, status);
+    const bool inside = status.ok() && !stream.rest.empty();
+    session_->Finish(mux, inside ? absl::UnknownError("inside a message") : status);
   }
   void Answer(Held& held, bool error) {
     if (held.answered) return;
@@ -577,7 +676,8 @@ class SessionActor final : public SessionHost {
     if (error) {
       session_->AnswerError(held.request, &held, absl::UnknownError("late no"), *now_);
     } else {
-      session_->Answer(held.request, &held, AsBytes(held.payload), *now_);
+      const Packed packed = Pack(AsBytes(held.payload));
+      session_->Answer(held.request, &held, packed.bytes, *now_, packed.compressed);
     }
   }
   // From inside a callback.
@@ -587,6 +687,22 @@ class SessionActor final : public SessionHost {
     if ((mode & kCallAgain) != 0) StartCall(mode & ~kCallAgain, 50, 3);
     if ((mode & kCancelOthers) != 0 && !calls_.empty()) Cancel(*calls_[0]);
     --depth_;
+  }
+
+  // What a handler is told holds what it promises.
+  void CheckMeta(const CallMeta& meta) const {
+    if (options_.honest_peer) Require(!meta.trace || meta.trace == Trace(), "another trace");
+    Require(meta.empty() || options_.extensions.meta != 0, "metadata that was not agreed upon");
+    size_t entries = 0;
+    size_t text = 0;
+    for (const MetadataView::Entry entry : meta.metadata) {
+      Require(meta.metadata.Find(entry.key) == entry.value, "an entry is not found");
+      text += entry.key.size() + entry.value.size();
+      ++entries;
+    }
+    Require(entries == meta.metadata.size() && entries <= MetadataView::kMaxEntries &&
+                text <= MetadataView::kMaxTextBytes,
+            "more metadata than there may be");
   }
 
   // What we send can be read.

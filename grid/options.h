@@ -95,6 +95,13 @@ struct ExtensionOptions {
   // priorities count (handlers/priority.h). 1 KiB to 16 MiB; 0: off. Never more than
   // max_message_bytes less 1 KiB; off where that is below 128 KiB.
   uint32_t fragment_bytes = 64 << 10;
+  // Payloads for which it is asked (handlers/compression.h) are compressed with zstd, at this level
+  // or the peer's if that is lower. 1, fast, to 12; 0: off, also for what peers would send.
+  uint32_t zstd_level = 1;
+  // What a call carries besides its payload: a trace and metadata (RequestOptions).
+  bool meta = true;
+  // Handler ids above 255.
+  bool handlers16 = true;
   // Manager::Drain tells the peers, and theirs tells us.
   bool goaway = true;
   // Clients may connect: processes that we don't know, under a name that their token allows.
@@ -131,9 +138,9 @@ struct ManagerOptions {
   // How long an I/O thread of the manager's own that has just worked looks for more before it
   // blocks; 0 to 1 ms. Ignored with `io_contexts`. Where traffic flows it takes the time of waking,
   // some 35 µs each way, out of every round trip, for up to one core per I/O thread; a thread that
-  // finds nothing gives it up, and polling for over 100 µs takes at most an eleventh of the time, so
-  // a manager with little to do uses little more time than with 0. Worth setting (50 µs to 200 µs)
-  // where there is a core to spare for each I/O thread on both hosts, not where they share one.
+  // finds nothing gives it up, and polling for over 100 µs takes at most an eleventh of the time,
+  // so a manager with little to do uses little more time than with 0. Worth setting (50 µs to 200
+  // µs) where there is a core to spare for each I/O thread on both hosts, not where they share one.
   std::chrono::microseconds poll_budget{0};
   // Threads for handlers registered with RunOn::kWorkerPool; 1 to 4096. Ignored with
   // `worker_executor`.
@@ -142,6 +149,10 @@ struct ManagerOptions {
   Limits limits;
   Timeouts timeouts;
   ExtensionOptions extensions;
+  // Dictionaries for compression, each the bytes of one as `gridctl train-dictionary` makes it: at
+  // most 15, of 1 MiB, with ids of their own. Peers are told the ids, which stand for the same
+  // bytes everywhere: a dictionary that changes needs another.
+  std::vector<std::string> dictionaries;
   TlsFiles tls;
   SocketOptions sockets;
 

@@ -26,12 +26,15 @@ struct ConnectionStats {
   uint64_t writes = 0;                     // WebSocket messages written
   uint64_t outgoing_requests = 0, incoming_requests = 0;  // gauges: in flight
   uint64_t outgoing_streams = 0, incoming_streams = 0;    // gauges: open
-  uint64_t resets = 0;         // requests and streams that the host gave up while they ran
-  uint64_t drained = 0;        // requests and streams of the host that ended while we drained
-  uint64_t peer_draining = 0;  // gauge: 1 while the host drains and takes no new calls
-  uint64_t output_bytes = 0;   // gauge: encoded and not yet written
-  uint64_t connects = 0;       // connections established
-  uint64_t reconnects = 0;     // of these, after the first
+  uint64_t compressed_in = 0, compressed_out = 0;         // payloads that came or went compressed
+  uint64_t saved_bytes_in = 0, saved_bytes_out = 0;       // by these
+  uint64_t compression_skipped = 0;  // payloads sent as they are, as compression saved too little
+  uint64_t resets = 0;               // requests and streams that the host gave up while they ran
+  uint64_t drained = 0;              // requests and streams of the host that ended while we drained
+  uint64_t peer_draining = 0;        // gauge: 1 while the host drains and takes no new calls
+  uint64_t output_bytes = 0;         // gauge: encoded and not yet written
+  uint64_t connects = 0;             // connections established
+  uint64_t reconnects = 0;           // of these, after the first
   std::chrono::nanoseconds round_trip{0};         // of the last answered connection ping
   std::chrono::milliseconds since_last_pong{-1};  // -1: none yet
   // What was dropped, refused or ignored, by reason ("late-response", "unknown-op", …), and how

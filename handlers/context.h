@@ -22,6 +22,8 @@
 #include "handlers/handler_id.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/control_payloads.h"
+#include "serialization/metadata.h"
+#include "serialization/trace_context.h"
 
 namespace grid {
 
@@ -57,6 +59,12 @@ class RequestContext {
   // thread.
   std::chrono::nanoseconds queue_time() const { return queue_time_; }
 
+  // The trace that the caller has named, and what else it has told us; none where it hasn't, or
+  // where the two ends do not speak the extension `meta`. A call that belongs to this one carries
+  // them on: {.trace = context.trace(), .metadata = context.metadata()}.
+  const TraceContext& trace() const { return trace_; }
+  MetadataView metadata() const { return metadata_; }  // valid as long as the context
+
   // An empty Buffer of at least `capacity` bytes for the answer, from the manager's pool.
   Buffer NewBuffer(size_t capacity) const;
 
@@ -76,6 +84,11 @@ class RequestContext {
   // Runs `callback` once when the server begins to drain; for the rest as OnCancel.
   void OnDrain(absl::AnyInvocable<void()> callback);
 
+  // For the runtime, before the handler starts. What `metadata` views must outlive the context.
+  void set_meta(const TraceContext& trace, MetadataView metadata) {
+    trace_ = trace;
+    metadata_ = metadata;
+  }
   // For the runtime: the handler starts only now.
   void set_queue_time(std::chrono::nanoseconds waited) { queue_time_ = waited; }
   // For the runtime: marks the call as cancelled (`why` must not be OK) and runs the callbacks. The
@@ -103,6 +116,8 @@ class RequestContext {
   std::string_view subroute_;
   TimePoint deadline_;
   BufferPool* pool_;
+  TraceContext trace_;
+  MetadataView metadata_;
   std::chrono::nanoseconds queue_time_{0};
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> draining_{false};

@@ -7,23 +7,27 @@
 
 namespace grid {
 
-// 1 to 255. Applications use 1 to kLastApplicationId; the rest is the library's own. Version 1
+// 1 to 65535. Applications use all but kFirstOwn to kLastOwn, which are the library's. Those above
+// 255 can be called where both ends offer the extension `handlers16` (grid/PROTOCOL.md); version 1
 // peers written in Go know 1 to 79 only. 0 is never valid.
 class HandlerId {
  public:
-  static constexpr uint8_t kLastApplicationId = 223;
+  static constexpr int kFirstOwn = 224;
+  static constexpr int kLastOwn = 255;
+  static constexpr int kMax = 65535;
 
-  // Values outside 1 to 255 make an id that is not valid(): registering or calling it fails with a
+  // Values outside 1 to kMax make an id that is not valid(): registering or calling it fails with a
   // status.
-  constexpr explicit HandlerId(int value) : value_(value > 0 && value <= 255 ? value : 0) {}
+  constexpr explicit HandlerId(int value)
+      : value_(static_cast<uint16_t>(value > 0 && value <= kMax ? value : 0)) {}
 
   constexpr bool valid() const { return value_ != 0; }
-  constexpr uint8_t value() const { return static_cast<uint8_t>(value_); }
+  constexpr uint16_t value() const { return value_; }
 
   friend constexpr auto operator<=>(HandlerId, HandlerId) = default;
 
  private:
-  int value_;
+  uint16_t value_;
 };
 
 }  // namespace grid

@@ -24,10 +24,10 @@ bool HasFunction(const HandlerEntry& entry) {
                     entry.function);
 }
 
-absl::Status Validate(const HandlerEntry& entry) {
+absl::Status Validate(const HandlerEntry& entry, const DictionaryIds& dictionaries) {
   if (!entry.id.valid()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(Describe(entry), ": the handler id must be 1 to 255"));
+        absl::StrCat(Describe(entry), ": the handler id must be 1 to ", HandlerId::kMax));
   }
   if (entry.subroute.size() > Registrar::kMaxSubroute) {
     return absl::InvalidArgumentError(absl::StrCat(Describe(entry), ": the subroute has ",
@@ -45,6 +45,10 @@ absl::Status Validate(const HandlerEntry& entry) {
     return absl::InvalidArgumentError(
         absl::StrCat(Describe(entry), ": the window must hold a message and a byte"));
   }
+  if (const uint32_t id = entry.compression.dictionary; id != 0 && !dictionaries.contains(id)) {
+    return absl::InvalidArgumentError(absl::StrCat(Describe(entry), ": there is no dictionary ", id,
+                                                   " among ManagerOptions::dictionaries"));
+  }
   return absl::OkStatus();
 }
 
@@ -53,6 +57,7 @@ HandlerEntry MakeEntry(SingleSpec spec, RunOn run_on, decltype(HandlerEntry::fun
           .subroute = std::move(spec.subroute),
           .run_on = run_on,
           .priority = spec.priority,
+          .compression = spec.compression,
           .function = std::move(function)};
 }
 
@@ -64,6 +69,8 @@ HandlerEntry MakeEntry(StreamSpec spec, RunOn run_on, decltype(HandlerEntry::fun
           .in_capacity = spec.in_capacity,
           .out_capacity = spec.out_capacity,
           .window = spec.window,
+          .compression = spec.compression,
+          .read_pieces = spec.read_pieces,
           .function = std::move(function)};
 }
 
@@ -91,16 +98,16 @@ absl::Status HandlerTable::RegisterStream(StreamSpec spec, StreamStarter functio
 }
 
 absl::Status HandlerTable::Add(HandlerEntry entry) {
-  if (absl::Status valid = Validate(entry); !valid.ok()) return valid;
+  if (absl::Status valid = Validate(entry, dictionaries_); !valid.ok()) return valid;
   auto owned = std::make_unique<const HandlerEntry>(std::move(entry));
   const HandlerEntry* added = owned.get();
-  const uint8_t id = added->id.value();
+  const uint16_t id = added->id.value();
 
   std::unique_lock lock(mutex_);
   if (added->subroute.empty()) {
     const HandlerEntry* none = nullptr;
-    if (!plain_[id].compare_exchange_strong(none, added, std::memory_order_release,
-                                            std::memory_order_relaxed)) {
+    if (!PageOf(id)[id & 255].compare_exchange_strong(none, added, std::memory_order_release,
+                                                      std::memory_order_relaxed)) {
       return absl::AlreadyExistsError(absl::StrCat(Describe(*added), " is registered already"));
     }
   } else if (!by_subroute_.emplace(MakeSubrouteId(added->subroute, id), added).second) {
@@ -110,8 +117,20 @@ absl::Status HandlerTable::Add(HandlerEntry entry) {
   return absl::OkStatus();
 }
 
-const HandlerEntry* HandlerTable::Find(uint8_t handler, const uint8_t* subroute) const {
-  if (subroute == nullptr) return plain_[handler].load(std::memory_order_acquire);
+HandlerTable::Page& HandlerTable::PageOf(uint16_t id) {
+  if (id < first_page_.size()) return first_page_;
+  std::atomic<Page*>& page = pages_[id >> 8];
+  if (page.load(std::memory_order_relaxed) == nullptr) {
+    page.store(more_pages_.emplace_back(std::make_unique<Page>()).get(), std::memory_order_release);
+  }
+  return *page.load(std::memory_order_relaxed);
+}
+
+const HandlerEntry* HandlerTable::Find(uint16_t handler, const uint8_t* subroute) const {
+  if (subroute == nullptr) {
+    const Page* const page = pages_[handler >> 8].load(std::memory_order_acquire);
+    return page == nullptr ? nullptr : (*page)[handler & 255].load(std::memory_order_acquire);
+  }
   std::shared_lock lock(mutex_);
   const auto found = by_subroute_.find(SubrouteId::FromBytes(subroute));
   return found == by_subroute_.end() ? nullptr : found->second;

@@ -1,8 +1,8 @@
 // HandlerTable: which handler answers to which id and subroute.
 //
 // A Manager owns one; every connection looks handlers up in it. Lookups without a subroute take no
-// lock, others a reader's. Entries are never removed, so pointers to them stay valid as long as the
-// table.
+// lock, others a reader's. Ids above 255 cost 2 KiB for each 256 of which there are any. Entries
+// are never removed, so pointers to them stay valid as long as the table.
 #ifndef GRID_HANDLERS_HANDLER_TABLE_H_
 #define GRID_HANDLERS_HANDLER_TABLE_H_
 
@@ -16,6 +16,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "handlers/registrar.h"
+#include "serialization/dictionary_ids.h"
 #include "serialization/subroute_id.h"
 
 namespace grid {
@@ -28,6 +29,8 @@ struct HandlerEntry {
   uint32_t in_capacity = 0;                // streams only
   uint32_t out_capacity = 0;               // streams only
   StreamWindow window = {};                // streams only
+  Compression compression = {};            // of what the handler sends
+  bool read_pieces = false;                // streams only
   std::variant<SingleFunction, SingleCoroutine, StreamFunction, StreamCoroutine, StreamStarter>
       function;
 
@@ -36,9 +39,13 @@ struct HandlerEntry {
 
 class HandlerTable final : public Registrar {
  public:
-  HandlerTable() = default;
+  HandlerTable() { pages_[0] = &first_page_; }
   HandlerTable(const HandlerTable&) = delete;
   HandlerTable& operator=(const HandlerTable&) = delete;
+
+  // The dictionaries that registrations may name (Compression::dictionary); none at first. Before
+  // anything is registered.
+  void set_dictionaries(const DictionaryIds& dictionaries) { dictionaries_ = dictionaries; }
 
   absl::Status RegisterSingle(SingleSpec spec, SingleFunction function) override;
   absl::Status RegisterSingle(SingleSpec spec, SingleCoroutine function) override;
@@ -48,15 +55,22 @@ class HandlerTable final : public Registrar {
 
   // The handler of a message; nullptr when there is none. `subroute`: the 32 bytes of the message's
   // trailer, or nullptr. With a subroute the 32 bytes alone decide. Any thread.
-  const HandlerEntry* Find(uint8_t handler, const uint8_t* subroute) const;
+  const HandlerEntry* Find(uint16_t handler, const uint8_t* subroute) const;
 
  private:
-  absl::Status Add(HandlerEntry entry);
+  // Those without a subroute, by their id's low byte.
+  using Page = std::array<std::atomic<const HandlerEntry*>, 256>;
 
-  std::array<std::atomic<const HandlerEntry*>, 256> plain_{};
+  absl::Status Add(HandlerEntry entry);
+  Page& PageOf(uint16_t id);
+
+  Page first_page_{};
+  std::array<std::atomic<Page*>, 256> pages_{};  // by the id's high byte; null: none yet
+  DictionaryIds dictionaries_;
 
   mutable std::shared_mutex mutex_;
-  // Guarded by mutex_; so are writes to plain_.
+  // Guarded by mutex_; so are writes to pages_ and what they hold.
+  std::vector<std::unique_ptr<Page>> more_pages_;
   absl::flat_hash_map<SubrouteId, const HandlerEntry*> by_subroute_;
   std::vector<std::unique_ptr<const HandlerEntry>> entries_;
 };

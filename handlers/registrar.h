@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "handlers/compression.h"
 #include "handlers/context.h"
 #include "handlers/handler_id.h"
 #include "handlers/priority.h"
@@ -58,6 +59,7 @@ struct SingleSpec {
   std::string subroute = {};               // parts joined with "/"; empty: none
   RunOn run_on = RunOn::kWorkerPool;       // ignored for coroutines
   Priority priority = Priority::kDefault;  // of answers whose caller asks for none
+  Compression compression = {};            // of answers; see there before it is enabled
 };
 
 struct StreamSpec {
@@ -72,6 +74,10 @@ struct StreamSpec {
   // What may come from the caller unread, instead of in_capacity, with the extension `credits`.
   StreamWindow window = {};
   Priority priority = Priority::kDefault;  // of what is sent to a caller that asks for none
+  Compression compression = {};            // of what is sent; see there before it is enabled
+  // The handler reads with ReadPiece: what the caller writes may then be of any length, and comes
+  // in pieces where both ends offer the extensions `fragments` and `credits`.
+  bool read_pieces = false;
 };
 
 class Registrar {
@@ -81,8 +87,8 @@ class Registrar {
 
   virtual ~Registrar() = default;
 
-  // kInvalidArgument: the id is not valid, the subroute is too long, the function is empty, or
-  // out_capacity or a part of the window is 0.
+  // kInvalidArgument: the id is not valid, the subroute is too long, the function is empty, there
+  // is no such dictionary, or out_capacity or a part of the window is 0.
   // kAlreadyExists: there is a handler with this id and subroute.
   virtual absl::Status RegisterSingle(SingleSpec spec, SingleFunction function) = 0;
   virtual absl::Status RegisterSingle(SingleSpec spec, SingleCoroutine function) = 0;

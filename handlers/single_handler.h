@@ -78,7 +78,8 @@ class SingleHandler {
     SingleSpec spec{.id = id_,
                     .subroute = std::move(options.subroute),
                     .run_on = options.run_on,
-                    .priority = options.priority};
+                    .priority = options.priority,
+                    .compression = options.compression};
     if constexpr (internal::kIsAwaitable<Result>) {
       return registrar.RegisterSingle(
           std::move(spec),

@@ -49,6 +49,9 @@ struct OpenOptions {
   std::chrono::milliseconds timeout{0};  // for the whole stream; 0: none
   bool wait_for_ready = false;
   Priority priority = Priority::kDefault;
+  Compression compression = {};
+  TraceContext trace = {};
+  MetadataView metadata = {};
 };
 
 template <typename Payload, typename Req, typename Resp>
@@ -84,14 +87,16 @@ class StreamHandler {
   // `function` is not called. Errors: those of Registrar::RegisterStream.
   template <typename Function>
   absl::Status Register(Registrar& registrar, Function function, std::string subroute = {},
-                        Priority priority = Priority::kDefault) const {
+                        Priority priority = Priority::kDefault,
+                        Compression compression = {}) const {
     using Result = ResultOf<Function>;
     StreamSpec spec{.id = id_,
                     .subroute = std::move(subroute),
                     .in_capacity = kHasInput ? capacities_.in : 0,
                     .out_capacity = capacities_.out,
                     .window = capacities_.window,
-                    .priority = priority};
+                    .priority = priority,
+                    .compression = compression};
     if constexpr (std::is_same_v<Result, absl::Status>) {
       return registrar.RegisterStream(
           std::move(spec), StreamFunction([function = std::move(function), limits = limits_](
@@ -158,7 +163,10 @@ class StreamHandler {
                                                    .window = capacities_.window,
                                                    .timeout = options.timeout,
                                                    .wait_for_ready = options.wait_for_ready,
-                                                   .priority = options.priority});
+                                                   .priority = options.priority,
+                                                   .compression = options.compression,
+                                                   .trace = options.trace,
+                                                   .metadata = options.metadata});
     if (!stream.ok()) return stream.status();
     return CallerStream(*std::move(stream), limits_);
   }

@@ -25,6 +25,7 @@ struct RegisterOptions {
   std::string subroute = {};               // parts joined with "/"; empty: none
   RunOn run_on = RunOn::kWorkerPool;       // ignored for coroutines
   Priority priority = Priority::kDefault;  // of answers whose caller asks for none
+  Compression compression = {};            // of answers; see there before it is enabled
 };
 
 namespace internal {

@@ -134,12 +134,12 @@ absl::Status DecodeMap(
 }
 
 // The key Ext of the Connect exchange: feature name -> value. What version 1 sends has no such key.
-constexpr size_t kMaxExtensionsPart = 160;
+constexpr size_t kMaxExtensionsPart = 160 + 16 + 5 * DictionaryIds::kMax;
 
 unsigned FeaturesIn(const Extensions& extensions) {
   unsigned count = 0;
   for (const ExtensionName& feature : kExtensionNames) count += extensions.*feature.value != 0;
-  return count;
+  return count + (extensions.dictionaries.empty() ? 0 : 1);
 }
 
 uint8_t* WriteExtensions(const Extensions& extensions, uint8_t* p) {
@@ -150,7 +150,23 @@ uint8_t* WriteExtensions(const Extensions& extensions, uint8_t* p) {
     const uint32_t value = extensions.*feature.value;
     if (value != 0) p = internal::WriteUint(value, internal::WriteStr(feature.name, p));
   }
+  if (extensions.dictionaries.empty()) return p;
+  p = internal::WriteFixArray(static_cast<unsigned>(extensions.dictionaries.size()),
+                              internal::WriteStr(kDictionariesName, p));
+  for (const uint32_t id : extensions.dictionaries) p = internal::WriteUint(id, p);
   return p;
+}
+
+// Beyond DictionaryIds::kMax they are read and forgotten: those are not used then.
+MsgpackError ReadDictionaries(MsgpackReader& in, DictionaryIds* dictionaries) {
+  uint32_t count = 0;
+  MsgpackError error = in.ReadArrayHeader(&count);
+  for (; error == MsgpackError::kOk && count > 0; --count) {
+    uint64_t id = 0;
+    error = in.ReadUint(UINT32_MAX, &id);
+    if (error == MsgpackError::kOk) dictionaries->Add(static_cast<uint32_t>(id));
+  }
+  return error;
 }
 
 MsgpackError ReadExtensions(MsgpackReader& in, Extensions* extensions) {
@@ -160,6 +176,10 @@ MsgpackError ReadExtensions(MsgpackReader& in, Extensions* extensions) {
     std::string_view key;
     error = ReadKey(in, &key);
     if (error != MsgpackError::kOk) break;
+    if (key == kDictionariesName) {
+      error = ReadDictionaries(in, &extensions->dictionaries);
+      continue;
+    }
     const auto* const feature =
         std::find_if(std::begin(kExtensionNames), std::end(kExtensionNames),
                      [&](const ExtensionName& known) { return known.name == key; });

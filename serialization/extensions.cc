@@ -10,6 +10,7 @@ Extensions Agree(const Extensions& ours, const Extensions& theirs) {
     agreed.*feature.value = std::min(ours.*feature.value, theirs.*feature.value);
   }
   if (agreed.fragments < kMinFragmentBytes) agreed.fragments = 0;
+  if (agreed.zstd != 0) agreed.dictionaries = ours.dictionaries.CommonWith(theirs.dictionaries);
   return agreed;
 }
 

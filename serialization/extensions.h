@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "serialization/dictionary_ids.h"
+
 namespace grid {
 
 // By feature, its value; 0: not spoken.
@@ -18,11 +20,14 @@ struct Extensions {
   uint32_t handlers16 = 0;  // 1: handler ids above 255
   uint32_t goaway = 0;      // 1: Disconnect begins a drain
   uint32_t client = 0;      // 1: the dialer may be no member of the mesh
+  // zstd. That payloads may be compressed with.
+  DictionaryIds dictionaries = {};
 
   friend bool operator==(const Extensions&, const Extensions&) = default;
 };
 
-// A feature's name on the wire, and its place.
+// A feature's name on the wire, and its place. Those with a number; the dictionaries go by the name
+// below, as an array of their ids.
 struct ExtensionName {
   std::string_view name;
   uint32_t Extensions::*value;
@@ -34,11 +39,13 @@ inline constexpr ExtensionName kExtensionNames[] = {
     {"goaway", &Extensions::goaway},   {"client", &Extensions::client},
 };
 
+inline constexpr std::string_view kDictionariesName = "dictionaries";
+
 // Smaller fragments are mostly headers: whoever announces them gets none.
 inline constexpr uint32_t kMinFragmentBytes = 1024;
 
 // What is spoken between two ends: of each feature the smaller value, and no fragments below
-// kMinFragmentBytes.
+// kMinFragmentBytes; the dictionaries that both have, where zstd is.
 Extensions Agree(const Extensions& ours, const Extensions& theirs);
 
 }  // namespace grid

@@ -35,6 +35,11 @@ constexpr std::string_view kOpNames[] = {
 };
 static_assert(sizeof(kOpNames) / sizeof(kOpNames[0]) == kMaxOp + 1);
 
+// What the array says of the handler.
+uint64_t ArrayHandler(const Message& message) {
+  return message.handler <= UINT8_MAX ? message.handler : 0;
+}
+
 // The checksum trailer is the protocol's only little-endian integer.
 uint32_t LoadLittle32(const uint8_t* p) {
   uint32_t v;
@@ -112,7 +117,7 @@ size_t EncodedSize(const Message& message) {
   using internal::UintSize;
   const size_t payload = message.payload.size();
   size_t size = 1 + UintSize(message.mux_id) + UintSize(message.seq) +
-                UintSize(message.deadline_ms) + UintSize(message.handler) +
+                UintSize(message.deadline_ms) + UintSize(ArrayHandler(message)) +
                 UintSize(static_cast<uint8_t>(message.op)) + UintSize(message.flags) +
                 internal::BinHeaderSizeFor(payload) + payload;
   if (!message.extension.empty()) size += 2 + message.extension.size();
@@ -128,7 +133,7 @@ uint8_t* EncodeMessage(const Message& message, uint8_t* out) {
   p = internal::WriteUint(message.mux_id, p);
   p = internal::WriteUint(message.seq, p);
   p = internal::WriteUint(message.deadline_ms, p);
-  p = internal::WriteUint(message.handler, p);
+  p = internal::WriteUint(ArrayHandler(message), p);
   p = internal::WriteUint(static_cast<uint8_t>(message.op), p);
   p = internal::WriteUint(message.flags, p);
   p = internal::WriteBin(message.payload, p);
@@ -156,6 +161,7 @@ DecodeError DecodeMessage(BytesView bytes, Message* message, BytesView* rest) {
   message->extension = {};
   if (rest != nullptr) *rest = {};
 
+  uint8_t handler = 0;
   uint8_t op = 0;
   DecodeError error = DecodeError::kOk;
   if (!bytes.empty() && bytes[0] == kArrayOf7) [[likely]] {
@@ -167,12 +173,13 @@ DecodeError DecodeMessage(BytesView bytes, Message* message, BytesView* rest) {
       (error = ReadField(in, DecodeError::kBadSeq, &message->seq)) != DecodeError::kOk ||
       (error = ReadField(in, DecodeError::kBadDeadline, &message->deadline_ms)) !=
           DecodeError::kOk ||
-      (error = ReadField(in, DecodeError::kBadHandler, &message->handler)) != DecodeError::kOk ||
+      (error = ReadField(in, DecodeError::kBadHandler, &handler)) != DecodeError::kOk ||
       (error = ReadField(in, DecodeError::kBadOp, &op)) != DecodeError::kOk ||
       (error = ReadField(in, DecodeError::kBadFlags, &message->flags)) != DecodeError::kOk)
       [[unlikely]] {
     return error;
   }
+  message->handler = handler;
   message->op = static_cast<Op>(op);
 
   BytesView payload;

@@ -47,6 +47,12 @@ inline constexpr uint8_t kMaxOp = 17;
 // The op's name as the protocol document writes it ("ConnectMux"), "Unknown" for other values.
 std::string_view OpName(Op op);
 
+// Whether the payload is the application's: what is cut into fragments and compressed.
+inline bool CarriesPayload(Op op) {
+  return op == Op::kRequest || op == Op::kResponse || op == Op::kConnectMux ||
+         op == Op::kMuxClientMsg || op == Op::kMuxServerMsg;
+}
+
 inline constexpr uint8_t kFlagCrc = 1;
 inline constexpr uint8_t kFlagEof = 2;
 inline constexpr uint8_t kFlagStateless = 4;
@@ -70,7 +76,8 @@ struct Message {
   uint64_t mux_id = 0;
   uint32_t seq = 0;
   uint32_t deadline_ms = 0;  // 0: none
-  uint8_t handler = 0;
+  // Above 255 in an extension block only (handlers16): the array has 0 then.
+  uint16_t handler = 0;
   Op op = Op::kInvalid;
   uint8_t flags = 0;
   // Nil and empty both encode as an empty bin. Decoding gives nil for an empty bin, or empty when

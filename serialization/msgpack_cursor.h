@@ -264,9 +264,13 @@ inline constexpr size_t kMaxStrHeader = 5;
 uint8_t* WriteStr(std::string_view text, uint8_t* p);
 uint8_t* WriteBin(BytesView bytes, uint8_t* p);
 
-// `count` is at most 15.
+// `count` is at most 15, for arrays too.
 inline uint8_t* WriteFixMap(unsigned count, uint8_t* p) {
   *p = static_cast<uint8_t>(0x80 | count);
+  return p + 1;
+}
+inline uint8_t* WriteFixArray(unsigned count, uint8_t* p) {
+  *p = static_cast<uint8_t>(0x90 | count);
   return p + 1;
 }
 inline uint8_t* WriteBool(bool value, uint8_t* p) {

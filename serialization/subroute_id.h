@@ -1,7 +1,7 @@
 // Subroute ids: the 32 bytes that name a handler on a static subroute (grid/PROTOCOL.md).
 //
-// sha256 of the subroute string, with byte 0 replaced by the handler ID and byte 1 by 0. The hash
-// is computed once per Subroute handle; making the id for a handler is a copy.
+// sha256 of the subroute string, with bytes 0 and 1 replaced by the handler ID, low byte first. The
+// hash is computed once per Subroute handle; making the id for a handler is a copy.
 #ifndef GRID_SERIALIZATION_SUBROUTE_ID_H_
 #define GRID_SERIALIZATION_SUBROUTE_ID_H_
 
@@ -23,10 +23,10 @@ struct SubrouteId {
     return id;
   }
   // The same subroute's id for another handler.
-  SubrouteId ForHandler(uint8_t handler) const {
+  SubrouteId ForHandler(uint16_t handler) const {
     SubrouteId id = *this;
-    id.bytes[0] = handler;
-    id.bytes[1] = 0;
+    id.bytes[0] = static_cast<uint8_t>(handler);
+    id.bytes[1] = static_cast<uint8_t>(handler >> 8);
     return id;
   }
   friend bool operator==(const SubrouteId&, const SubrouteId&) = default;
@@ -38,7 +38,7 @@ struct SubrouteId {
 
 // The id of `handler` on `subroute` (parts joined with "/"). The handler may be replaced later with
 // ForHandler.
-SubrouteId MakeSubrouteId(std::string_view subroute, uint8_t handler);
+SubrouteId MakeSubrouteId(std::string_view subroute, uint16_t handler);
 
 }  // namespace grid
 

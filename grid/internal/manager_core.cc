@@ -75,6 +75,7 @@ ManagerCore::ManagerCore(ManagerOptions options)
       authenticator_(options_.authenticator != nullptr ? options_.authenticator
                                                        : MakeStaticAuthenticator({options_.token})),
       pool_(BufferPool::Create({.budget_bytes = options_.limits.max_buffered_bytes})),
+      codec_(ZstdCodec::Create(options_.dictionaries)),
       loops_(MakeLoops(options_)),
       workers_(std::clamp(options_.worker_threads, 1, 4096), options_.limits.max_worker_queue,
                options_.worker_executor),
@@ -85,6 +86,7 @@ ManagerCore::ManagerCore(ManagerOptions options)
   }
   instance_[6] = static_cast<uint8_t>((instance_[6] & 0x0f) | 0x40);  // a random UUID, RFC 4122
   instance_[8] = static_cast<uint8_t>((instance_[8] & 0x3f) | 0x80);
+  if (codec_.ok()) handlers_->set_dictionaries((*codec_)->dictionaries());
 }
 
 ManagerCore::~ManagerCore() = default;
@@ -133,6 +135,13 @@ absl::Status ManagerCore::CheckOptions() const {
   const uint32_t fragment = options_.extensions.fragment_bytes;
   if (fragment != 0 && (fragment < kMinFragmentBytes || fragment > 16u << 20)) {
     return OutOfRange("extensions.fragment_bytes", "0, or 1 KiB to 16 MiB");
+  }
+  if (options_.extensions.zstd_level > static_cast<uint32_t>(ZstdCodec::kMaxLevel)) {
+    return OutOfRange("extensions.zstd_level", "0 to 12");
+  }
+  if (!codec_.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ManagerOptions::dictionaries: ", std::string(codec_.status().message())));
   }
   if (limits.max_inflight < 1 || limits.max_inflight >= 1u << MuxTable::kIndexBits) {
     return OutOfRange("limits.max_inflight", "1 to 1048575");
@@ -569,15 +578,21 @@ Extensions ManagerCore::extensions(Side side) const {
                               : std::min<size_t>(offered.fragment_bytes, message - 1024);
   // The dialer says that it is one, the acceptor that it takes them.
   const bool client = side == Side::kDialer ? options_.client : offered.client;
+  const bool zstd = offered.zstd_level != 0 && codec_.ok();
   return {.credits = offered.credits,
           .fragments = static_cast<uint32_t>(fragment),
+          .zstd = zstd ? offered.zstd_level : 0,
+          .meta = offered.meta,
           .status = offered.status,
+          .handlers16 = offered.handlers16,
           .goaway = offered.goaway,
-          .client = client};
+          .client = client,
+          .dictionaries = zstd ? (*codec_)->dictionaries() : DictionaryIds()};
 }
 
 LinkServices ManagerCore::services() {
-  return {options_.clock, handlers_.get(), pool_, &workers_, loops_};
+  return {options_.clock, handlers_.get(), pool_, &workers_, codec_.ok() ? *codec_ : nullptr,
+          loops_};
 }
 
 Activity ManagerCore::activity() const {

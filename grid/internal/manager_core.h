@@ -98,6 +98,9 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   enum class Side { kDialer, kAcceptor };
   Extensions extensions(Side side) const;
   LinkServices services();
+  bool HasDictionary(uint32_t id) const {
+    return codec_.ok() && (*codec_)->dictionaries().contains(id);
+  }
   // A share in what Stop waits for; null once everything has ended.
   Activity activity() const;
 
@@ -128,6 +131,7 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   const std::shared_ptr<Authenticator> authenticator_;
   std::unique_ptr<HandlerTable> handlers_ = std::make_unique<HandlerTable>();  // until Clear
   const std::shared_ptr<BufferPool> pool_;
+  const absl::StatusOr<std::shared_ptr<ZstdCodec>> codec_;  // Start tells its error
   std::shared_ptr<IoLoops> loops_;
   WorkerPool workers_;
   InstanceId instance_{};

@@ -27,13 +27,18 @@ constexpr size_t kMaxReasons = 16;
 // A request on its way to the link's thread.
 class CallTask final : public LinkTask {
  public:
+  // `options` but for the time, which is the deadline's.
   CallTask(HandlerId handler, const SubrouteId* subroute, Buffer payload, TimePoint deadline,
-           Priority priority, ReplyHandler completion,
-           std::shared_ptr<CallCancellation> cancellation)
+           const RequestOptions& options, const Compressed& compressed, Buffer metadata,
+           ReplyHandler completion, std::shared_ptr<CallCancellation> cancellation)
       : handler_(handler),
         payload_(std::move(payload)),
+        metadata_(std::move(metadata)),
         deadline_(deadline),
-        priority_(priority),
+        priority_(options.priority),
+        compression_(options.compression),
+        compressed_(compressed),
+        trace_(options.trace),
         completion_(std::move(completion)),
         cancellation_(std::move(cancellation)) {
     if (subroute != nullptr) subroute_ = *subroute;
@@ -42,9 +47,12 @@ class CallTask final : public LinkTask {
   void Run(Link& link) override {
     link.StartCall({.handler = handler_,
                     .subroute = subroute_.has_value() ? &*subroute_ : nullptr,
-                    .payload = payload_,
+                    .payload = std::move(payload_),
                     .deadline = deadline_,
-                    .priority = priority_},
+                    .priority = priority_,
+                    .compression = compression_,
+                    .compressed = compressed_,
+                    .meta = {trace_, MetadataView::Of(metadata_)}},
                    std::move(completion_), cancellation_);
   }
   void Fail(const LoopRef& home, const absl::Status& why) {
@@ -55,9 +63,13 @@ class CallTask final : public LinkTask {
  private:
   const HandlerId handler_;
   std::optional<SubrouteId> subroute_;
-  const Buffer payload_;
+  Buffer payload_;
+  const Buffer metadata_;
   const TimePoint deadline_;
   const Priority priority_;
+  const Compression compression_;
+  const Compressed compressed_;  // what payload_ was
+  const TraceContext trace_;
   ReplyHandler completion_;
   const std::shared_ptr<CallCancellation> cancellation_;
 };
@@ -85,8 +97,9 @@ class OpenTask final : public LinkTask {
 };
 
 absl::Status InvalidHandler() {
-  return WithDelivery(absl::InvalidArgumentError("handler id must be 1 to 255"),
-                      Delivery::kNotSent);
+  return WithDelivery(
+      absl::InvalidArgumentError(absl::StrCat("handler id must be 1 to ", HandlerId::kMax)),
+      Delivery::kNotSent);
 }
 
 }  // namespace
@@ -172,6 +185,7 @@ void Peer::Install(Established established) {
   LinkConfig config;
   config.session.checksums = UsesChecksums(options.local, host_);
   config.session.extensions = established.extensions;
+  config.session.codec = core_->services().codec;
   config.session.max_message_bytes = options.limits.max_message_bytes;
   config.session.reassembly = {.max_payload_bytes = options.limits.max_payload_bytes,
                                .max_reassembly_bytes = options.limits.max_reassembly_bytes,
@@ -473,10 +487,13 @@ Link* Peer::LinkHere() const {
   return loop != nullptr && loop->RunningHere() ? local_[loop->index()] : nullptr;
 }
 
-void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView payload,
+void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, PayloadRef payload,
                         const RequestOptions& options, ReplyHandler completion) {
   const auto fail = [&](const absl::Status& why) { FailLater(home_, std::move(completion), why); };
   if (!handler.valid()) return fail(InvalidHandler());
+  if (const absl::Status known = CheckDictionary(options.compression); !known.ok()) {
+    return fail(known);
+  }
   Link* const here = LinkHere();
   const TimePoint deadline =
       Deadline(here != nullptr ? here->Now() : core_->clock()->Now(),
@@ -499,7 +516,13 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
       std::lock_guard lock(cancellation->mutex);
       cancellation->link = here->weak_from_this();
     }
-    return here->StartCall({handler, subroute, payload, deadline, options.priority},
+    return here->StartCall({.handler = handler,
+                            .subroute = subroute,
+                            .payload = payload,
+                            .deadline = deadline,
+                            .priority = options.priority,
+                            .compression = options.compression,
+                            .meta = {options.trace, options.metadata}},
                            std::move(completion), cancellation);
   }
 
@@ -513,8 +536,12 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
   if (!none.ok()) return fail(none);
   const absl::Status fits = CheckPayload("a payload", payload.size());
   if (!fits.ok()) return fail(fits);
-  auto call = std::make_unique<CallTask>(handler, subroute, core_->pool()->Copy(payload), deadline,
-                                         options.priority, std::move(completion), cancellation);
+  OutgoingPayload out;
+  if (link != nullptr) out = link->compressor().Compress(options.compression, payload.view());
+  const Compressed compressed = out.compressed;
+  auto call = std::make_unique<CallTask>(
+      handler, subroute, out.Wire(payload).Take(*core_->pool()), deadline, options, compressed,
+      core_->pool()->Copy(options.metadata.bytes()), std::move(completion), cancellation);
   if (link != nullptr) {
     if (cancellation != nullptr) {
       std::lock_guard lock(cancellation->mutex);
@@ -567,20 +594,25 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
                         Delivery::kNotSent);
   }
   absl::Status fits = CheckPayload("an initial payload", initial.size());
+  if (fits.ok()) fits = CheckDictionary(options.compression);
   if (!fits.ok()) return fits;
   OutgoingStream out;
   out.handler = handler;
   if (subroute != nullptr) out.subroute = *subroute;
-  out.initial = core_->pool()->Copy(initial);
   out.has_input = options.has_input;
   out.in_capacity = options.in_capacity;
   out.out_capacity = options.out_capacity;
   out.window = options.window;
+  out.read_pieces = options.read_pieces;
   out.priority = options.priority;
+  out.trace = options.trace;
+  out.metadata = core_->pool()->Copy(options.metadata.bytes());
   if (options.timeout.count() > 0) out.deadline = Deadline(options.timeout);
 
-  auto end = std::make_shared<StreamEnd>(core_->pool(), home_);
+  auto end =
+      std::make_shared<StreamEnd>(core_->pool(), home_, options.compression, out.read_pieces);
   if (Link* link = LinkHere(); link != nullptr) {
+    out.initial = core_->pool()->Copy(initial);
     end->Open(link->shared_from_this(), out);
     return Stream(std::move(end));
   }
@@ -592,6 +624,10 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
     if (link == nullptr && !options.wait_for_ready) none = NotConnected();
   }
   if (!none.ok()) return none;
+  OutgoingPayload payload;
+  if (link != nullptr) payload = link->compressor().Compress(options.compression, initial);
+  out.compressed = payload.compressed;
+  out.initial = payload.Wire(initial).Take(*core_->pool());
   auto open = std::make_unique<OpenTask>(end, std::move(out));
   if (link != nullptr) {
     std::unique_ptr<LinkTask> task = std::move(open);
@@ -623,6 +659,17 @@ absl::Status Peer::CheckPayload(std::string_view what, size_t bytes) {
       absl::InvalidArgumentError(absl::StrCat(
           absl::string_view(what.data(), what.size()), " of ", bytes, " bytes exceeds ",
           fragments ? "max_payload_bytes" : "max_message_bytes", " (", limit, ")")),
+      Delivery::kNotSent);
+}
+
+// One that nobody has would go unnoticed otherwise.
+absl::Status Peer::CheckDictionary(const Compression& compression) const {
+  if (compression.dictionary == 0 || core_->HasDictionary(compression.dictionary)) {
+    return absl::OkStatus();
+  }
+  return WithDelivery(
+      absl::InvalidArgumentError(absl::StrCat("there is no dictionary ", compression.dictionary,
+                                              " among ManagerOptions::dictionaries")),
       Delivery::kNotSent);
 }
 

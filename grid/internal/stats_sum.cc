@@ -12,6 +12,11 @@ void AddCounters(const SessionCounters& counters, ConnectionStats* stats) {
   stats->merged_in += counters.merged_in.Get();
   stats->merged_out += counters.merged_out.Get();
   stats->writes += counters.writes.Get();
+  stats->compressed_in += counters.compressed_in.Get();
+  stats->compressed_out += counters.compressed_out.Get();
+  stats->saved_bytes_in += counters.saved_bytes_in.Get();
+  stats->saved_bytes_out += counters.saved_bytes_out.Get();
+  stats->compression_skipped += counters.compression_skipped.Get();
   stats->resets += counters.resets.Get();
   stats->drained += counters.drained.Get();
   for (size_t i = 0; i < counters.drops.size(); ++i) {
@@ -47,6 +52,11 @@ void AddStats(const ConnectionStats& host, ConnectionStats* sum) {
   sum->incoming_requests += host.incoming_requests;
   sum->outgoing_streams += host.outgoing_streams;
   sum->incoming_streams += host.incoming_streams;
+  sum->compressed_in += host.compressed_in;
+  sum->compressed_out += host.compressed_out;
+  sum->saved_bytes_in += host.saved_bytes_in;
+  sum->saved_bytes_out += host.saved_bytes_out;
+  sum->compression_skipped += host.compression_skipped;
   sum->resets += host.resets;
   sum->drained += host.drained;
   sum->peer_draining += host.peer_draining;

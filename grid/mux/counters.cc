@@ -19,7 +19,9 @@ std::string_view DropName(Drop drop) {
       "window-limit",        "draining",
       "peer-draining",       "bad-fragment",
       "late-fragment",       "payload-too-big",
-      "reassembly-limit",
+      "reassembly-limit",    "bad-metadata",
+      "metadata-not-sent",   "handler-not-sent",
+      "bad-compression",     "unknown-dictionary",
   };
   static_assert(std::size(kNames) == static_cast<size_t>(Drop::kCount));
   return kNames[static_cast<size_t>(drop)];

@@ -44,14 +44,19 @@ enum class Drop : uint8_t {
   kOutputLimit,        // refused: max_output_bytes
   kMessageTooBig,      // refused: max_message_bytes or max_payload_bytes, on sending
   kHandlerRefused,     // refused by the host: no room for another handler to run
-  kBufferedLimit,      // ended: max_buffered_bytes were held when a stream message came
+  kBufferedLimit,      // max_buffered_bytes were held when a payload needed more: ended its mux
   kWindowLimit,        // a stream's window stayed smaller: max_window_bytes
   kDraining,           // refused: we drain
   kPeerDraining,       // refused: the peer drains
   kBadFragment,        // not the next of its message: ended its mux
   kLateFragment,       // of a payload that nobody waits for any more
-  kPayloadTooBig,      // max_payload_bytes, on receiving: ended its mux
+  kPayloadTooBig,      // fragments or a compressed payload beyond the limit: ended its mux
   kReassemblyLimit,    // max_reassemblies, max_reassembly_bytes or max_buffered_bytes: the same
+  kBadMetadata,        // metadata or traceparent of a call that can't be read: it was refused
+  kMetadataNotSent,    // of a call of ours, because the peer does not speak meta
+  kHandlerNotSent,  // refused: an id above 255, by us, because the peer does not speak handlers16
+  kBadCompression,  // a compressed payload that can't be decompressed: ended its mux
+  kUnknownDictionary,  // or not here: the same
   kCount,
 };
 // "late-response", …
@@ -81,6 +86,9 @@ struct SessionCounters {
   Counter outgoing_streams, incoming_streams;    // gauges
   Counter resets;                                // of the peer's calls, by itself, as they ran
   Counter drained;                               // of the peer's calls that ended in a drain
+  Counter compressed_in, compressed_out;         // payloads
+  Counter saved_bytes_in, saved_bytes_out;       // by these
+  Counter compression_skipped;                   // payloads to be sent that it was not worth it for
   Counter peer_draining;                         // gauge: 1 since the peer has said so
   Counter output_bytes;                          // gauge
   Counter round_trip_ns;                         // of the last answered connection ping

@@ -44,10 +44,12 @@ Session::Session(const SessionConfig& config, const HandlerTable& handlers, Buff
                  SessionCounters& counters, SessionHost& host, TimePoint now)
     : config_(config),
       handlers_(handlers),
+      pool_(pool),
       counters_(counters),
       host_(host),
       base_flags_(config.checksums ? kFlagCrc : 0),
       known_flags_(KnownFlags(config.extensions)),
+      compressed_flag_(config.extensions == Extensions() ? 0 : kFlagCompressed),
       start_(now),
       now_(now),
       resets_(config.max_resets, config.resets_per_second),
@@ -80,7 +82,7 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
                 DescribeDecodeError(error));
   }
   if ((message.flags & ~known_flags_) != 0) counters_.Count(Drop::kUnknownFlags);
-  if (!TakeFields(message)) {
+  if (!TakeFields(&message)) {
     return Fail(SessionEnd::kMalformedMessage, "the extension block can't be read");
   }
   if (message.op == Op::kMerged) {
@@ -103,6 +105,11 @@ void Session::Dispatch(BytesView bytes, bool inside_merged) {
 }
 
 void Session::Process(const Message& message) {
+  if ((message.flags & compressed_flag_) != 0) return HandleCompressed(message);
+  Handle(message);
+}
+
+void Session::Handle(const Message& message) {
   switch (message.op) {
     case Op::kRequest:
       return OnRequest(message);
@@ -143,10 +150,15 @@ void Session::Process(const Message& message) {
 }
 
 // False for a block that should be there and is none.
-bool Session::TakeFields(const Message& message) {
+bool Session::TakeFields(Message* message) {
   if (has_fields_) fields_ = {};
-  has_fields_ = (message.flags & known_flags_ & kFlagExtended) != 0;
-  return !has_fields_ || (!IsNil(message.extension) && ReadExtension(message.extension, &fields_));
+  has_fields_ = (message->flags & known_flags_ & kFlagExtended) != 0;
+  if (!has_fields_) return true;
+  if (IsNil(message->extension) || !ReadExtension(message->extension, &fields_)) return false;
+  if (fields_.handler != 0 && config_.extensions.handlers16 != 0) {
+    message->handler = fields_.handler;
+  }
+  return true;
 }
 
 void Session::Fail(SessionEnd why, std::string_view detail) {
@@ -155,14 +167,15 @@ void Session::Fail(SessionEnd why, std::string_view detail) {
   host_.OnSessionEnd(why, detail);
 }
 
-OutputQueue::Ticket Session::Push(Message message, Priority priority) {
+OutputQueue::Ticket Session::Push(Message message, Priority priority, PayloadRef payload) {
   // After the end nothing can leave; while it approaches (failed_), what is pushed is dropped with
   // the queue.
   if (ended_) return {};
   message.flags |= base_flags_;
   if (!message.extension.empty()) message.flags |= kFlagExtended;
-  const OutputQueue::Ticket ticket =
-      config_.extensions.fragments == 0 ? output_.Push(message) : Schedule(message, priority);
+  const OutputQueue::Ticket ticket = config_.extensions.fragments == 0
+                                         ? output_.Push(message)
+                                         : Schedule(message, priority, payload);
   CheckOutput();
   return ticket;
 }
@@ -179,7 +192,7 @@ Priority Session::AnswerPriority(const HandlerEntry& entry) const {
 Message Session::CopyOf(const Message& message) const {
   Message copy = message;
   copy.flags &=
-      static_cast<uint8_t>(~(kFlagSubroute | (known_flags_ & (kFlagExtended | kFlagCompressed))));
+      static_cast<uint8_t>(~(kFlagSubroute | (known_flags_ & kFlagExtended) | compressed_flag_));
   copy.subroute = nullptr;
   copy.extension = {};
   return copy;

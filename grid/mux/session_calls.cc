@@ -28,15 +28,23 @@ std::string Session::TooBig(std::string_view what, size_t payload) const {
                       limit, ")");
 }
 
-absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_inflight,
+absl::Status Session::CheckOutgoing(uint16_t handler, size_t payload, bool limit_inflight,
                                     size_t extension) {
   if (ended_ || failed_) {
     return DisconnectedError("the connection has ended", Delivery::kNotSent);
   }
   if (peer_draining_) return PeerDrainingError();
   if (handler == 0) {
-    return WithDelivery(absl::InvalidArgumentError("handler id must be 1 to 255"),
-                        Delivery::kNotSent);
+    return WithDelivery(
+        absl::InvalidArgumentError(absl::StrCat("handler id must be 1 to ", HandlerId::kMax)),
+        Delivery::kNotSent);
+  }
+  if (handler > UINT8_MAX && config_.extensions.handlers16 == 0) {
+    counters_.Count(Drop::kHandlerNotSent);
+    return WithDelivery(
+        absl::UnimplementedError(absl::StrCat("handler id ", handler,
+                                              " is above 255: the peer does not speak handlers16")),
+        Delivery::kNotSent);
   }
   // Where fragments are on, a block of its own is no part of the payload's limit.
   const size_t beside = config_.extensions.fragments != 0 ? 0 : extension;
@@ -64,7 +72,11 @@ absl::Status Session::CheckOutgoing(uint8_t handler, size_t payload, bool limit_
 
 absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink, TimePoint now) {
   now_ = now;
-  absl::Status allowed = CheckOutgoing(args.handler, args.payload.size(), true);
+  const bool extended =
+      args.compressed.original_bytes != 0 || IsExtended(args.handler, args.priority, args.meta);
+  absl::Status allowed =
+      CheckOutgoing(args.handler, args.compressed.OriginalSize(args.payload.view()), true,
+                    extended ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
@@ -76,6 +88,7 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
   mux->deadline_timer.owner = mux;
   wheel_.Set(&mux->deadline_timer, args.deadline);
   counters_.outgoing_requests.Add(1);
+  CountLeftOut(args.meta);
   const uint64_t id = mux->id;
   // Version 1 never sets PayloadIsZero on a request: an empty one arrives as nil.
   Message message{.mux_id = id,
@@ -83,18 +96,21 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
                   .handler = args.handler,
                   .op = Op::kRequest,
                   .flags = kFlagEof,
-                  .payload = args.payload};
+                  .payload = args.payload.view()};
   if (args.subroute != nullptr) {
     message.flags |= kFlagSubroute;
     message.subroute = args.subroute->bytes.data();
   }
   ExtensionBlock block;
-  if (AsksForPriority(args.priority)) {
-    block.Write({.priority = static_cast<uint8_t>(args.priority)});
+  const bool compressed = IsCompressed(args.compressed, args.payload.view());
+  if (extended) {
+    ExtensionFields fields;
+    if (compressed) AddCompressed(args.compressed, &message, &fields);
+    WriteExtension(args.handler, args.priority, args.meta, fields, &block);
     message.extension = block.view();
   }
   mux->priority = args.priority;
-  mux->opening = Push(message, args.priority);
+  mux->opening = Push(message, args.priority, args.payload);
   return id;
 }
 
@@ -221,10 +237,17 @@ void Session::OnRequest(const Message& message) {
       message.handler == 0 ? nullptr : handlers_.Find(message.handler, message.subroute);
   if (entry == nullptr || entry->is_stream()) return RefuseUnknownHandler(message);
   if (!AdmitInbound(message)) return;
+  CallMeta meta;
+  if (has_fields_ && !TakeMeta(message, &meta)) return;
   const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
                                                 : std::chrono::milliseconds(message.deadline_ms);
-  const InboundRequest request{message.mux_id, message.seq, now_ + timeout, message.payload,
-                               AnswerPriority(*entry)};
+  const InboundRequest request{.mux_id = message.mux_id,
+                               .seq = message.seq,
+                               .deadline = now_ + timeout,
+                               .payload = message.payload,
+                               .priority = AnswerPriority(*entry),
+                               .compressed = CompressedIn(message),
+                               .meta = meta};
   RunningRequest* running = nullptr;
   switch (host_.OnRequest(*entry, request, &running)) {
     case SessionHost::Admit::kAnswered:
@@ -244,12 +267,11 @@ void Session::OnRequest(const Message& message) {
   CountServed();
 }
 
-void Session::Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
-                     TimePoint now) {
-  if (payload.size() > payload_limit()) {
+void Session::Answer(const InboundRequest& request, RunningRequest* running, PayloadRef payload,
+                     TimePoint now, const Compressed& compressed) {
+  if (const size_t size = compressed.OriginalSize(payload.view()); size > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
-    return AnswerError(request, running, absl::OutOfRangeError(TooBig("a reply", payload.size())),
-                       now);
+    return AnswerError(request, running, absl::OutOfRangeError(TooBig("a reply", size)), now);
   }
   now_ = now;
   if (!EndRunning(request, running)) return;
@@ -257,9 +279,16 @@ void Session::Answer(const InboundRequest& request, RunningRequest* running, Byt
                   .seq = request.seq,
                   .op = Op::kResponse,
                   .flags = kFlagEof,
-                  .payload = payload};
-  if (payload.empty() && !IsNil(payload)) message.flags |= kFlagPayloadIsZero;
-  Push(message, request.priority);
+                  .payload = payload.view()};
+  if (payload.size() == 0 && !IsNil(payload.view())) message.flags |= kFlagPayloadIsZero;
+  ExtensionBlock block;
+  if (IsCompressed(compressed, payload.view())) {
+    ExtensionFields fields;
+    AddCompressed(compressed, &message, &fields);
+    block.Write(fields);
+    message.extension = block.view();
+  }
+  Push(message, request.priority, payload);
 }
 
 void Session::AnswerError(const InboundRequest& request, RunningRequest* running,

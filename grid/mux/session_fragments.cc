@@ -11,15 +11,10 @@
 namespace grid {
 namespace {
 
-bool CanBeCut(Op op) {
-  return op == Op::kRequest || op == Op::kResponse || op == Op::kConnectMux ||
-         op == Op::kMuxClientMsg || op == Op::kMuxServerMsg;
-}
-
 // What may not come between the fragments of its mux.
 bool IsInOrder(Op op) {
-  return CanBeCut(op) || op == Op::kAckMux || op == Op::kUnblockClMux || op == Op::kUnblockSrvMux ||
-         op == Op::kPing;
+  return CarriesPayload(op) || op == Op::kAckMux || op == Op::kUnblockClMux ||
+         op == Op::kUnblockSrvMux || op == Op::kPing;
 }
 
 MuxDirection DirectionOf(const Message& message) {
@@ -29,19 +24,18 @@ MuxDirection DirectionOf(const Message& message) {
   return {message.mux_id, from_opener};
 }
 
-// Of the payload in one fragment. Less than agreed, so that with its header it fits a block of that
-// size; of a small one that would be too large a part.
-size_t FragmentBytes(uint32_t agreed) {
-  constexpr size_t kRoom = 512;
-  static_assert(kRoom > kMaxMessageOverhead + kMaxExtensionOverhead + 32);
-  return agreed >= 8 * kRoom ? agreed - kRoom : agreed;
+absl::StatusCode CodeOf(Drop why) {
+  if (why == Drop::kUnknownDictionary) return absl::StatusCode::kFailedPrecondition;
+  const bool broken = why == Drop::kBadFragment || why == Drop::kBadCompression;
+  return broken ? absl::StatusCode::kDataLoss : absl::StatusCode::kResourceExhausted;
 }
 
 }  // namespace
 
 // --- Sending ---
 
-OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority) {
+OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority,
+                                      PayloadRef payload) {
   if (message.op == Op::kDisconnect && message.seq != 0) {
     // The answer to a drain: behind every call that we have made.
     output_.PushLast(message);
@@ -54,38 +48,20 @@ OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority)
   const auto of = priority == Priority::kDefault ? OutputQueue::kNormal
                                                  : static_cast<OutputQueue::Class>(priority);
   const MuxDirection from = DirectionOf(message);
-  if (message.payload.size() > config_.extensions.fragments && CanBeCut(message.op)) {
-    return PushFragments(message, of, from);
+  if (message.payload.size() > config_.extensions.fragments && CarriesPayload(message.op)) {
+    if (payload.view().data() != message.payload.data()) payload = message.payload;
+    const size_t most = Fragmenter::BytesOf(config_.extensions.fragments);
+    return output_.PushToLane(Fragmenter(message, payload.Take(pool_), most, pool_), of, from);
   }
   if (output_.HasLane(from)) return output_.PushToLane(message, of, from);
   return output_.Push(message, of);
 }
 
-OutputQueue::Ticket Session::PushFragments(const Message& message, OutputQueue::Class of,
-                                           MuxDirection from) {
-  const size_t most = FragmentBytes(config_.extensions.fragments);
-  OutputQueue::Ticket ticket;
-  for (size_t offset = 0; offset < message.payload.size(); offset += most) {
-    Message part = message;
-    part.payload = message.payload.subspan(offset, std::min(most, message.payload.size() - offset));
-    part.flags |= kFlagExtended;
-    ExtensionFields fields;
-    fields.more = offset + part.payload.size() < message.payload.size();
-    // The message's own fields are in the last fragment: they are needed when it is whole.
-    if (!fields.more && !message.extension.empty()) ReadExtension(message.extension, &fields);
-    fields.offset = offset;
-    ExtensionBlock block;
-    block.Write(fields);
-    part.extension = block.view();
-    ticket = output_.PushToLane(part, of, from);
-  }
-  return ticket;
-}
-
 // --- Receiving ---
 
 void Session::OnFragmentOrWhole(const Message& message) {
-  const bool fragment = (fields_.more || fields_.offset != 0) && CanBeCut(message.op);
+  if (piece_readers_ > 0 && OnPiece(message)) return;
+  const bool fragment = (fields_.more || fields_.offset != 0) && CarriesPayload(message.op);
   if (!fragment && reassembly_.empty()) return Process(message);
   const MuxDirection from = DirectionOf(message);
   Reassembly::Partial* partial = reassembly_.Find(from);
@@ -152,8 +128,9 @@ Reassembly::Partial* Session::BeginPayload(const Message& message, MuxDirection 
   return partial;
 }
 
-// What would be refused when it is whole is not collected.
-bool Session::AdmitPayload(const Message& message) {
+// What would be refused when it is whole is neither collected nor decompressed; what nobody waits
+// for counts as `late`.
+bool Session::AdmitPayload(const Message& message, Drop late) {
   switch (message.op) {
     case Op::kRequest:
     case Op::kConnectMux: {
@@ -180,7 +157,7 @@ bool Session::AdmitPayload(const Message& message) {
       return mux->finishing || CheckCredit(mux);
     }
   }
-  counters_.Count(Drop::kLateFragment);
+  counters_.Count(late);
   return false;
 }
 
@@ -217,12 +194,12 @@ void Session::FinishPayload(const Message& last, Reassembly::Partial* partial) {
   assembled_ = Buffer();
 }
 
-// Ends the mux of a payload, of a message `op`, that can't be completed: the connection goes on.
+// Ends the mux of a payload, of a message `op`, that can't be completed or decompressed: the
+// connection goes on.
 void Session::RefusePayload(const Message& fragment, Op op, Drop why, std::string_view what) {
   GiveUpPayload(reassembly_.Find(DirectionOf(fragment)));
   const absl::string_view text(what.data(), what.size());
-  const absl::Status error =
-      why == Drop::kBadFragment ? absl::DataLossError(text) : absl::ResourceExhaustedError(text);
+  const absl::Status error(CodeOf(why), text);
   const absl::Status status = WithDelivery(error, Delivery::kMaybeExecuted);
   switch (op) {
     case Op::kRequest:

@@ -15,6 +15,9 @@
 #include "handlers/handler_table.h"
 #include "handlers/priority.h"
 #include "serialization/bytes.h"
+#include "serialization/metadata.h"
+#include "serialization/trace_context.h"
+#include "serialization/zstd_codec.h"
 
 namespace grid {
 
@@ -37,6 +40,8 @@ class StreamSink {
  public:
   // One message; holds a credit of the peer's until Session::Consumed.
   virtual void OnData(BytesView payload) = 0;
+  // A part of one, on a stream that is read in pieces; the credit is given back with the last.
+  virtual void OnPiece(BytesView, bool /*last*/) {}
   // Handler's end: the caller sends nothing more.
   virtual void OnEof() = 0;
   // Send may succeed again after it returned kNoCredit.
@@ -53,12 +58,24 @@ class StreamSink {
   ~StreamSink() = default;
 };
 
+// What is said of a call besides its payload (the extension `meta`).
+struct CallMeta {
+  TraceContext trace = {};
+  MetadataView metadata = {};
+
+  bool empty() const { return !trace && metadata.empty(); }
+};
+
 struct InboundRequest {
   uint64_t mux_id = 0;
   uint32_t seq = 0;
   TimePoint deadline;
   BytesView payload;                       // valid during the call
   Priority priority = Priority::kDefault;  // of the answer
+  // The payload still is compressed, and has passed ZstdCodec::Check: only for a handler that runs
+  // on a worker, which decompresses it there.
+  Compressed compressed = {};
+  CallMeta meta = {};  // its views are valid during the call
 };
 
 struct InboundStream {
@@ -66,6 +83,7 @@ struct InboundStream {
   TimePoint deadline;         // TimePoint::max() for none
   BytesView initial;          // valid during the call
   bool input_closed = false;  // the caller sends nothing
+  CallMeta meta = {};         // its views are valid during the call
 };
 
 // A request that is being served; made by the host, opaque to the session.

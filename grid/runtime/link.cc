@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kStallCheck{500};
 
 // Bytes of large payloads that one event writes before others have their turn: as much as is read
 // at once.
-constexpr size_t kBulkPerEvent = size_t{256} << 10;
+constexpr size_t kBulkPerEvent = size_t{64} << 10;
 
 // Completions of one event that may lead to others; then it is the turn of other events.
 constexpr size_t kReadyPerEvent = 256;
@@ -107,6 +107,8 @@ Link::Link(const LinkConfig& config, const LinkServices& services, IoLoop& loop,
       activity_(std::move(activity)),
       session_(config_.session, *services_.handlers, *services_.pool, counters_, *this,
                services_.clock->Now()),
+      compressor_(services_.codec, config_.session.extensions, *services_.pool,
+                  session_.payload_limit()),
       transport_(std::move(transport)) {}
 
 Link::~Link() = default;
@@ -366,12 +368,18 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
   PendingCall* call = call_free_.back().release();
   call_free_.pop_back();
   call->Begin(std::move(handler));
-  const absl::StatusOr<uint64_t> started = session_.StartCall({.handler = out.handler.value(),
-                                                               .subroute = out.subroute,
-                                                               .payload = out.payload,
-                                                               .deadline = out.deadline,
-                                                               .priority = out.priority},
-                                                              call, Now());
+  // A thread of the caller's has done it already.
+  OutgoingPayload here;
+  if (!out.compressed.tried()) here = compressor_.Compress(out.compression, out.payload.view());
+  const absl::StatusOr<uint64_t> started =
+      session_.StartCall({.handler = out.handler.value(),
+                          .subroute = out.subroute,
+                          .payload = here.Wire(out.payload),
+                          .deadline = out.deadline,
+                          .priority = out.priority,
+                          .compressed = out.compressed.tried() ? out.compressed : here.compressed,
+                          .meta = out.meta},
+                         call, Now());
   if (!started.ok()) {
     ReplyHandler failed = call->TakeHandler();
     Recycle(call);
@@ -403,11 +411,13 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   if (function != nullptr && entry.run_on == RunOn::kIoThread) {
     RequestContext context(caller_, entry.id, entry.subroute, request.deadline,
                            services_.pool.get());
-    const absl::StatusOr<Buffer> result = RunGuarded(
+    context.set_meta(request.meta.trace, request.meta.metadata);
+    absl::StatusOr<Buffer> result = RunGuarded(
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
     context.Finish();
     if (result.ok()) {
-      session_.Answer(request, nullptr, *result, Now());
+      OutgoingPayload answer = compressor_.Compress(entry.compression, *result);
+      session_.Answer(request, nullptr, answer.Wire(*std::move(result)), Now(), answer.compressed);
     } else {
       session_.AnswerError(request, nullptr, result.status(), Now());
     }
@@ -419,15 +429,16 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   if (payload.is_nil() && !services_.pool->TryCopy(request.payload, &payload)) {
     return Admit::kRefused;
   }
+  Buffer metadata;
+  if (!services_.pool->TryCopy(request.meta.metadata.bytes(), &metadata)) return Admit::kRefused;
+  auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload),
+                                            std::move(metadata));
   if (function != nullptr) {
-    auto call =
-        std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
     *running = call.get();
     return RunOnWorker(std::move(call)) ? Admit::kPending : Admit::kRefused;
   }
 
   const auto& coroutine = std::get<SingleCoroutine>(entry.function);
-  auto call = std::make_unique<RunningCall>(shared_from_this(), entry, request, std::move(payload));
   RunningCall* const raw = call.get();
   std::unique_ptr<RunningCall> early;
   raw->set_starting(&early);

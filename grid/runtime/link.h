@@ -30,6 +30,7 @@
 #include "grid/mux/session.h"
 #include "grid/runtime/activity.h"
 #include "grid/runtime/io_loop.h"
+#include "grid/runtime/payload_compressor.h"
 #include "grid/runtime/task_queue.h"
 #include "grid/runtime/worker_pool.h"
 #include "grid/transport/loop_timer.h"
@@ -68,6 +69,7 @@ struct LinkServices {
   const HandlerTable* handlers = nullptr;
   std::shared_ptr<BufferPool> pool;
   WorkerPool* workers = nullptr;
+  std::shared_ptr<ZstdCodec> codec;
   std::shared_ptr<IoLoops> loops;
 };
 
@@ -90,9 +92,12 @@ struct CallCancellation {
 struct OutgoingCall {
   HandlerId handler{0};
   const SubrouteId* subroute = nullptr;  // for this handler; may be null
-  BytesView payload;
+  PayloadRef payload;
   TimePoint deadline;
   Priority priority = Priority::kDefault;
+  Compression compression = {};
+  Compressed compressed = {};  // what `payload` was, if it is compressed already
+  CallMeta meta = {};
 };
 
 class Link final : public std::enable_shared_from_this<Link>,
@@ -144,6 +149,7 @@ class Link final : public std::enable_shared_from_this<Link>,
   void CountBufferedLimit() { counters_.Count(Drop::kBufferedLimit); }
   // Any thread.
   const SessionCounters& counters() const { return counters_; }
+  const PayloadCompressor& compressor() const { return compressor_; }
 
  private:
   class Event;
@@ -186,6 +192,7 @@ class Link final : public std::enable_shared_from_this<Link>,
 
   SessionCounters counters_;
   Session session_;
+  const PayloadCompressor compressor_;
   std::unique_ptr<Transport> transport_;
   TaskQueue tasks_;
   WorkerTasks for_workers_;  // until the event ends

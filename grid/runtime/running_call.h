@@ -22,16 +22,19 @@ namespace grid {
 // link's queue, until the answer is given. The session's pointer to it is used before that only.
 class RunningCall final : public RunningRequest, public LinkTask, public WorkerTask {
  public:
-  // `payload`: the request's, copied.
+  // `payload`, `metadata`: the request's, copied.
   RunningCall(std::shared_ptr<Link> link, const HandlerEntry& entry, const InboundRequest& request,
-              Buffer payload)
+              Buffer payload, Buffer metadata)
       : link_(std::move(link)),
         activity_(link_->activity()),
         entry_(entry),
         request_(request),
         payload_(std::move(payload)),
+        metadata_(std::move(metadata)),
         received_(link_->Now()),
-        context_(link_->caller(), entry.id, entry.subroute, request.deadline, &link_->pool()) {}
+        context_(link_->caller(), entry.id, entry.subroute, request.deadline, &link_->pool()) {
+    context_.set_meta(request.meta.trace, MetadataView::Of(metadata_));
+  }
 
   RequestContext& context() { return context_; }
   // Loop thread: nobody waits for the answer any more.
@@ -52,6 +55,7 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
   static void Answer(std::unique_ptr<RunningCall> call, absl::StatusOr<Buffer> result) {
     call->context_.Finish();
     call->result_ = std::move(result);
+    call->CompressResult();
     const std::shared_ptr<Link> keep = call->link_;
     Link& link = *keep;
     // A coroutine may run to its end before the session has noted that it is pending; one that goes
@@ -81,24 +85,46 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
   void set_starting(std::unique_ptr<RunningCall>* early) { starting_ = early; }
   // Gives the answer to the session; `running`: null for one that never became pending.
   void Give(Link& link, RunningRequest* running) {
-    if (result_.ok()) {
-      link.session().Answer(request_, running, *result_, link.Now());
+    if (fault_ != CompressionFault::kNone) {
+      link.session().RefuseCompressed(request_, running, fault_, link.Now());
+    } else if (result_.ok()) {
+      link.session().Answer(request_, running, *std::move(result_), link.Now(), compressed_);
     } else {
       link.session().AnswerError(request_, running, result_.status(), link.Now());
     }
   }
 
  private:
+  // On the thread that the handler has ended on.
+  void CompressResult() {
+    if (!entry_.compression.enabled || !result_.ok() || context_.cancelled()) return;
+    OutgoingPayload answer = link_->compressor().Compress(entry_.compression, *result_);
+    if (answer.compressed.original_bytes != 0) result_ = std::move(answer.frame);
+    compressed_ = answer.compressed;
+  }
+  // On a worker. False: it can't be done, and the handler must not run.
+  bool DecompressPayload() {
+    if (request_.compressed.original_bytes == 0) return true;
+    Buffer payload;
+    fault_ =
+        link_->services().codec->Decompress(payload_, request_.compressed, link_->pool(), &payload);
+    payload_ = std::move(payload);
+    return fault_ == CompressionFault::kNone;
+  }
+
   const std::shared_ptr<Link> link_;
   const Activity activity_;
   const HandlerEntry& entry_;
-  const InboundRequest request_;  // its payload view is not used
+  const InboundRequest request_;  // its views are not used
   Buffer payload_;
+  const Buffer metadata_;
   const TimePoint received_;
   RequestContext context_;
   std::unique_ptr<RunningCall>* starting_ = nullptr;
   absl::StatusOr<Buffer> result_ = Buffer();
-  bool in_callback_ = false;  // loop thread only
+  Compressed compressed_;                             // what it was
+  CompressionFault fault_ = CompressionFault::kNone;  // of payload_
+  bool in_callback_ = false;                          // loop thread only
 };
 
 // Runs `function`; an exception becomes an internal error with its text.
@@ -116,6 +142,7 @@ auto RunGuarded(Function&& function) -> decltype(function()) {
 inline void RunningCall::RunOnWorker(std::unique_ptr<WorkerTask> self) {
   context_.set_queue_time(link_->services().clock->Now() - received_);
   absl::StatusOr<Buffer> result = RunGuarded([&]() -> absl::StatusOr<Buffer> {
+    if (!DecompressPayload()) return Buffer();
     return std::get<SingleFunction>(entry_.function)(payload_, context_);
   });
   Answer(std::unique_ptr<RunningCall>(static_cast<RunningCall*>(self.release())),

@@ -186,10 +186,12 @@ absl::Status DescribeInitial(Stream& stream, RequestContext&) {
 
 SingleSpec OnIoThread(int id) { return {.id = HandlerId{id}, .run_on = RunOn::kIoThread}; }
 
-absl::Status RegisterSingles(Registrar& registrar, const Sleep& sleep,
+absl::Status RegisterSingles(Registrar& registrar, const ConformanceOptions& options,
                              const std::shared_ptr<BlockCounts>& counts) {
+  const Sleep& sleep = options.sleep;
   absl::Status status;
   const auto add = [&](SingleSpec spec, auto function) {
+    spec.compression = options.compression;
     if (status.ok()) status = registrar.RegisterSingle(std::move(spec), std::move(function));
   };
   add(OnIoThread(78),
@@ -226,10 +228,12 @@ absl::Status RegisterSingles(Registrar& registrar, const Sleep& sleep,
   return status;
 }
 
-absl::Status RegisterStreams(Registrar& registrar, const Sleep& sleep,
+absl::Status RegisterStreams(Registrar& registrar, const ConformanceOptions& options,
                              const std::shared_ptr<BlockCounts>& counts) {
+  const Sleep& sleep = options.sleep;
   absl::Status status;
   const auto add = [&](StreamSpec spec, auto function) {
+    spec.compression = options.compression;
     if (status.ok()) status = registrar.RegisterStream(std::move(spec), std::move(function));
   };
   const auto echo = [](std::string prefix) {
@@ -263,8 +267,8 @@ absl::Status RegisterConformanceHandlers(Registrar& registrar, ConformanceOption
     return absl::InvalidArgumentError("conformance handlers: the option `sleep` is empty");
   }
   const auto counts = std::make_shared<BlockCounts>();
-  const absl::Status singles = RegisterSingles(registrar, options.sleep, counts);
-  return singles.ok() ? RegisterStreams(registrar, options.sleep, counts) : singles;
+  const absl::Status singles = RegisterSingles(registrar, options, counts);
+  return singles.ok() ? RegisterStreams(registrar, options, counts) : singles;
 }
 
 }  // namespace grid

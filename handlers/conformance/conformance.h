@@ -36,6 +36,8 @@ struct ConformanceOptions {
   // What handlers 8 and 10 wait with, on the coroutine's executor; must end early (normally or by
   // an exception) on terminal cancellation. Required: the time is the host program's.
   std::function<asio::awaitable<void>(std::chrono::milliseconds)> sleep;
+  // Of what the raw handlers and the streams answer.
+  Compression compression = {};
 };
 
 // Registers the whole table; the first failure is returned, and what was registered before it

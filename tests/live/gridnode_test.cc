@@ -95,9 +95,9 @@ TEST(Gridnode, TakenPortIsAFailure) {
 TEST(Gridnode, ReadsItsFlagsFromYamlAndTheCommandLineWins) {
   const Names names;
   const TempDir dir;
-  WriteFile(dir.File("node.yaml"), "local: " + names.other + "\npeer:\n  - " + names.dialler +
-                                       "\n  - " + names.dialled +
-                                       "\nio-threads: 2\nroute: /from/yaml\n");
+  WriteFile(dir.File("node.yaml"),
+            "local: " + names.other + "\npeer:\n  - " + names.dialler + "\n  - " + names.dialled +
+                "\nio-threads: 2\nroute: /from/yaml\nwithout:\n  - meta\n  - credits\n");
   const std::unique_ptr<Process> node =
       StartNode({"--config", dir.File("node.yaml"), "--local", names.node});
   ASSERT_NE(node, nullptr);

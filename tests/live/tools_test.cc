@@ -191,7 +191,7 @@ TEST(Gridctl, BadArgumentsExitWithTwo) {
            {"call", "78"},
            Arguments{"call"} + both,
            Arguments{"call", "0"} + both,
-           Arguments{"call", "256"} + both,
+           Arguments{"call", "65536"} + both,
            Arguments{"call", "78", "--timeout", "soon"} + both,
            Arguments{"call", "78", "--payload", "a", "--payload-file", "b"} + both,
            Arguments{"call", "78", "--token-file", "/no/such/file"} + both,

@@ -8,7 +8,14 @@ namespace {
 
 ExtensionOptions Everything() { return {}; }
 ExtensionOptions Nothing() {
-  return {.credits = false, .status = false, .fragment_bytes = 0, .goaway = false, .client = false};
+  return {.credits = false,
+          .status = false,
+          .fragment_bytes = 0,
+          .zstd_level = 0,
+          .meta = false,
+          .handlers16 = false,
+          .goaway = false,
+          .client = false};
 }
 
 // Whether the node that dials, and the one that is dialled, offer them.

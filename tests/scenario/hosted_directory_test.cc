@@ -87,11 +87,14 @@ std::unique_ptr<World> MakeHostedWorld(WorldOptions options) {
 std::unique_ptr<World> MakeVersion1World(WorldOptions options) {
   return std::make_unique<HostedWorld>(
       std::move(options), testing::ClusterOptions{.adjust = [](int, ManagerOptions& manager) {
-        manager.extensions = {.credits = false,
-                              .status = false,
-                              .fragment_bytes = 0,
-                              .goaway = false,
-                              .client = false};
+        manager.extensions.credits = false;
+        manager.extensions.status = false;
+        manager.extensions.fragment_bytes = 0;
+        manager.extensions.zstd_level = 0;
+        manager.extensions.meta = false;
+        manager.extensions.handlers16 = false;
+        manager.extensions.goaway = false;
+        manager.extensions.client = false;
       }});
 }
 std::unique_ptr<World> MakeInterleavedWorld(WorldOptions options) {

@@ -76,7 +76,7 @@ TEST_P(RequestTest, UnknownHandler_IsRejected) {
 }
 
 TEST_P(RequestTest, InvalidHandler_IsNotSent) {
-  const Reply reply = cluster().Call(0, 1, HandlerId{256}, AsBytes("x"));
+  const Reply reply = cluster().Call(0, 1, HandlerId{65536}, AsBytes("x"));
   EXPECT_EQ(reply.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(DeliveryOf(reply.status()), Delivery::kNotSent);
 }

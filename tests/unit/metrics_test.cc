@@ -84,9 +84,9 @@ TEST(ExportMetricsTest, FamiliesAreTheSameWithoutPeers) {
 // The list is by hand: no number of the two structs may be forgotten.
 TEST(ExportMetricsTest, ListsEveryNumber) {
   // host, state, round_trip, since_last_pong and drops are no plain numbers.
-  static_assert(sizeof(ConnectionStats) == sizeof(std::string) + sizeof(uint64_t) * (1 + 17 + 2) +
+  static_assert(sizeof(ConnectionStats) == sizeof(std::string) + sizeof(uint64_t) * (1 + 22 + 2) +
                                                sizeof(std::map<std::string, uint64_t>));
-  EXPECT_EQ(ConnectionMetrics().size(), 17u);
+  EXPECT_EQ(ConnectionMetrics().size(), 22u);
   static_assert(sizeof(ManagerStats) ==
                 sizeof(ConnectionStats) + 2 * sizeof(std::map<int, int>) + 7 * sizeof(uint64_t));
   EXPECT_EQ(ManagerMetrics().size(), 7u);

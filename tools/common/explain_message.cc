@@ -15,6 +15,7 @@
 #include "serialization/control_payloads.h"
 #include "serialization/merged.h"
 #include "serialization/message.h"
+#include "serialization/metadata.h"
 
 namespace grid::tools {
 namespace {
@@ -66,6 +67,9 @@ void Describe(const Extensions& value, json::object* out) {
   for (const ExtensionName& feature : kExtensionNames) {
     if (value.*feature.value != 0) features[JsonText(feature.name)] = value.*feature.value;
   }
+  json::array dictionaries;
+  for (const uint32_t id : value.dictionaries) dictionaries.emplace_back(id);
+  if (!dictionaries.empty()) features[JsonText(kDictionariesName)] = std::move(dictionaries);
   if (!features.empty()) (*out)["Ext"] = std::move(features);
 }
 void Describe(const ConnectRequest& value, json::object* out) {
@@ -162,6 +166,19 @@ absl::StatusOr<json::array> ExplainInner(const Message& outer, BytesView rest, i
   return messages;
 }
 
+json::value ExplainMetadata(BytesView bytes) {
+  const absl::StatusOr<MetadataView> metadata = MetadataView::Parse(bytes);
+  if (!metadata.ok()) return json::string(Hex(bytes));
+  json::object entries;
+  for (const MetadataView::Entry entry : *metadata) {
+    const auto shown = [](std::string_view text) {
+      return IsPrintable(text) ? std::string(text) : Hex(AsBytes(text));
+    };
+    entries[shown(entry.key)] = shown(entry.value);
+  }
+  return entries;
+}
+
 json::object ExplainExtension(BytesView block) {
   json::object out;
   out["hex"] = Hex(block);
@@ -182,11 +199,12 @@ json::object ExplainExtension(BytesView block) {
   add("OriginalBytes", fields.original_bytes);
   add("Dictionary", fields.dictionary);
   if (!fields.traceparent.empty()) out["Traceparent"] = JsonText(fields.traceparent);
-  if (!fields.metadata.empty()) out["Meta"] = Hex(fields.metadata);
+  if (!fields.metadata.empty()) out["Metadata"] = ExplainMetadata(fields.metadata);
   add("Code", fields.code);
   add("Delivery", fields.delivery);
   add("Handler", fields.handler);
   add("Priority", fields.priority);
+  if (fields.pieces) out["Pieces"] = true;
   return out;
 }
 

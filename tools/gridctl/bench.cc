@@ -166,7 +166,7 @@ void AddBench(CLI::App& app, Command* chosen) {
       ->capture_default_str();
   command
       ->add_option("--handler", flags->handler, "id of the handler; otherwise 78, 4 or 9 by mode")
-      ->check(CLI::Range(1, 255));
+      ->check(CLI::Range(1, HandlerId::kMax));
   command->add_option("--inflight", flags->inflight, "requests or messages in flight")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();

@@ -25,8 +25,12 @@ struct CallFlags {
   bool json = false;
 };
 
-absl::StatusOr<Buffer> Call(Client& client, const CallFlags& flags, BytesView payload) {
-  const RequestOptions options{.timeout = DurationOr(flags.client.timeout_text, kDefaultTimeout)};
+absl::StatusOr<Buffer> Call(Client& client, const CallFlags& flags, const HandlerMeta& meta,
+                            BytesView payload) {
+  const RequestOptions options{.timeout = DurationOr(flags.client.timeout_text, kDefaultTimeout),
+                               .compression = client.compression(flags.handler),
+                               .trace = meta.trace,
+                               .metadata = meta.metadata};
   const HandlerId handler{flags.handler.id};
   if (flags.handler.subroute.empty()) {
     return client.peer().Request(handler, payload, options, boost::asio::use_future).get();
@@ -47,6 +51,8 @@ int PrintReply(const Buffer& reply, const CallFlags& flags) {
 }
 
 int RunCall(CallFlags flags) {
+  const absl::StatusOr<HandlerMeta> meta = MakeHandlerMeta(flags.handler);
+  if (!meta.ok()) return Fail(meta.status());
   if (!flags.payload_file.empty()) {
     const std::string& path = flags.payload_file == "-" ? "/dev/stdin" : flags.payload_file;
     absl::StatusOr<std::string> content = ReadFile(path, kMaxPayload);
@@ -57,7 +63,7 @@ int RunCall(CallFlags flags) {
       Client::Connect(flags.client, DurationOr(flags.client.timeout_text, kDefaultTimeout));
   if (!client.ok()) return Fail(client.status());
   const absl::StatusOr<Buffer> reply =
-      Call(**client, flags, flags.has_payload ? AsBytes(flags.payload) : BytesView());
+      Call(**client, flags, *meta, flags.has_payload ? AsBytes(flags.payload) : BytesView());
   if (!reply.ok()) {
     if (flags.json) PrintJson(ErrorToJson(reply.status()));
     return FailCall(reply.status());

@@ -28,8 +28,37 @@ void AddClientFlags(CLI::App& command, ClientFlags* flags) {
 void AddHandlerFlags(CLI::App& command, HandlerFlags* flags) {
   command.add_option("HANDLER", flags->id, "id of the handler")
       ->required()
-      ->check(CLI::Range(1, 255));
+      ->check(CLI::Range(1, HandlerId::kMax));
   command.add_option("--subroute", flags->subroute, "subroute of the handler, parts joined with /");
+  command.add_flag("--compress", flags->compress,
+                   "compress what is sent; with the first --dictionary, if there is one");
+  command.add_option("--traceparent", flags->traceparent,
+                     "the trace that the call belongs to, as W3C writes it: 00-TRACE-PARENT-FLAGS");
+  command
+      .add_option("--metadata", flags->metadata,
+                  "KEY=VALUE for the handler; may be given again and again")
+      ->allow_extra_args(false);
+}
+
+absl::StatusOr<HandlerMeta> MakeHandlerMeta(const HandlerFlags& flags) {
+  HandlerMeta meta;
+  if (!flags.traceparent.empty()) {
+    const absl::StatusOr<TraceContext> trace = TraceContext::Parse(flags.traceparent);
+    if (!trace.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--", trace.status().message()));
+    }
+    meta.trace = *trace;
+  }
+  for (const std::string& entry : flags.metadata) {
+    const size_t equals = entry.find('=');
+    if (equals == std::string::npos) {
+      return absl::InvalidArgumentError(absl::StrCat("--metadata ", entry, ": not KEY=VALUE"));
+    }
+    const std::string_view text = entry;
+    const absl::Status added = meta.metadata.Add(text.substr(0, equals), text.substr(equals + 1));
+    if (!added.ok()) return absl::InvalidArgumentError(absl::StrCat("--", added.message()));
+  }
+  return meta;
 }
 
 namespace {
@@ -58,6 +87,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
   options->io_contexts = std::move(io_contexts);
 
   auto client = std::unique_ptr<Client>(new Client);
+  client->compression_ = CompressionFor(*options);
   client->manager_ = std::make_unique<Manager>(*std::move(options));
   Manager& manager = *client->manager_;
   if (absl::Status status = manager.AddPeer(flags.remote); !status.ok()) {

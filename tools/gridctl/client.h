@@ -41,10 +41,21 @@ void AddClientFlags(CLI::App& command, ClientFlags* flags);
 struct HandlerFlags {
   int id = 0;
   std::string subroute;  // empty: none
+  bool compress = false;
+  std::string traceparent;            // empty: none
+  std::vector<std::string> metadata;  // "key=value"
 };
 
-// Adds HANDLER (required) and --subroute to a command. `flags` must outlive the parsing.
+// Adds HANDLER (required), --subroute, --compress, --traceparent and --metadata to a command.
+// `flags` must outlive the parsing.
 void AddHandlerFlags(CLI::App& command, HandlerFlags* flags);
+
+// What these say besides the handler. kInvalidArgument names the flag that is wrong.
+struct HandlerMeta {
+  TraceContext trace;
+  Metadata metadata;
+};
+absl::StatusOr<HandlerMeta> MakeHandlerMeta(const HandlerFlags& flags);
 
 class Client {
  public:
@@ -58,12 +69,17 @@ class Client {
 
   Manager& manager() { return *manager_; }
   grid::Connection& peer() { return peer_; }
+  // Of what a command sends, with or without --compress.
+  Compression compression(const HandlerFlags& flags) const {
+    return flags.compress ? compression_ : Compression();
+  }
 
  private:
   Client() = default;
 
   std::unique_ptr<Manager> manager_;
   grid::Connection peer_;
+  Compression compression_;
 };
 
 }  // namespace grid::tools

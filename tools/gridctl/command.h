@@ -23,6 +23,7 @@ void AddStream(CLI::App& app, Command* chosen);
 void AddBench(CLI::App& app, Command* chosen);
 void AddConformance(CLI::App& app, Command* chosen);
 void AddDecode(CLI::App& app, Command* chosen);
+void AddTrainDictionary(CLI::App& app, Command* chosen);
 
 // Says what went wrong on standard error; returns the exit status: 2 for kInvalidArgument that
 // isn't the peer's, otherwise 1. A call's failure is shown with its delivery class.

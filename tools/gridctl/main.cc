@@ -33,6 +33,7 @@ int Run(int argc, char** argv) {
   AddBench(app, &chosen);
   AddConformance(app, &chosen);
   AddDecode(app, &chosen);
+  AddTrainDictionary(app, &chosen);
   if (const ParseResult parsed = ParseArguments(app, argc, argv); !parsed.go()) {
     return parsed.status();
   }

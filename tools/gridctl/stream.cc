@@ -29,11 +29,15 @@ struct StreamFlags {
   bool json = false;
 };
 
-absl::StatusOr<Stream> Open(Client& client, const StreamFlags& flags, bool has_input) {
+absl::StatusOr<Stream> Open(Client& client, const StreamFlags& flags, const HandlerMeta& meta,
+                            bool has_input) {
   const StreamOptions options{.has_input = has_input,
                               .in_capacity = flags.capacity,
                               .out_capacity = flags.capacity,
-                              .timeout = DurationOr(flags.client.timeout_text, {})};
+                              .timeout = DurationOr(flags.client.timeout_text, {}),
+                              .compression = client.compression(flags.handler),
+                              .trace = meta.trace,
+                              .metadata = meta.metadata};
   const BytesView initial = flags.has_payload ? AsBytes(flags.payload) : BytesView();
   const HandlerId handler{flags.handler.id};
   if (flags.handler.subroute.empty()) return client.peer().OpenStream(handler, initial, options);
@@ -65,12 +69,14 @@ absl::Status PrintMessages(Stream& stream, bool json) {
 }
 
 int RunStream(const StreamFlags& flags) {
+  const absl::StatusOr<HandlerMeta> meta = MakeHandlerMeta(flags.handler);
+  if (!meta.ok()) return Fail(meta.status());
   LineReader lines(STDIN_FILENO);
   const bool has_input = !flags.no_input && (isatty(STDIN_FILENO) != 0 || lines.HasInput(kPeek));
   auto client =
       Client::Connect(flags.client, DurationOr(flags.client.timeout_text, kConnectTimeout));
   if (!client.ok()) return Fail(client.status());
-  absl::StatusOr<Stream> stream = Open(**client, flags, has_input);
+  absl::StatusOr<Stream> stream = Open(**client, flags, *meta, has_input);
   if (!stream.ok()) return FailCall(stream.status());
   std::thread writer;
   if (has_input) writer = std::thread([&] { WriteLines(lines, *stream); });

@@ -37,6 +37,7 @@ struct Flags {
   LogLevel log_level = LogLevel::kInfo;
   int io_threads = 1;
   int workers = 8;
+  bool compress = false;
   std::string drain_timeout;  // empty: kDrainTimeout
 };
 
@@ -54,6 +55,8 @@ void AddFlags(CLI::App& app, Flags* flags) {
       ->capture_default_str();
   AddDurationOption(app, "--drain-timeout", &flags->drain_timeout,
                     "what the first SIGTERM or SIGINT leaves to what runs, as 30s (the default)");
+  app.add_flag("--compress", flags->compress,
+               "compress what the handlers answer; with the first --dictionary, if there is one");
   app.add_option("--admin", flags->admin,
                  "HOST:PORT that serves /healthz /readyz /metrics /status.json /console");
   const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
@@ -105,9 +108,9 @@ int Fail(const absl::Status& status, int exit_status = kExitFailure) {
   return exit_status;
 }
 
-absl::Status Prepare(Manager& manager, const Flags& flags) {
-  if (absl::Status status = RegisterConformanceHandlers(manager, {.sleep = RealSleep});
-      !status.ok()) {
+absl::Status Prepare(Manager& manager, const Flags& flags, const Compression& compression) {
+  const ConformanceOptions service{.sleep = RealSleep, .compression = compression};
+  if (absl::Status status = RegisterConformanceHandlers(manager, service); !status.ok()) {
     return status;
   }
   for (const std::string& peer : flags.peers) {
@@ -139,8 +142,9 @@ int Run(int argc, char** argv) {
   BlockStopSignals();
   signal(SIGPIPE, SIG_IGN);
   std::atomic<bool> ready{false};
+  const Compression compression = flags.compress ? CompressionFor(*options) : Compression();
   Manager manager(*std::move(options));
-  if (absl::Status status = Prepare(manager, flags); !status.ok()) {
+  if (absl::Status status = Prepare(manager, flags, compression); !status.ok()) {
     return Fail(status, kExitBadArguments);
   }
   if (absl::Status status = manager.Start(); !status.ok()) {

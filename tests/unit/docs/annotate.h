@@ -113,6 +113,9 @@ class Annotator {
     }
     if (IsNil(message.payload)) return Line(header, "Payload nil");
     if (message.payload.empty()) return Line(header, "Payload empty");
+    if ((message.flags & kFlagCompressed) != 0) {
+      return Line(header + message.payload.size(), "Payload, a zstd frame of " + size + " bytes");
+    }
     Line(header + message.payload.size(), "Payload " + Quoted(AsText(message.payload)));
   }
 
@@ -148,13 +151,16 @@ class Annotator {
     Value();
     while (rest_.size() > end) {
       static constexpr std::string_view kKeys[] = {
-          "",       "GrantMessages", "GrantBytes",    "WindowMessages", "WindowBytes",
-          "Offset", "More",          "OriginalBytes", "Dictionary",     "Traceparent",
-          "Meta",   "Code",          "Delivery",      "Handler",        "Priority"};
+          "",         "GrantMessages", "GrantBytes", "WindowMessages", "WindowBytes", "Offset",
+          "More",     "OriginalBytes", "Dictionary", "Traceparent",    "Metadata",    "Code",
+          "Delivery", "Handler",       "Priority",   "Pieces"};
       const uint8_t key = rest_[0];
       if (key >= std::size(kKeys)) Refuse("an unknown key of an extension block");
       Line(1, "  " + std::string(kKeys[key]));
-      Value();
+      // A map in a bin: taken apart as well.
+      if (key == 10) Line(2, "  bin of " + std::to_string(rest_[1]) + ":");
+      const size_t value_end = key == 10 ? rest_.size() - fields.metadata.size() : rest_.size() - 1;
+      while (rest_.size() > value_end) Value();
     }
   }
 
@@ -163,6 +169,7 @@ class Annotator {
     const uint8_t head = rest_[0];
     if (head < 0x80 || (head >= 0xcc && head <= 0xcf)) return Number("  ", Unsigned());
     if (head >= 0x80 && head < 0x90) return Line(1, "  map of " + std::to_string(head & 15));
+    if (head >= 0x90 && head < 0xa0) return Line(1, "  array of " + std::to_string(head & 15));
     if (head >= 0xa0 && head < 0xc0) return Text(1, head & 31);
     switch (head) {
       case 0xc0:

@@ -96,6 +96,10 @@ class End final : public SessionHost, public StreamSink, public CallSink {
 
   // SessionHost
   Admit OnRequest(const HandlerEntry&, const InboundRequest& request, RunningRequest**) override {
+    told = request.meta.trace.ToString();
+    for (const MetadataView::Entry entry : request.meta.metadata) {
+      told += " " + std::string(entry.key) + "=" + std::string(entry.value);
+    }
     session.Answer(request, nullptr, request.payload, kNow);
     return Admit::kAnswered;
   }
@@ -109,6 +113,9 @@ class End final : public SessionHost, public StreamSink, public CallSink {
   }
   // StreamSink
   void OnData(BytesView payload) override { read += AsText(payload); }
+  void OnPiece(BytesView payload, bool last) override {
+    read += std::string(AsText(payload)) + (last ? "." : "-");
+  }
   void OnEof() override { read += "<eof>"; }
   void OnSendable() override {}
   void OnEnd(const absl::Status& status) override { read += "<" + status.ToString() + ">"; }
@@ -122,6 +129,7 @@ class End final : public SessionHost, public StreamSink, public CallSink {
   static SessionConfig Config(const Extensions& extensions) {
     SessionConfig config;
     config.extensions = extensions;
+    config.codec = *ZstdCodec::Create({});
     config.wall_start = WallTime(std::chrono::milliseconds(1'700'000'000'500));
     return config;
   }
@@ -133,6 +141,7 @@ class End final : public SessionHost, public StreamSink, public CallSink {
   Session session;
   StreamMux* mux = nullptr;
   std::string read;
+  std::string told;  // with the last request
 };
 
 class WorkedExample : public testing::Test {
@@ -158,7 +167,7 @@ class WorkedExample : public testing::Test {
   void ExpectShown(std::string_view name) {
     EXPECT_EQ(BytesOfExamples(name), sent_) << "hex " << name << " should be:\n" << Shown(sent_);
   }
-  void Call(uint8_t handler, std::string_view payload, const SubrouteId* subroute = nullptr) {
+  void Call(uint16_t handler, std::string_view payload, const SubrouteId* subroute = nullptr) {
     ASSERT_TRUE(caller_.session
                     .StartCall({.handler = handler,
                                 .subroute = subroute,
@@ -317,6 +326,107 @@ TEST_F(WorkedExample, Fragments) {
   ExpectShown("fragments");
 }
 
+TEST_F(WorkedExample, Pieces) {
+  const StreamFunction stream = [](Stream&, RequestContext&) { return absl::OkStatus(); };
+  ASSERT_TRUE(handlers_
+                  .RegisterStream({.id = HandlerId{4},
+                                   .in_capacity = 1,
+                                   .window = {.messages = 4, .bytes = 6},
+                                   .read_pieces = true},
+                                  stream)
+                  .ok());
+  End caller(handlers_, {.credits = 1, .fragments = 4});
+  End handler(handlers_, {.credits = 1, .fragments = 4});
+  for (End* end : {&caller, &handler}) end->session.OnTimer(kNow + seconds(10));
+  Pass(caller, handler);
+  Pass(handler, caller);
+  Pass(caller, handler);
+  sent_.clear();
+
+  const auto opened = caller.session.OpenStream(
+      {.handler = 4, .has_input = true, .window = {.messages = 1, .bytes = 100}}, &caller, kNow);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Pass(caller, handler);
+  Pass(handler, caller);
+  const auto write = [&](std::string_view text, bool last) {
+    size_t sent = 0;
+    EXPECT_EQ(caller.session.SendPiece(*opened, AsBytes(text), last, &sent),
+              Session::SendResult::kSent);
+    Pass(caller, handler);
+  };
+  write("hel", false);
+  handler.session.Consumed(handler.mux, 0, 3, kNow);
+  Pass(handler, caller);
+  write("lo", true);
+  EXPECT_EQ(handler.read, "hel-lo.");
+  ExpectShown("pieces");
+}
+
+TEST_F(WorkedExample, Meta) {
+  End caller(handlers_, {.meta = 1});
+  End handler(handlers_, {.meta = 1});
+  Metadata metadata;
+  ASSERT_TRUE(metadata.Add("tenant", "blue").ok());
+  ASSERT_TRUE(metadata.Add("try", "2").ok());
+  const auto trace = TraceContext::Parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  ASSERT_TRUE(trace.ok());
+  ASSERT_TRUE(caller.session
+                  .StartCall({.handler = 78,
+                              .payload = AsBytes("hi"),
+                              .deadline = kNow + seconds(60),
+                              .meta = {*trace, metadata}},
+                             &caller, kNow)
+                  .ok());
+  Pass(caller, handler);
+  EXPECT_EQ(handler.told,
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 tenant=blue "
+            "try=2");
+  ExpectShown("meta");
+}
+
+TEST_F(WorkedExample, Handlers16) {
+  const SingleFunction single = [](BytesView, RequestContext&) { return Buffer(); };
+  ASSERT_TRUE(
+      handlers_.RegisterSingle({.id = HandlerId{300}, .subroute = "sub/route"}, single).ok());
+  End caller(handlers_, {.handlers16 = 1});
+  End handler(handlers_, {.handlers16 = 1});
+  const SubrouteId subroute = MakeSubrouteId("sub/route", 300);
+  ASSERT_TRUE(caller.session
+                  .StartCall({.handler = 300,
+                              .subroute = &subroute,
+                              .payload = AsBytes("hi"),
+                              .deadline = kNow + seconds(60)},
+                             &caller, kNow)
+                  .ok());
+  Pass(caller, handler);
+  ExpectShown("handlers16");
+  Pass(handler, caller);
+  EXPECT_EQ(caller.read, "hi");
+}
+
+// The frame is by hand, one block of a byte that is repeated: what zstd itself would make of it
+// depends on its version.
+TEST_F(WorkedExample, Zstd) {
+  constexpr std::string_view kFrame("\x28\xb5\x2f\xfd\x20\x40\x03\x02\x00\x61", 10);
+  const SingleFunction single = [](BytesView, RequestContext&) { return Buffer(); };
+  ASSERT_TRUE(
+      handlers_.RegisterSingle({.id = HandlerId{80}, .run_on = RunOn::kIoThread}, single).ok());
+  End caller(handlers_, {.zstd = 1});
+  End handler(handlers_, {.zstd = 1});
+  ASSERT_TRUE(caller.session
+                  .StartCall({.handler = 80,
+                              .payload = AsBytes(kFrame),
+                              .deadline = kNow + seconds(60),
+                              .compressed = {.original_bytes = 64}},
+                             &caller, kNow)
+                  .ok());
+  Pass(caller, handler);
+  Pass(handler, caller);
+  EXPECT_EQ(caller.read, std::string(64, 'a'));
+  sent_.pop_back();
+  ExpectShown("zstd");
+}
+
 TEST_F(WorkedExample, Goaway) {
   End caller(handlers_, {.goaway = 1});
   End handler(handlers_, {.goaway = 1});
@@ -364,6 +474,16 @@ TEST(WorkedHandshake, Extensions) {
   const Buffer yes = EncodeConnectResponse({{}, true, "", offered});
   const std::vector<std::string> sent = {std::string(request.text()), std::string(yes.text())};
   EXPECT_EQ(BytesOfExamples("extensions"), sent) << "hex extensions should be:\n" << Shown(sent);
+}
+
+TEST(WorkedHandshake, Dictionaries) {
+  Extensions offered{.zstd = 3};
+  EXPECT_TRUE(offered.dictionaries.Add(7) && offered.dictionaries.Add(40'000));
+  const Buffer request =
+      EncodeConnect({{}, "http://10.0.0.1:9000", WireTime{1'700'000'000, 0}, "", offered});
+  const std::vector<std::string> sent = {std::string(request.text())};
+  EXPECT_EQ(BytesOfExamples("dictionaries"), sent) << "hex dictionaries should be:\n"
+                                                   << Shown(sent);
 }
 
 TEST(WorkedHandshake, Client) {

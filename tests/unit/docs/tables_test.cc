@@ -12,6 +12,7 @@
 
 #include "grid/mux/counters.h"
 #include "grid/options.h"
+#include "handlers/compression.h"
 #include "tests/unit/docs/markdown.h"
 
 namespace grid::docs {
@@ -79,7 +80,7 @@ Names Members(const std::string& file, const std::string& type) {
   }
   // Template arguments and initialisers hold commas too.
   body = std::regex_replace(body, std::regex("<[^<>]*>|\\{[^{}]*\\}"), "");
-  return FindAll(body, "([a-z_]+)\\s*(?:=[^;,]*)?[;,]");
+  return FindAll(body, "([a-z_0-9]+)\\s*(?:=[^;,]*)?[;,]");
 }
 
 std::string Bytes(size_t bytes) {
@@ -95,7 +96,7 @@ std::string Time(std::chrono::milliseconds time) {
 void ExpectDefaults(const std::string& intro, const std::map<std::string, std::string>& defaults) {
   std::map<std::string, std::string> shown;
   for (const auto& row : Table(intro)) {
-    for (const std::string& name : FindAll(row[0], "`([a-z_]+)`")) shown[name] = row[1];
+    for (const std::string& name : FindAll(row[0], "`([a-z_0-9]+)`")) shown[name] = row[1];
   }
   EXPECT_EQ(shown, defaults);
 }
@@ -141,6 +142,37 @@ TEST(LimitsTable, HasEveryTimeoutWithItsDefault) {
   for (const auto& [name, value] : defaults) names.insert(name);
   EXPECT_EQ(names, Members("grid/options.h", "Timeouts"));
   ExpectDefaults("Options of `Timeouts`:", defaults);
+}
+
+TEST(ExtensionsTable, HasEveryOptionWithItsDefault) {
+  const ExtensionOptions offered;
+  const auto on = [](bool is) { return std::string(is ? "on" : "off"); };
+  const std::map<std::string, std::string> defaults = {
+      {"credits", on(offered.credits)},
+      {"status", on(offered.status)},
+      {"fragment_bytes", std::to_string(offered.fragment_bytes >> 10) + " KiB"},
+      {"zstd_level", std::to_string(offered.zstd_level)},
+      {"meta", on(offered.meta)},
+      {"handlers16", on(offered.handlers16)},
+      {"goaway", on(offered.goaway)},
+      {"client", on(offered.client)}};
+  Names names;
+  for (const auto& [name, value] : defaults) names.insert(name);
+  EXPECT_EQ(names, Members("grid/options.h", "ExtensionOptions"));
+  ExpectDefaults("peers that offer it as well; `--without NAME` switches it off in the programs.",
+                 defaults);
+}
+
+TEST(CompressionTable, HasEveryOptionWithItsDefault) {
+  const Compression compression;
+  const std::map<std::string, std::string> defaults = {
+      {"enabled", compression.enabled ? "true" : "false"},
+      {"min_bytes", std::to_string(compression.min_bytes)},
+      {"dictionary", std::to_string(compression.dictionary)}};
+  Names names;
+  for (const auto& [name, value] : defaults) names.insert(name);
+  EXPECT_EQ(names, Members("handlers/compression.h", "Compression"));
+  ExpectDefaults("Options of `Compression`:", defaults);
 }
 
 // Counters that the tables of limits name are counters that there are.

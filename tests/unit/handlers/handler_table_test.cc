@@ -59,6 +59,30 @@ TEST(HandlerTable, SameIdOnAnotherSubrouteIsAnotherHandler) {
             table.Find(2, MakeSubrouteId("b", 2).bytes.data()));
 }
 
+TEST(HandlerTable, IdsAbove255_AreFoundByAllTheirBits) {
+  HandlerTable table;
+  for (const int id : {1, 256, 257, 300, 65535}) {
+    EXPECT_EQ(table.Find(static_cast<uint16_t>(id), nullptr), nullptr);
+    ASSERT_TRUE(table.RegisterSingle({.id = HandlerId{id}}, Nothing()).ok());
+    ASSERT_TRUE(table.RegisterSingle({.id = HandlerId{id}, .subroute = "s"}, Nothing()).ok());
+  }
+  for (const int id : {1, 256, 257, 300, 65535}) {
+    const HandlerEntry* found = table.Find(static_cast<uint16_t>(id), nullptr);
+    ASSERT_NE(found, nullptr) << id;
+    EXPECT_EQ(found->id, HandlerId{id});
+    const SubrouteId subroute = MakeSubrouteId("s", static_cast<uint16_t>(id));
+    found = table.Find(0, subroute.bytes.data());
+    ASSERT_NE(found, nullptr) << id;
+    EXPECT_EQ(found->id, HandlerId{id});
+    EXPECT_EQ(found->subroute, "s");
+  }
+  for (const int id : {2, 44, 255, 258, 512, 65534}) {
+    EXPECT_EQ(table.Find(static_cast<uint16_t>(id), nullptr), nullptr) << id;
+  }
+  EXPECT_EQ(table.RegisterSingle({.id = HandlerId{300}}, Nothing()).code(),
+            absl::StatusCode::kAlreadyExists);
+}
+
 TEST(HandlerTable, DuplicateIsRefusedByNameAndTheFirstStays) {
   HandlerTable table;
   ASSERT_TRUE(table.RegisterSingle({.id = HandlerId{7}}, Nothing()).ok());
@@ -76,10 +100,10 @@ TEST(HandlerTable, DuplicateIsRefusedByNameAndTheFirstStays) {
 
 TEST(HandlerTable, BadRegistrationsNameWhatIsWrong) {
   HandlerTable table;
-  for (const int id : {0, -1, 256, 1000}) {
+  for (const int id : {0, -1, 65536, 1 << 20}) {
     const absl::Status status = table.RegisterSingle({.id = HandlerId{id}}, Nothing());
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << id;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("1 to 255"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("1 to 65535"));
   }
   const absl::Status empty = table.RegisterSingle({.id = HandlerId{5}}, SingleFunction());
   EXPECT_EQ(empty.code(), absl::StatusCode::kInvalidArgument);

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <string>
+#include <utility>
 
 #include "tests/unit/mux/session_fixture.h"
 
@@ -191,6 +193,16 @@ class SessionAllocationWithCredits : public SessionAllocation {
   }
 };
 
+class SessionAllocationWithFragments : public SessionAllocation {
+ protected:
+  SessionAllocationWithFragments() : SessionAllocation(Config()) {}
+  static SessionConfig Config() {
+    SessionConfig config = test::TestConfig();
+    config.extensions.fragments = 64 << 10;
+    return config;
+  }
+};
+
 TEST_F(SessionAllocation, TheCounterCounts) {
   EXPECT_EQ(Allocations([] { std::make_unique<int>(1); }), 1);
   EXPECT_EQ(Allocations([] { std::make_unique<int[]>(10); }), 1);
@@ -207,6 +219,25 @@ TEST_F(SessionAllocation, RequestRoundTrip_AllocatesNothing) {
   run();
   EXPECT_EQ(Allocations(run), 0);
   EXPECT_EQ(sink_.replies, 2000);
+}
+
+TEST_F(SessionAllocationWithFragments, LargeRequests_AllocateNothing) {
+  const std::string payload(1 << 20, 'x');
+  const auto run = [&] {
+    for (int i = 0; i < 20; ++i) {
+      Buffer large = pool_->Copy(AsBytes(payload));
+      ASSERT_TRUE(
+          sessions_[0]
+              ->StartCall(
+                  {.handler = test::kSingle, .payload = std::move(large), .deadline = now_ + 10s},
+                  &sink_, now_)
+              .ok());
+      Pump();
+    }
+  };
+  run();
+  EXPECT_EQ(Allocations(run), 0);
+  EXPECT_EQ(sink_.replies, 40);
 }
 
 TEST_F(SessionAllocation, ConcurrentRequests_AllocateNothing) {
@@ -285,6 +316,34 @@ TEST_F(SessionAllocation, SmallMessagesWhereFragmentsAreOn_AllocateNothing) {
   };
   run();
   EXPECT_EQ(Allocations(run), 0);
+}
+
+TEST_F(SessionAllocation, CallsWithMetadata_AllocateNothing) {
+  SessionConfig config = test::TestConfig();
+  config.extensions.meta = 1;
+  config.extensions.handlers16 = 1;
+  for (int i = 0; i < 2; ++i) {
+    sessions_[i] = std::make_unique<Session>(config, test::TestHandlers(), *pool_, counters_[i],
+                                             hosts_[i], now_);
+    hosts_[i].session = sessions_[i].get();
+  }
+  Metadata metadata;
+  ASSERT_TRUE(metadata.Add("tenant", "blue").ok());
+  const TraceContext trace =
+      *TraceContext::Parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  const auto run = [&] {
+    for (int i = 0; i < 1000; ++i) {
+      (void)*sessions_[0]->StartCall({.handler = test::kSingleAbove,
+                                      .payload = AsBytes(kPayload),
+                                      .deadline = now_ + 10s,
+                                      .meta = {trace.Child(7), metadata}},
+                                     &sink_, now_);
+      Pump();
+    }
+  };
+  run();
+  EXPECT_EQ(Allocations(run), 0);
+  EXPECT_EQ(sink_.replies, 2000);
 }
 
 TEST_F(SessionAllocation, WholeStreams_AllocateNothing) {

@@ -35,7 +35,10 @@ inline constexpr uint8_t kSubrouted = 2;        // single, on kSubroute only
 inline constexpr uint8_t kStreamOne = 3;        // in 1, out 1
 inline constexpr uint8_t kStreamSixteen = 4;    // in 16, out 16
 inline constexpr uint8_t kStreamNoInput = 5;    // out 1
+inline constexpr uint8_t kStreamPieces = 6;     // in 1, out 1, read in pieces
 inline constexpr uint8_t kStreamSubrouted = 7;  // in 1, out 1, on kSubroute only
+inline constexpr uint16_t kSingleAbove = 300;   // single, also on kSubroute
+inline constexpr uint16_t kStreamAbove = 512;   // out 1
 inline constexpr uint8_t kUnknown = 60;
 inline constexpr std::string_view kSubroute = "sub/route";
 
@@ -55,6 +58,12 @@ inline const HandlerTable& TestHandlers() {
                 {.id = HandlerId{kStreamSixteen}, .in_capacity = 16, .out_capacity = 16}, stream)
             .ok() &&
         made->RegisterStream({.id = HandlerId{kStreamNoInput}}, stream).ok() &&
+        made->RegisterStream(
+                {.id = HandlerId{kStreamPieces}, .in_capacity = 1, .read_pieces = true}, stream)
+            .ok() &&
+        made->RegisterSingle({.id = HandlerId{kSingleAbove}}, single).ok() &&
+        made->RegisterSingle({.id = HandlerId{kSingleAbove}, .subroute = sub}, single).ok() &&
+        made->RegisterStream({.id = HandlerId{kStreamAbove}}, stream).ok() &&
         made->RegisterStream({.id = HandlerId{kStreamSubrouted}, .subroute = sub, .in_capacity = 1},
                              stream)
             .ok();
@@ -70,7 +79,7 @@ struct SentMessage {
   uint64_t mux_id = 0;
   uint32_t seq = 0;
   uint32_t deadline_ms = 0;
-  uint8_t handler = 0;
+  uint16_t handler = 0;
   uint8_t flags = 0;
   std::string payload;
   std::string subroute;
@@ -179,6 +188,12 @@ class StreamProbe final : public StreamSink {
     data.emplace_back(AsText(payload));
     if (on_data) on_data();
   }
+  void OnPiece(BytesView payload, bool last) override {
+    EXPECT_EQ(ends, 0);
+    EXPECT_FALSE(IsNil(payload));
+    pieces.push_back({std::string(AsText(payload)), last});
+    if (on_data) on_data();
+  }
   void OnEof() override {
     EXPECT_EQ(ends, 0);
     ++eofs;
@@ -199,7 +214,14 @@ class StreamProbe final : public StreamSink {
     if (on_end) on_end();
   }
 
+  struct Piece {
+    std::string text;
+    bool last;
+    friend bool operator==(const Piece&, const Piece&) = default;
+  };
+
   std::vector<std::string> data;
+  std::vector<Piece> pieces;
   int eofs = 0;
   int sendables = 0;
   int drainings = 0;
@@ -214,7 +236,7 @@ class TestHost final : public SessionHost {
   enum class Mode { kEcho, kHold, kRefuse };
 
   struct Held {
-    InboundRequest request;  // its payload view is no longer valid
+    InboundRequest request;  // its views are no longer valid
     const HandlerEntry* entry = nullptr;
     std::string payload;
     bool nil = false;
@@ -241,6 +263,7 @@ class TestHost final : public SessionHost {
   Admit OnRequest(const HandlerEntry& entry, const InboundRequest& request,
                   RunningRequest** running) override {
     if (mode == Mode::kRefuse) return Admit::kRefused;
+    if (on_meta) on_meta(request.meta);
     Held& held = requests.emplace_back();
     held.request = request;
     held.entry = &entry;
@@ -275,6 +298,7 @@ class TestHost final : public SessionHost {
   void OnPeerDraining() override { ++peer_drainings; }
   StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) override {
     if (mode == Mode::kRefuse) return nullptr;
+    if (on_meta) on_meta(stream.meta);
     Served& served = streams.emplace_back();
     served.mux = stream.mux;
     served.entry = &entry;
@@ -299,6 +323,7 @@ class TestHost final : public SessionHost {
   int peer_drainings = 0;
   std::function<void(Held&)> on_cancelled, on_draining;
   std::function<void(Served&)> on_stream;
+  std::function<void(const CallMeta&)> on_meta;  // of requests and streams, before they are noted
 };
 
 // A session with everything that it needs.
@@ -327,12 +352,12 @@ struct SessionEndpoint {
     return sum;
   }
   absl::StatusOr<uint64_t> Call(CallProbe* probe, std::string_view payload, Duration timeout = 10s,
-                                uint8_t handler = kSingle) {
+                                uint16_t handler = kSingle) {
     return session.StartCall(
         {.handler = handler, .payload = AsBytes(payload), .deadline = *now + timeout}, probe, *now);
   }
   // With input and the capacities of the handler.
-  absl::StatusOr<StreamMux*> Open(StreamProbe* probe, uint8_t handler,
+  absl::StatusOr<StreamMux*> Open(StreamProbe* probe, uint16_t handler,
                                   TimePoint deadline = TimePoint::max()) {
     const HandlerEntry* entry = TestHandlers().Find(handler, nullptr);
     return session.OpenStream({.handler = handler,

@@ -175,7 +175,7 @@ TEST_F(SessionLimits, PeerThatDoesNotRead_IsCutOff) {
 TEST_F(SessionLimits, HandlerZero_IsNoHandler) {
   CallProbe probe;
   ExpectRefused(end_->Call(&probe, "x", 1s, 0).status(), absl::StatusCode::kInvalidArgument,
-                Delivery::kNotSent, "1 to 255");
+                Delivery::kNotSent, "1 to 65535");
   Receive({.mux_id = 1, .handler = 0, .op = Op::kRequest, .flags = kFlagEof});
   Receive({.mux_id = 2, .handler = 0, .op = Op::kConnectMux});
   for (const SentMessage& sent : Sent()) {

@@ -205,6 +205,61 @@ TEST(WireTime, EveryEncodingIsRead) {
   }
 }
 
+TEST(Dictionaries, AreAnArrayInExt) {
+  ConnectResponse sent;
+  sent.accepted = true;
+  sent.extensions.zstd = 3;
+  for (uint32_t id = 1; id <= DictionaryIds::kMax; ++id) {
+    EXPECT_TRUE(sent.extensions.dictionaries.Add(0xffff0000 + id));
+  }
+  EXPECT_FALSE(sent.extensions.dictionaries.Add(1));           // no room
+  EXPECT_FALSE(sent.extensions.dictionaries.Add(0xffff0001));  // there already
+  Buffer bytes;
+  Encode(sent, &bytes);
+  ConnectResponse read;
+  ASSERT_TRUE(Decode(bytes, &read).ok());
+  EXPECT_TRUE(read.extensions == sent.extensions);
+}
+
+TEST(Dictionaries, TooMany_ZeroAndRepeats_AreLeftOut) {
+  // An array of 20, in the form of 3 bytes.
+  std::string bytes = "\x81\xa3";
+  bytes += "Ext\x81\xac";
+  bytes += "dictionaries";
+  for (const int byte : {0xdc, 0, 20, 0, 7, 7}) bytes += static_cast<char>(byte);
+  for (char id = 20; id < 37; ++id) bytes += id;
+  ConnectResponse read;
+  ASSERT_TRUE(Decode(AsBytes(bytes), &read).ok());
+  EXPECT_EQ(read.extensions.dictionaries.size(), DictionaryIds::kMax);
+  EXPECT_FALSE(read.extensions.dictionaries.contains(0));
+  EXPECT_TRUE(read.extensions.dictionaries.contains(7));
+  EXPECT_FALSE(read.extensions.dictionaries.contains(36));
+}
+
+TEST(Dictionaries, WhatIsNoArrayOfIds_IsRefused) {
+  for (const std::string_view value : {"\x01", "\x91\xa1x", "\x92\x01", "\x91\xff"}) {
+    ConnectResponse read;
+    EXPECT_FALSE(Decode(AsBytes("\x81\xa3"
+                                "Ext\x81\xac"
+                                "dictionaries" +
+                                std::string(value)),
+                        &read)
+                     .ok());
+  }
+}
+
+TEST(Dictionaries, AgreedUpon_AreThoseOfBoth) {
+  Extensions ours{.zstd = 3}, theirs{.zstd = 1};
+  for (const uint32_t id : {1, 2, 3}) ours.dictionaries.Add(id);
+  for (const uint32_t id : {3, 4, 1}) theirs.dictionaries.Add(id);
+  const Extensions agreed = Agree(ours, theirs);
+  EXPECT_EQ(agreed.zstd, 1u);
+  EXPECT_EQ(agreed.dictionaries.size(), 2u);
+  EXPECT_TRUE(agreed.dictionaries.contains(1) && agreed.dictionaries.contains(3));
+  theirs.zstd = 0;
+  EXPECT_TRUE(Agree(ours, theirs) == Extensions());
+}
+
 TEST(WireTime, OtherExtensionsAreRefused) {
   for (const char* hex :
        {"d60500000000", "d7050000000000000000", "c70b0500000000000000000000ff", "d4ff00",

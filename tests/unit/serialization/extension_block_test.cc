@@ -111,6 +111,13 @@ TEST(ExtensionBlock, TravelsBetweenArrayAndTrailers) {
   EXPECT_EQ(read.subroute[0], 2);
 }
 
+TEST(ExtensionBlock, HandlersAbove255_AreZeroInTheArray) {
+  const std::string zero = Encoded({.mux_id = 1, .handler = 0, .op = Op::kRequest});
+  for (const uint16_t handler : {256, 300, 65535}) {
+    EXPECT_EQ(Encoded({.mux_id = 1, .handler = handler, .op = Op::kRequest}), zero);
+  }
+}
+
 // What an end without any extension makes of the flag: nothing.
 TEST(ExtensionBlock, FlagWithoutBlock_DecodesAsBefore) {
   const std::string bytes =

@@ -17,6 +17,13 @@ TEST(SubrouteId, HandlerTakesTheFirstTwoBytes) {
   EXPECT_EQ(id.ForHandler(2).ForHandler(78), id);
 }
 
+TEST(SubrouteId, IdsAbove255_TakeBothBytes_LowFirst) {
+  const SubrouteId id = MakeSubrouteId("sub/route", 0x012c);
+  EXPECT_EQ(test::ToHex(BytesView(id.bytes)),
+            "2c013cc0be20aea0ea976ec7db644da710f07e114deddb9698d1367833d1a420");
+  EXPECT_EQ(id.ForHandler(78), MakeSubrouteId("sub/route", 78));
+}
+
 TEST(SubrouteId, RoutesDiffer) {
   EXPECT_NE(MakeSubrouteId("sub/route", 1), MakeSubrouteId("sub/routf", 1));
   EXPECT_NE(MakeSubrouteId("", 1), MakeSubrouteId("/", 1));

@@ -7,6 +7,9 @@
 #include <sstream>
 
 #include "absl/strings/escaping.h"
+#include "serialization/message.h"
+#include "serialization/metadata.h"
+#include "tests/unit/serialization/vector_file.h"
 
 namespace grid::tools {
 namespace {
@@ -127,6 +130,27 @@ TEST(ExplainMessage, SubrouteAndIgnoredBytes) {
   EXPECT_EQ(subroute->at("subroute"),
             "4e003cc0be20aea0ea976ec7db644da710f07e114deddb9698d1367833d1a420");
   EXPECT_EQ(ExplainHex("97010000000f02c400abcd")->at("ignored"), "abcd");
+}
+
+TEST(ExplainMessage, ExtensionBlockIsTakenApart) {
+  Metadata metadata;
+  ASSERT_TRUE(metadata.Add("tenant", "blue").ok());
+  ASSERT_TRUE(metadata.Add("id", "\x01").ok());
+  const auto explain = [](const ExtensionFields& fields) {
+    ExtensionBlock block;
+    EXPECT_TRUE(block.Write(fields));
+    const auto explained = ExplainMessage(AsBytes(test::Encoded(
+        {.mux_id = 1, .op = Op::kRequest, .flags = kFlagExtended, .extension = block.view()})));
+    EXPECT_TRUE(explained.ok()) << explained.status();
+    return explained->at("extension").as_object();
+  };
+  const boost::json::object all = explain(
+      {.traceparent = "00-1", .metadata = metadata.view().bytes(), .handler = 300, .priority = 2});
+  EXPECT_EQ(all.at("Traceparent"), "00-1");
+  EXPECT_EQ(all.at("Metadata").at("tenant"), "blue");
+  EXPECT_EQ(all.at("Metadata").at("id"), "01");
+  EXPECT_EQ(all.at("Handler"), 300);
+  EXPECT_EQ(explain({.metadata = AsBytes("\x05")}).at("Metadata"), "05");
 }
 
 TEST(ExplainMessage, MalformedMessagesNameTheField) {
