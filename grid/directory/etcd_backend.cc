@@ -44,7 +44,7 @@ EtcdBackend::EtcdBackend(std::shared_ptr<EtcdGateway> gateway, std::string prefi
 
 struct EtcdBackend::Opening {
   LeaseCall call;
-  Duration limit;  // for each step: a third of the whole
+  Duration limit;  // for each of up to four steps: a quarter of the whole
   Done<LeaseGrant> done;
   uint64_t lease = 0;
   uint64_t member_revision = 0;  // of the member's key; 0: there is none
