@@ -1,0 +1,109 @@
+#include "grid/directory/directory_watch.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace grid::internal {
+
+DirectoryWatch::DirectoryWatch(std::shared_ptr<DirectoryCore> core, Selector selector)
+    : core_(std::move(core)),
+      view_(std::move(selector), core_->options().limits.max_watch_events) {}
+
+// --- Any thread ---
+
+void DirectoryWatch::StartNext(Completion<absl::StatusOr<WatchEvent>> completion) {
+  const uint64_t number = numbers_.fetch_add(1) + 1;
+  auto slot = completion.cancellation_slot();
+  if (slot.is_connected()) {
+    slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      self->core_->Post([self, number] { self->CancelNext(number); });
+    });
+  }
+  auto shared = std::make_shared<Completion<absl::StatusOr<WatchEvent>>>(std::move(completion));
+  const bool posted = core_->Post([self = shared_from_this(), number, shared]() mutable {
+    self->Next(number, std::move(*shared));
+  });
+  if (posted) return;
+  DirectoryCore::Refuse(std::move(*shared), absl::StatusOr<WatchEvent>(
+                                                absl::CancelledError("the directory was stopped")));
+}
+
+void DirectoryWatch::Close() {
+  core_->Post([self = shared_from_this()] { self->End(absl::CancelledError("closed")); });
+}
+
+// --- The directory's thread ---
+
+void DirectoryWatch::Next(uint64_t number, Completion<absl::StatusOr<WatchEvent>> completion) {
+  absl::Status refused;
+  if (next_) refused = absl::FailedPreconditionError("another Next is under way");
+  if (number <= cancelled_) refused = absl::CancelledError("cancelled");
+  if (!refused.ok()) return completion.Complete(&core_->io(), std::move(refused));
+  next_ = std::move(completion);
+  next_number_ = number;
+  Deliver();
+}
+
+void DirectoryWatch::CancelNext(uint64_t number) {
+  cancelled_ = std::max(cancelled_, number);
+  if (!next_ || next_number_ != number) return;
+  next_.Complete(&core_->io(), absl::CancelledError("cancelled"));
+}
+
+void DirectoryWatch::Deliver() {
+  if (!next_) return;
+  if (!ended_.ok()) return next_.Complete(&core_->io(), ended_);
+  if (!view_.ready()) return;
+  // Moved out first: what the handler does may come back here.
+  auto next = std::move(next_);
+  next.Complete(&core_->io(), view_.Take());
+}
+
+void DirectoryWatch::Subscribe() {
+  if (!ended_.ok()) return;
+  subscription_ = core_->backend().Subscribe(view_.selector(), *this);
+}
+
+void DirectoryWatch::End(absl::Status why) {
+  if (!ended_.ok()) return;
+  const auto self = shared_from_this();
+  ended_ = std::move(why);
+  retry_.reset();
+  subscription_.reset();
+  core_->Forget(this);
+  Deliver();
+}
+
+void DirectoryWatch::OnAll(std::vector<Entry> entries) {
+  failures_ = 0;
+  if (view_.filled()) ++core_->stats().resubscribed;
+  for (const Entry& entry : entries) core_->SawEpoch(entry.epoch);
+  view_.Reset(std::move(entries));
+  Deliver();
+}
+
+void DirectoryWatch::OnPut(Entry entry) {
+  core_->SawEpoch(entry.epoch);
+  view_.Put(entry);
+  Deliver();
+}
+
+void DirectoryWatch::OnRemove(const Name& name, uint64_t epoch) {
+  view_.Remove(name, epoch);
+  Deliver();
+}
+
+void DirectoryWatch::OnEnd(absl::Status why) {
+  subscription_.reset();
+  if (!why.ok() && !MayPass(why)) return End(std::move(why));
+  ++failures_;
+  core_->Log(LogLevel::kDebug, absl::StrCat("a watch of ", view_.selector().ToString(),
+                                            " begins again: ", why.message()));
+  retry_.emplace(core_->io(), *core_->options().clock, [this] { Subscribe(); });
+  retry_->Set(core_->Now() + core_->PauseAfter(failures_));
+}
+
+}  // namespace grid::internal
