@@ -96,7 +96,8 @@ inline const HandlerTable& Handlers() {
     Require(made->RegisterStream({.id = HandlerId{kStreamFew},
                                   .in_capacity = 5,
                                   .out_capacity = 3,
-                                  .window = {.messages = 7, .bytes = 5000}},
+                                  .window = {.messages = 7, .bytes = 5000},
+                                  .read_pieces = true},
                                  stream)
                 .ok(),
             "handler 3");
@@ -180,6 +181,7 @@ class SessionActor final : public SessionHost {
       case 8:
         if (Outgoing* stream = Pick(outgoing_, which)) {
           if ((op & 0x80) != 0) return CancelStream(*stream);
+          if (!stream->rest.empty()) return;  // in the middle of a message
           session_->CloseSend(stream->mux);
           stream->closed = true;
         }
@@ -257,14 +259,14 @@ class SessionActor final : public SessionHost {
     }
     for (size_t i = 0; i < incoming_.size(); ++i) {
       Incoming& stream = *incoming_[i];
-      while (stream.mux != nullptr && stream.unread > 0) ConsumeOn(stream);
+      while (stream.mux != nullptr && !stream.unread.empty()) ConsumeOn(stream);
       if (stream.mux == nullptr) continue;
       Finish(stream, absl::OkStatus());
       changed = true;
     }
     for (size_t i = 0; i < outgoing_.size(); ++i) {
       Outgoing& stream = *outgoing_[i];
-      while (stream.mux != nullptr && stream.unread > 0) {
+      while (stream.mux != nullptr && !stream.unread.empty()) {
         ConsumeOn(stream);
         changed = true;
       }
@@ -342,8 +344,17 @@ class SessionActor final : public SessionHost {
       actor->Called(mode);
     }
     void Count(BytesView payload) {
-      ++unread;
-      unread_bytes.push_back(payload.size());
+      Require(partial.empty(), "a message inside another");
+      unread.push_back({1, payload.size()});
+      CheckMessage(payload);
+    }
+    void CountPiece(BytesView payload, bool last) {
+      unread.push_back({last ? 1u : 0u, payload.size()});
+      // Of a stranger's only some: it may go on for ever.
+      if (partial.size() < 40'000) partial.append(AsText(payload));
+      if (last) CheckMessage(AsBytes(std::exchange(partial, std::string())));
+    }
+    void CheckMessage(BytesView payload) {
       if (!actor->options_.honest_peer) return;
       Require(payload.size() >= 4, "a stream message lost its contents");
       uint32_t number;
@@ -357,8 +368,10 @@ class SessionActor final : public SessionHost {
     uint8_t mode = 0;
     uint32_t sent = 0;
     uint32_t received = 0;
-    uint32_t unread = 0;
-    std::deque<size_t> unread_bytes;  // of each
+    std::deque<std::pair<uint32_t, size_t>> unread;  // messages and bytes that each read takes
+    std::string partial;                             // of a message in pieces
+    std::string rest;                                // of one that we send, which waits for credit
+    size_t rest_sent = 0;
     int ends = 0;
     bool told_to_drain = false;
   };
@@ -367,6 +380,14 @@ class SessionActor final : public SessionHost {
     void OnData(BytesView payload) override {
       Require(mux != nullptr && ends == 0, "data after the end");
       Count(payload);
+      React();
+    }
+    void OnPiece(BytesView payload, bool last) override {
+      Require(mux != nullptr && ends == 0, "a piece after the end");
+      CountPiece(payload, last);
+      React();
+    }
+    void React() {
       if ((mode & kConsumeAtOnce) != 0) actor->ConsumeOn(*this);
       if ((mode & kSendAtOnce) != 0) actor->SendOn(*this, 1);
       if ((mode & kGiveUpAtData) != 0) actor->CancelStream(*this);
@@ -376,7 +397,7 @@ class SessionActor final : public SessionHost {
     void OnSendable() override {
       Require(mux != nullptr && ends == 0 && waiting, "sendable without waiting");
       waiting = false;
-      if ((mode & kSendAtOnce) != 0) actor->SendOn(*this, 1);
+      if ((mode & kSendAtOnce) != 0 || !rest.empty()) actor->SendOn(*this, 1);
       actor->Called(mode);
     }
     void OnEnd(const absl::Status&) override {
@@ -394,6 +415,14 @@ class SessionActor final : public SessionHost {
     void OnData(BytesView payload) override {
       Require(mux != nullptr && ends == 0 && eofs == 0, "data after the end");
       Count(payload);
+      React();
+    }
+    void OnPiece(BytesView payload, bool last) override {
+      Require(mux != nullptr && ends == 0 && eofs == 0, "a piece after the end");
+      CountPiece(payload, last);
+      React();
+    }
+    void React() {
       if ((mode & kConsumeAtOnce) != 0) actor->ConsumeOn(*this);
       if ((mode & kSendAtOnce) != 0) actor->SendOn(*this, 1);
       if ((mode & kGiveUpAtData) != 0) actor->Finish(*this, absl::UnknownError("enough"));
@@ -407,7 +436,7 @@ class SessionActor final : public SessionHost {
     void OnSendable() override {
       Require(mux != nullptr && ends == 0 && waiting, "sendable without waiting");
       waiting = false;
-      if ((mode & kSendAtOnce) != 0) actor->SendOn(*this, 1);
+      if ((mode & kSendAtOnce) != 0 || !rest.empty()) actor->SendOn(*this, 1);
       actor->Called(mode);
     }
     void OnEnd(const absl::Status& status) override {
@@ -569,6 +598,7 @@ class SessionActor final : public SessionHost {
                               .in_capacity = entry->in_capacity,
                               .out_capacity = entry->out_capacity,
                               .window = {.messages = 1u + which % 5, .bytes = 1u + mode % 7},
+                              .read_pieces = (which & 0x40) != 0,
                               .meta = {(mode & 1) != 0 ? Trace() : TraceContext(), {}}},
                              stream.get(), *now_);
     if (!mux.ok())
@@ -590,10 +620,21 @@ class SessionActor final : public SessionHost {
   template <typename T>
   void SendOn(T& stream, size_t padding) {
     if (stream.mux == nullptr) return;
-    std::string message(4 + padding, 'p');
-    std::memcpy(message.data(), &stream.sent, 4);
+    if (stream.rest.empty()) {
+      stream.rest.assign(4 + padding, 'p');
+      std::memcpy(stream.rest.data(), &stream.sent, 4);
+      stream.rest_sent = 0;
+    }
+    const std::string message = stream.rest;
     const Packed packed = Pack(AsBytes(message));
-    switch (session_->Send(stream.mux, packed.bytes, packed.compressed)) {
+    auto result = session_->Send(stream.mux, packed.bytes, packed.compressed);
+    if (result == Session::SendResult::kInPieces) {
+      size_t sent = stream.rest_sent;
+      result = session_->SendPiece(stream.mux, AsBytes(message), true, &sent);
+      stream.rest_sent = sent;
+    }
+    if (result != Session::SendResult::kNoCredit || stream.rest_sent == 0) stream.rest.clear();
+    switch (result) {
       case Session::SendResult::kSent:
         ++stream.sent;
         return;
@@ -601,7 +642,9 @@ class SessionActor final : public SessionHost {
         stream.waiting = true;
         return;
       case Session::SendResult::kTooBig:
-        return Require(false, "a small message is too big");
+      case Session::SendResult::kInPieces:
+      case Session::SendResult::kNoPieces:
+        return Require(false, "a small message is too big, or for pieces that are not spoken");
       case Session::SendResult::kOutputFull:
       case Session::SendResult::kClosed:
         return;
@@ -609,11 +652,10 @@ class SessionActor final : public SessionHost {
   }
   template <typename T>
   void ConsumeOn(T& stream) {
-    if (stream.mux == nullptr || stream.unread == 0) return;
-    --stream.unread;
-    const size_t bytes = stream.unread_bytes.front();
-    stream.unread_bytes.pop_front();
-    session_->Consumed(stream.mux, 1, bytes, *now_);
+    if (stream.mux == nullptr || stream.unread.empty()) return;
+    const auto [messages, bytes] = stream.unread.front();
+    stream.unread.pop_front();
+    session_->Consumed(stream.mux, messages, bytes, *now_);
   }
   void CancelStream(Outgoing& stream) {
     if (stream.mux == nullptr) return;
@@ -625,7 +667,8 @@ class SessionActor final : public SessionHost {
     if (stream.mux == nullptr) return;
     StreamMux* const mux = std::exchange(stream.mux, nullptr);
     stream.finished = true;
-    session_->Finish(mux, status);
+    const bool inside = status.ok() && !stream.rest.empty();
+    session_->Finish(mux, inside ? absl::UnknownError("inside a message") : status);
   }
   void Answer(Held& held, bool error) {
     if (held.answered) return;

@@ -70,6 +70,7 @@ HandlerEntry MakeEntry(StreamSpec spec, RunOn run_on, decltype(HandlerEntry::fun
           .out_capacity = spec.out_capacity,
           .window = spec.window,
           .compression = spec.compression,
+          .read_pieces = spec.read_pieces,
           .function = std::move(function)};
 }
 

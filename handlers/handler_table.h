@@ -30,6 +30,7 @@ struct HandlerEntry {
   uint32_t out_capacity = 0;               // streams only
   StreamWindow window = {};                // streams only
   Compression compression = {};            // of what the handler sends
+  bool read_pieces = false;                // streams only
   std::variant<SingleFunction, SingleCoroutine, StreamFunction, StreamCoroutine, StreamStarter>
       function;
 

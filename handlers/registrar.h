@@ -75,6 +75,9 @@ struct StreamSpec {
   StreamWindow window = {};
   Priority priority = Priority::kDefault;  // of what is sent to a caller that asks for none
   Compression compression = {};            // of what is sent; see there before it is enabled
+  // The handler reads with ReadPiece: what the caller writes may then be of any length, and comes
+  // in pieces where both ends offer the extensions `fragments` and `credits`.
+  bool read_pieces = false;
 };
 
 class Registrar {

@@ -23,6 +23,7 @@
 #include "serialization/buffer.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/bytes.h"
+#include "serialization/payload_ref.h"
 
 namespace grid {
 
@@ -45,7 +46,7 @@ class ReplyOperation {
   asio::cancellation_slot slot() const { return slot_; }
 
   // Each of these ends the operation.
-  virtual void Reply(asio::io_context& io, BufferPool& pool, BytesView reply) = 0;
+  virtual void Reply(asio::io_context& io, BufferPool& pool, PayloadRef reply) = 0;
   virtual void Fail(asio::io_context* io, absl::Status why) = 0;
   virtual void Drop() = 0;
 
@@ -65,14 +66,14 @@ class ReplyOperationFor final : public ReplyOperation {
     });
   }
 
-  void Reply(asio::io_context& io, BufferPool& pool, BytesView reply) override {
+  void Reply(asio::io_context& io, BufferPool& pool, PayloadRef reply) override {
     const auto executor = asio::get_associated_executor(handler_, io.get_executor());
     auto [handler, decode] = Take();
     if (RunsHere(executor, io)) {
-      std::move(handler)(decode(reply, pool));
+      std::move(handler)(reply.is_owned() ? decode(reply.Take(pool)) : decode(reply.view(), pool));
     } else {
       asio::dispatch(executor, [handler = std::move(handler), decode = std::move(decode),
-                                copy = pool.Copy(reply)]() mutable {
+                                copy = reply.Take(pool)]() mutable {
         std::move(handler)(decode(std::move(copy)));
       });
     }
@@ -129,8 +130,9 @@ class ReplyHandler {
       Handler&& handler)
       : ReplyHandler(std::forward<Handler>(handler), internal::KeepBytes()) {}
   // From one for what `decode` makes: a function object that takes (BytesView, BufferPool&), the
-  // bytes being valid during the call, and (Buffer), for handlers that run elsewhere. It is called
-  // where the handler runs, and gives an absl::StatusOr.
+  // bytes being valid during the call, and (Buffer), for handlers that run elsewhere and for large
+  // replies, which come in one of their own. It is called where the handler runs, and gives an
+  // absl::StatusOr.
   template <typename Handler, typename Decode>
   ReplyHandler(Handler&& handler, Decode decode)
       : operation_(internal::ReplyOperationFor<std::decay_t<Handler>, Decode>::New(
@@ -141,7 +143,7 @@ class ReplyHandler {
 
   // Each of these calls the handler, and leaves this one empty. `io` is the connection's, on its
   // thread; null when that does not run any more. Not from inside a function that starts a request.
-  void Reply(asio::io_context& io, BufferPool& pool, BytesView reply) {
+  void Reply(asio::io_context& io, BufferPool& pool, PayloadRef reply) {
     operation_.release()->Reply(io, pool, reply);
   }
   void Fail(asio::io_context* io, absl::Status why) {

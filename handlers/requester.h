@@ -12,6 +12,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <utility>
 
@@ -23,6 +24,7 @@
 #include "handlers/stream.h"
 #include "serialization/buffer.h"
 #include "serialization/metadata.h"
+#include "serialization/payload_ref.h"
 #include "serialization/trace_context.h"
 
 namespace grid {
@@ -52,6 +54,9 @@ struct StreamOptions {
   uint32_t out_capacity = 1;
   // What may come from the handler unread, instead of out_capacity, with the extension `credits`.
   StreamWindow window = {};
+  // The caller reads with ReadPiece: what the handler writes may then be of any length, and comes
+  // in pieces where both ends offer the extensions `fragments` and `credits`.
+  bool read_pieces = false;
   // For the whole stream; 0: none.
   std::chrono::milliseconds timeout{0};
   bool wait_for_ready = false;
@@ -83,8 +88,19 @@ class Requester {
         },
         token, this, handler, payload, options);
   }
+  // The same with a Buffer that may be taken, where the payload is large, instead of being copied.
+  template <std::same_as<Buffer> Bytes, typename Token = asio::use_awaitable_t<>>
+  auto Request(HandlerId handler, Bytes&& payload, RequestOptions options = {},
+               Token&& token = Token()) const {
+    return asio::async_initiate<Token, void(absl::StatusOr<Buffer>)>(
+        [](auto completion, const Requester* self, HandlerId id, Buffer bytes,
+           RequestOptions opts) {
+          self->StartRequest(id, std::move(bytes), opts, ReplyHandler(std::move(completion)));
+        },
+        token, this, handler, std::move(payload), options);
+  }
 
-  virtual void StartRequest(HandlerId handler, BytesView payload, RequestOptions options,
+  virtual void StartRequest(HandlerId handler, PayloadRef payload, RequestOptions options,
                             ReplyHandler completion) const = 0;
 };
 

@@ -26,10 +26,41 @@ void Stream::StartRead(std::shared_ptr<StreamBackend> backend, ReadHandler handl
   backend->StartRead(std::move(handler));
 }
 
-void Stream::StartWrite(std::shared_ptr<StreamBackend> backend, BytesView payload,
+void Stream::StartWrite(std::shared_ptr<StreamBackend> backend, PayloadRef payload,
                         WriteHandler handler) {
   if (backend == nullptr) return handler(NoStream());
   backend->StartWrite(payload, std::move(handler));
+}
+
+void Stream::StartReadPiece(std::shared_ptr<StreamBackend> backend, PieceHandler handler) {
+  if (backend == nullptr) return handler(NoStream());
+  backend->StartReadPiece(std::move(handler));
+}
+
+void Stream::StartWritePiece(std::shared_ptr<StreamBackend> backend, PayloadRef piece, bool last,
+                             WriteHandler handler) {
+  if (backend == nullptr) return handler(NoStream());
+  backend->StartWritePiece(piece, last, std::move(handler));
+}
+
+PieceResult Stream::ReadPieceBlocking() {
+  if (backend_ == nullptr) return NoStream();
+  return backend_->ReadPieceBlocking();
+}
+
+absl::Status Stream::WritePieceBlocking(PayloadRef piece, bool last) {
+  if (backend_ == nullptr) return NoStream();
+  return backend_->WritePieceBlocking(piece, last);
+}
+
+// What a backend that knows no pieces says.
+void StreamBackend::StartReadPiece(PieceHandler handler) { handler(ReadPieceBlocking()); }
+void StreamBackend::StartWritePiece(PayloadRef piece, bool last, WriteHandler handler) {
+  handler(WritePieceBlocking(piece, last));
+}
+PieceResult StreamBackend::ReadPieceBlocking() { return absl::UnimplementedError("no pieces"); }
+absl::Status StreamBackend::WritePieceBlocking(PayloadRef, bool) {
+  return absl::UnimplementedError("no pieces");
 }
 
 ReadResult Stream::ReadBlocking() {
@@ -37,7 +68,7 @@ ReadResult Stream::ReadBlocking() {
   return backend_->ReadBlocking();
 }
 
-absl::Status Stream::WriteBlocking(BytesView payload) {
+absl::Status Stream::WriteBlocking(PayloadRef payload) {
   if (backend_ == nullptr) return NoStream();
   return backend_->WriteBlocking(payload);
 }

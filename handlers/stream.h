@@ -19,6 +19,7 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -29,11 +30,19 @@
 #include "handlers/context.h"
 #include "handlers/stream_window.h"
 #include "serialization/buffer.h"
+#include "serialization/payload_ref.h"
 
 namespace grid {
 
 using ReadResult = absl::StatusOr<std::optional<Buffer>>;
+// A part of a message, or all of it.
+struct Piece {
+  Buffer bytes;
+  bool last = true;  // of its message
+};
+using PieceResult = absl::StatusOr<std::optional<Piece>>;
 using ReadHandler = Completion<ReadResult>;
+using PieceHandler = Completion<PieceResult>;
 using WriteHandler = Completion<absl::Status>;
 
 // What a Stream stands on; implemented by the connection (and by tests). All functions may be
@@ -42,9 +51,13 @@ class StreamBackend {
  public:
   virtual ~StreamBackend() = default;
   virtual void StartRead(ReadHandler handler) = 0;
-  virtual void StartWrite(BytesView payload, WriteHandler handler) = 0;
+  virtual void StartWrite(PayloadRef payload, WriteHandler handler) = 0;
   virtual ReadResult ReadBlocking() = 0;
-  virtual absl::Status WriteBlocking(BytesView payload) = 0;
+  virtual absl::Status WriteBlocking(PayloadRef payload) = 0;
+  virtual void StartReadPiece(PieceHandler handler);
+  virtual void StartWritePiece(PayloadRef piece, bool last, WriteHandler handler);
+  virtual PieceResult ReadPieceBlocking();
+  virtual absl::Status WritePieceBlocking(PayloadRef piece, bool last);
   virtual void CloseSend() = 0;
   virtual void Cancel() = 0;
   virtual void Finish(absl::Status status) = 0;
@@ -94,11 +107,53 @@ class Stream {
         },
         token, backend_, payload);
   }
+  // The same with a Buffer that may be taken, where the payload is large, instead of being copied.
+  template <std::same_as<Buffer> Bytes, typename Token = asio::use_awaitable_t<>>
+  auto Write(Bytes&& payload, Token&& token = Token()) {
+    return asio::async_initiate<Token, void(absl::Status)>(
+        [](auto handler, std::shared_ptr<StreamBackend> backend, Buffer bytes) {
+          StartWrite(std::move(backend), std::move(bytes), WriteHandler(std::move(handler)));
+        },
+        token, backend_, std::move(payload));
+  }
+
+  // Messages of any length, which are nowhere whole in memory: where the other end reads in pieces
+  // (StreamOptions::read_pieces, StreamSpec::read_pieces), and both offer the extensions
+  // `fragments` and `credits`.
+
+  // As Read, with the next piece of a message: at most `fragment_bytes` of one that was larger than
+  // that, or written in pieces, and otherwise all of it. At most the stream's window, and one
+  // fragment, wait unread. Also where nothing comes in pieces. On a stream that is read in pieces
+  // Read fails with kFailedPrecondition.
+  template <typename Token = asio::use_awaitable_t<>>
+  auto ReadPiece(Token&& token = Token()) {
+    return asio::async_initiate<Token, void(PieceResult)>(
+        [](auto handler, std::shared_ptr<StreamBackend> backend) {
+          StartReadPiece(std::move(backend), PieceHandler(std::move(handler)));
+        },
+        token, backend_);
+  }
+  // As Write, with the next part of a message, of any size, also none; with `last` its end. The
+  // peer gets what was written, cut or not, and where the message ends. Fails with
+  // kFailedPrecondition where the peer does not read in pieces (with `fragments` or `credits` off,
+  // or by its choice), and so does Write in the middle of a message. A message must be ended before
+  // the stream: otherwise the peer's ReadPiece ends with kDataLoss. Cancellation has no effect once
+  // a part has been sent.
+  template <typename Token = asio::use_awaitable_t<>>
+  auto WritePiece(BytesView piece, bool last, Token&& token = Token()) {
+    return asio::async_initiate<Token, void(absl::Status)>(
+        [](auto handler, std::shared_ptr<StreamBackend> backend, BytesView bytes, bool ends) {
+          StartWritePiece(std::move(backend), bytes, ends, WriteHandler(std::move(handler)));
+        },
+        token, backend_, piece, last);
+  }
 
   // The same for threads that may block: worker-pool handlers and programs' own threads. On an I/O
   // thread they fail with kFailedPrecondition instead of dead-locking.
   ReadResult ReadBlocking();
-  absl::Status WriteBlocking(BytesView payload);
+  absl::Status WriteBlocking(PayloadRef payload);
+  PieceResult ReadPieceBlocking();
+  absl::Status WritePieceBlocking(PayloadRef piece, bool last);
 
   // Caller's end: nothing more will be written; the peer's Read ends after what was sent.
   // Idempotent.
@@ -125,8 +180,11 @@ class Stream {
   explicit operator bool() const { return backend_ != nullptr; }
 
  private:
+  static void StartReadPiece(std::shared_ptr<StreamBackend> backend, PieceHandler handler);
+  static void StartWritePiece(std::shared_ptr<StreamBackend> backend, PayloadRef piece, bool last,
+                              WriteHandler handler);
   static void StartRead(std::shared_ptr<StreamBackend> backend, ReadHandler handler);
-  static void StartWrite(std::shared_ptr<StreamBackend> backend, BytesView payload,
+  static void StartWrite(std::shared_ptr<StreamBackend> backend, PayloadRef payload,
                          WriteHandler handler);
 
   std::shared_ptr<StreamBackend> backend_;

@@ -25,6 +25,7 @@ enum Key : uint8_t {
   kDelivery,
   kHandler,
   kPriority,
+  kPieces,
 };
 
 template <typename T>
@@ -65,6 +66,8 @@ MsgpackError ReadValue(MsgpackReader& in, uint64_t key, ExtensionFields* fields)
       return ReadField(in, &fields->handler);
     case kPriority:
       return ReadField(in, &fields->priority);
+    case kPieces:
+      return in.ReadBool(&fields->pieces);
     default:
       return in.Skip();
   }
@@ -103,12 +106,12 @@ class Entries {
 
 bool ExtensionBlock::Write(const ExtensionFields& fields) {
   size_ = 0;
-  // A header, 14 keys, 4 integers of 64 bits, 3 of 32, a bool, one of 16, 3 of 8, and two headers.
-  static_assert(1 + 14 + 4 * 9 + 3 * 5 + 1 + 3 + 3 * 2 + 2 * internal::kMaxStrHeader <=
+  // A header, 15 keys, 4 integers of 64 bits, 3 of 32, 2 bools, one of 16, 3 of 8, and two headers.
+  static_assert(1 + 15 + 4 * 9 + 3 * 5 + 2 + 3 + 3 * 2 + 2 * internal::kMaxStrHeader <=
                 kMaxFixedPart);
-  // A Request or ConnectMux has room for the largest metadata, whatever else it says: a header, 10
-  // keys, 3 integers of 64 bits, 2 of 32, a bool, one of 16, one of 8, and two headers.
-  static_assert(1 + 10 + 3 * 9 + 2 * 5 + 1 + 3 + 2 + 2 * 2 + std::tuple_size_v<TraceContext::Text> +
+  // A Request or ConnectMux has room for the largest metadata, whatever else it says: a header, 11
+  // keys, 3 integers of 64 bits, 2 of 32, 2 bools, one of 16, one of 8, and two headers.
+  static_assert(1 + 11 + 3 * 9 + 2 * 5 + 2 + 3 + 2 + 2 * 2 + std::tuple_size_v<TraceContext::Text> +
                     Metadata::kMaxBytes <=
                 kMaxExtensionBytes);
   if (fields.traceparent.size() + fields.metadata.size() > kMaxExtensionBytes) return false;
@@ -127,6 +130,7 @@ bool ExtensionBlock::Write(const ExtensionFields& fields) {
   out.AddUint(kDelivery, fields.delivery);
   out.AddUint(kHandler, fields.handler);
   out.AddUint(kPriority, fields.priority);
+  out.AddTrue(kPieces, fields.pieces);
   internal::WriteFixMap(out.count(), bytes_.data());
   const auto size = static_cast<size_t>(out.end() - bytes_.data());
   if (size > kMaxExtensionBytes) return false;

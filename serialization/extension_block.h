@@ -48,6 +48,8 @@ struct ExtensionFields {
   uint16_t handler = 0;  // key 13
   // On Request and ConnectMux: in which class the answers go.
   uint8_t priority = 0;  // key 14
+  // fragments and credits. On ConnectMux and AckMux: the sender reads large messages in pieces.
+  bool pieces = false;  // key 15
 };
 
 class ExtensionBlock {

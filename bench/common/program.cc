@@ -66,7 +66,8 @@ int Run(System& system, const Place& place, const RunFlags& flags) {
   const Window window = WindowFrom(Clock::now(), workload);
   CpuMeter cpu(window, flags.server);
   const Tally tally = (*client)->Run(window);
-  const std::string report = FormatReport(system.name(), workload, tally, cpu.Finish());
+  const std::string report =
+      FormatReport(system.name(), workload, tally, cpu.Finish(), (*client)->MoreOfReport());
   std::fputs(report.c_str(), stdout);
   std::fflush(stdout);
 

@@ -38,6 +38,8 @@ class Client {
   virtual ~Client() = default;
   // From window.start (or later) until window.end.
   virtual Tally Run(const Window& window) = 0;
+  // After Run: what else the report is to say, as ",\"name\":1".
+  virtual std::string MoreOfReport() const { return ""; }
 };
 
 class System {

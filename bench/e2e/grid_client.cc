@@ -5,6 +5,7 @@
 #include <boost/asio/use_future.hpp>
 #include <latch>
 
+#include "absl/strings/str_format.h"
 #include "grid/base/log.h"
 
 namespace grid::bench {
@@ -64,7 +65,7 @@ absl::Status GridClient::Add(const GridClientOptions& options, size_t index,
     bulk.inflight = kBulkInFlight;
     bulk.rate = 0;
     LanePlace beside{.io = &io, .peer = peer, .handler = HandlerKind::kWorker};
-    bulk_lanes_.push_back(MakeEchoLane(std::move(beside), bulk));
+    bulk_lanes_.push_back(MakeBulkLane(std::move(beside), bulk));
   }
   lanes_.push_back(share.mode == Mode::kEcho ? MakeEchoLane(std::move(place), share)
                                              : MakeStreamLane(std::move(place), share));
@@ -72,6 +73,7 @@ absl::Status GridClient::Add(const GridClientOptions& options, size_t index,
 }
 
 Tally GridClient::Run(const Window& window) {
+  duration_ = window.end - window.begin;
   std::latch done(static_cast<std::ptrdiff_t>(lanes_.size() + bulk_lanes_.size()));
   for (const auto* lanes : {&bulk_lanes_, &lanes_}) {
     for (size_t i = 0; i < lanes->size(); ++i) {
@@ -83,7 +85,19 @@ Tally GridClient::Run(const Window& window) {
   done.wait();
   Tally sum;
   for (const auto& lane : lanes_) sum.Add(lane->tally());
+  for (const auto& lane : bulk_lanes_) {
+    bulk_requests_ += lane->tally().requests;
+    sum.errors += lane->tally().errors;
+    if (sum.first_error.ok()) sum.first_error = lane->tally().first_error;
+  }
   return sum;
+}
+
+std::string GridClient::MoreOfReport() const {
+  if (bulk_lanes_.empty()) return "";
+  const double seconds = std::chrono::duration<double>(duration_).count();
+  const double bytes = 2.0 * static_cast<double>(bulk_bytes_ * bulk_requests_);
+  return absl::StrFormat(",\"bulk_bytes_per_s\":%.0f", bytes / seconds);
 }
 
 }  // namespace grid::bench

@@ -29,13 +29,18 @@ class GridClient final : public Client {
  public:
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const GridClientOptions& options,
                                                          const Workload& workload);
+  // The large requests are not in it, but their errors.
   Tally Run(const Window& window) override;
+  std::string MoreOfReport() const override;
 
  private:
   explicit GridClient(const GridClientOptions& options)
-      : threads_(options.io_threads, options.poll) {}
+      : bulk_bytes_(options.bulk_bytes), threads_(options.io_threads, options.poll) {}
   absl::Status Add(const GridClientOptions& options, size_t index, const Workload& share);
 
+  const size_t bulk_bytes_;
+  uint64_t bulk_requests_ = 0;
+  std::chrono::nanoseconds duration_{0};
   // Destroyed from the last: what the managers complete when they end runs on the threads and
   // refers to the lanes.
   std::vector<std::unique_ptr<Lane>> lanes_;

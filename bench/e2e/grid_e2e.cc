@@ -94,6 +94,7 @@ class GridSystem final : public System {
         },
         "bytes of the kernel's buffers, in each direction; 0: the system's");
     command.add_option("--no-delay", sockets_.no_delay, "TCP_NODELAY, 1 or 0");
+    command.add_option("--unsent", sockets_.unsent_bytes, "TCP_NOTSENT_LOWAT, in bytes; 0: none");
     command.add_flag("--quick-ack", sockets_.quick_ack, "TCP_QUICKACK");
     command.add_option("--congestion", sockets_.congestion_control, "TCP_CONGESTION, as cubic");
   }

@@ -31,6 +31,8 @@ struct LanePlace {
 
 // Requests; with their answers in any order.
 std::unique_ptr<Lane> MakeEchoLane(LanePlace place, const Workload& workload);
+// Large requests, each the answer to the one before.
+std::unique_ptr<Lane> MakeBulkLane(LanePlace place, const Workload& workload);
 // One stream, one-way or two-way; not kTyped.
 std::unique_ptr<Lane> MakeStreamLane(LanePlace place, const Workload& workload);
 

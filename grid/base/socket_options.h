@@ -13,6 +13,10 @@ struct SocketOptions {
   // finds too large.
   int send_buffer_bytes = 0;
   int receive_buffer_bytes = 0;
+  // TCP_NOTSENT_LOWAT: most bytes that the kernel takes before it has sent them; 0: the system's,
+  // which is no limit. What waits there can't be passed by what comes later; what is on its way
+  // does not count, so it limits no rate.
+  int unsent_bytes = 128 << 10;
   // TCP_QUICKACK, set once per connection: the kernel acknowledges at once until it finds the
   // connection interactive. Without effect on throughput here.
   bool quick_ack = false;

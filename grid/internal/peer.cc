@@ -47,7 +47,7 @@ class CallTask final : public LinkTask {
   void Run(Link& link) override {
     link.StartCall({.handler = handler_,
                     .subroute = subroute_.has_value() ? &*subroute_ : nullptr,
-                    .payload = payload_,
+                    .payload = std::move(payload_),
                     .deadline = deadline_,
                     .priority = priority_,
                     .compression = compression_,
@@ -63,7 +63,7 @@ class CallTask final : public LinkTask {
  private:
   const HandlerId handler_;
   std::optional<SubrouteId> subroute_;
-  const Buffer payload_;
+  Buffer payload_;
   const Buffer metadata_;
   const TimePoint deadline_;
   const Priority priority_;
@@ -487,7 +487,7 @@ Link* Peer::LinkHere() const {
   return loop != nullptr && loop->RunningHere() ? local_[loop->index()] : nullptr;
 }
 
-void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView payload,
+void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, PayloadRef payload,
                         const RequestOptions& options, ReplyHandler completion) {
   const auto fail = [&](const absl::Status& why) { FailLater(home_, std::move(completion), why); };
   if (!handler.valid()) return fail(InvalidHandler());
@@ -537,10 +537,10 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView
   const absl::Status fits = CheckPayload("a payload", payload.size());
   if (!fits.ok()) return fail(fits);
   OutgoingPayload out;
-  if (link != nullptr) out = link->compressor().Compress(options.compression, payload);
+  if (link != nullptr) out = link->compressor().Compress(options.compression, payload.view());
   const Compressed compressed = out.compressed;
   auto call = std::make_unique<CallTask>(
-      handler, subroute, out.TakeWire(payload, *core_->pool()), deadline, options, compressed,
+      handler, subroute, out.Wire(payload).Take(*core_->pool()), deadline, options, compressed,
       core_->pool()->Copy(options.metadata.bytes()), std::move(completion), cancellation);
   if (link != nullptr) {
     if (cancellation != nullptr) {
@@ -603,12 +603,14 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   out.in_capacity = options.in_capacity;
   out.out_capacity = options.out_capacity;
   out.window = options.window;
+  out.read_pieces = options.read_pieces;
   out.priority = options.priority;
   out.trace = options.trace;
   out.metadata = core_->pool()->Copy(options.metadata.bytes());
   if (options.timeout.count() > 0) out.deadline = Deadline(options.timeout);
 
-  auto end = std::make_shared<StreamEnd>(core_->pool(), home_, options.compression);
+  auto end =
+      std::make_shared<StreamEnd>(core_->pool(), home_, options.compression, out.read_pieces);
   if (Link* link = LinkHere(); link != nullptr) {
     out.initial = core_->pool()->Copy(initial);
     end->Open(link->shared_from_this(), out);
@@ -625,7 +627,7 @@ absl::StatusOr<Stream> Peer::OpenStream(HandlerId handler, const SubrouteId* sub
   OutgoingPayload payload;
   if (link != nullptr) payload = link->compressor().Compress(options.compression, initial);
   out.compressed = payload.compressed;
-  out.initial = payload.TakeWire(initial, *core_->pool());
+  out.initial = payload.Wire(initial).Take(*core_->pool());
   auto open = std::make_unique<OpenTask>(end, std::move(out));
   if (link != nullptr) {
     std::unique_ptr<LinkTask> task = std::move(open);

@@ -93,7 +93,7 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   // On the thread of `established.loop`. Ends the link there is, then starts the new one.
   void Establish(Established established);
 
-  void StartRequest(HandlerId handler, const SubrouteId* subroute, BytesView payload,
+  void StartRequest(HandlerId handler, const SubrouteId* subroute, PayloadRef payload,
                     const RequestOptions& options, ReplyHandler completion);
   absl::StatusOr<Stream> OpenStream(HandlerId handler, const SubrouteId* subroute,
                                     BytesView initial, const StreamOptions& options);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <utility>
 
 #include "serialization/merged.h"
 
@@ -35,11 +34,16 @@ size_t BatchQueue::Push(const Message& message, BufferPool& pool) {
   return header + size;
 }
 
+bool BatchQueue::HasRoomFor(size_t payload) const {
+  const size_t size = payload + kMaxMessageOverhead + kMaxExtensionOverhead;
+  return open_ && kHeadroom + size <= kBatchBytes / 2 && back().block.size() + size <= kBatchBytes;
+}
+
 Batch& BatchQueue::BatchFor(size_t size, BufferPool& pool) {
   // A message that would fill most of a batch travels alone: nothing small waits behind its copy.
   const bool alone = kHeadroom + size > kBatchBytes / 2;
   if (open_ && !alone) {
-    Batch& last = Back();
+    Batch& last = batches_.back();
     const size_t needed = last.block.size() + size;
     if (needed <= kBatchBytes) {
       if (needed > last.block.capacity()) {
@@ -48,20 +52,16 @@ Batch& BatchQueue::BatchFor(size_t size, BufferPool& pool) {
       return last;
     }
   }
-  if (count_ == ring_.size()) Grow();
-  ++count_;
-  Batch& batch = Back();
+  Batch& batch = batches_.PushBack(Batch());
   batch.block = pool.Take(alone ? kHeadroom + size : std::max(usual_, kHeadroom + size));
   batch.block.Resize(kHeadroom);
-  batch.messages = 0;
   open_ = !alone;
   return batch;
 }
 
 Batch BatchQueue::Pop() {
-  Batch batch = std::move(ring_[head_]);
-  head_ = (head_ + 1) & (ring_.size() - 1);
-  if (--count_ == 0) open_ = false;
+  Batch batch = batches_.PopFront();
+  if (batches_.empty()) open_ = false;
   popped_ += batch.bytes();
   usual_ = std::clamp(std::bit_ceil(batch.block.size()), size_t{1024}, kBatchBytes);
   return batch;
@@ -69,22 +69,11 @@ Batch BatchQueue::Pop() {
 
 size_t BatchQueue::Clear() {
   size_t dropped = 0;
-  for (; count_ > 0; --count_) {
-    dropped += Back().bytes();
-    Back().block = Buffer();
-  }
+  batches_.ForEach([&](const Batch& batch) { dropped += batch.bytes(); });
+  batches_.Clear();
   open_ = false;
   popped_ = pushed_;
   return dropped;
-}
-
-void BatchQueue::Grow() {
-  std::vector<Batch> larger(std::max<size_t>(4, ring_.size() * 2));
-  for (size_t i = 0; i < count_; ++i) {
-    larger[i] = std::move(ring_[(head_ + i) & (ring_.size() - 1)]);
-  }
-  ring_ = std::move(larger);
-  head_ = 0;
 }
 
 }  // namespace grid

@@ -14,8 +14,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
+#include "grid/base/ring.h"
 #include "serialization/buffer.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/bytes.h"
@@ -45,14 +45,18 @@ class BatchQueue {
 
   // Encodes `message` behind what waits already; returns the bytes that this takes.
   size_t Push(const Message& message, BufferPool& pool);
+  // The next message begins a batch of its own.
+  void Close() { open_ = false; }
+  // A message with `payload` bytes of payload would join the last batch.
+  bool HasRoomFor(size_t payload) const;
   // Takes out the oldest batch; there must be one.
   Batch Pop();
   // Drops everything; returns the bytes that it took.
   size_t Clear();
 
-  bool empty() const { return count_ == 0; }
-  const Batch& front() const { return ring_[head_]; }
-  const Batch& back() const { return ring_[(head_ + count_ - 1) & (ring_.size() - 1)]; }
+  bool empty() const { return batches_.empty(); }
+  const Batch& front() const { return batches_.front(); }
+  const Batch& back() const { return batches_.back(); }
 
   // Position behind the last message pushed, and behind the last batch taken out: a message with a
   // position above `popped()` is still here.
@@ -61,12 +65,8 @@ class BatchQueue {
 
  private:
   Batch& BatchFor(size_t size, BufferPool& pool);
-  Batch& Back() { return ring_[(head_ + count_ - 1) & (ring_.size() - 1)]; }
-  void Grow();
 
-  std::vector<Batch> ring_;  // its size is a power of two
-  size_t head_ = 0;
-  size_t count_ = 0;
+  Ring<Batch> batches_;
   bool open_ = false;  // the last batch may take more
   uint64_t pushed_ = 0;
   uint64_t popped_ = 0;

@@ -32,11 +32,15 @@ class SendWindow {
  public:
   // One message may be sent, of whatever size.
   bool open() const { return messages_ > 0 && bytes_ > 0; }
+  // More of a message that has been begun may be sent.
+  bool open_for_more() const { return bytes_ > 0; }
   // For a message that is sent.
   void Use(size_t bytes) {
     --messages_;
-    bytes_ -= static_cast<int64_t>(bytes);
+    UseMore(bytes);
   }
+  // For more of one.
+  void UseMore(size_t bytes) { bytes_ -= static_cast<int64_t>(bytes); }
   // Saturates: a peer that grants for ever must not wrap it.
   void Grant(Credits more) {
     messages_ += std::min(more.messages, UINT32_MAX - messages_);
@@ -65,9 +69,12 @@ class ReceiveWindow {
   bool Receive(size_t bytes) {
     if (!open()) return false;
     --left_messages_;
-    left_bytes_ -= static_cast<int64_t>(bytes);
+    ReceiveMore(bytes);
     return true;
   }
+  // The same for more of a message that has begun.
+  bool open_for_more() const { return left_bytes_ > 0; }
+  void ReceiveMore(size_t bytes) { left_bytes_ -= static_cast<int64_t>(bytes); }
   // The application has read messages; never more than were received.
   void Consume(uint32_t messages, size_t bytes) {
     messages = std::min(messages, size_messages_ - left_messages_ - due_messages_);
@@ -94,9 +101,9 @@ class ReceiveWindow {
   }
 
   // Asked at each grant. By how many bytes the window should grow: it doubles when, since the last
-  // look at it, at least `round_trip` ago, more than a third of it was read per round trip. A sender
-  // that the window limits may get as little as half of it at a time, and that takes a little longer
-  // than a round trip to come.
+  // look at it, at least `round_trip` ago, more than a third of it was read per round trip. A
+  // sender that the window limits may get as little as half of it at a time, and that takes a
+  // little longer than a round trip to come.
   uint64_t WantedGrowth(TimePoint now, Duration round_trip) {
     const Duration passed = now - round_start_;
     if (passed < round_trip) return 0;
@@ -125,7 +132,7 @@ class ReceiveWindow {
  private:
   // size = left + unread + due.
   bool DueIsOneIn(int parts) const {
-    return due_messages_ > 0 &&
+    return (due_messages_ > 0 || due_bytes_ > 0) &&
            (uint64_t{due_messages_} * parts >= size_messages_ || due_bytes_ * parts >= size_bytes_);
   }
 

@@ -12,12 +12,32 @@ constexpr size_t kIdleLanes = 64;
 
 }  // namespace
 
+// What TakeFrom will take, without the headers of fragments.
+size_t OutputQueue::Lane::NextBytes() const {
+  if (!IsCutting()) return batches.front().bytes();
+  const Fragmenter& cut = large.front().cut;
+  return std::min(cut.left(), std::max(cut.most(), kBatchBytes));
+}
+
 OutputQueue::Ticket OutputQueue::PushToLane(const Message& message, Class of, MuxDirection from) {
-  const auto found = lanes_.find(from);
-  Lane* lane = found == lanes_.end() ? OpenLane(from, of) : found->second.get();
+  Lane* lane = LaneOf(from, of);
   Pushed(lane->batches.Push(message, pool_), kFirstLane + lane->of);
   largest_ = std::max(largest_, lane->batches.back().bytes());
-  return {.position = lane->batches.pushed(), .lane = lane->serial, .of = lane->of};
+  return {.position = ++lane->pushed, .lane = lane->serial, .of = lane->of};
+}
+
+OutputQueue::Ticket OutputQueue::PushToLane(Fragmenter message, Class of, MuxDirection from) {
+  Lane* lane = LaneOf(from, of);
+  Waits(message.left(), kFirstLane + lane->of);
+  largest_ = std::max(largest_, message.most());
+  lane->batches.Close();
+  lane->large.PushBack({std::move(message), lane->batches.pushed()});
+  return {.position = ++lane->pushed, .lane = lane->serial, .of = lane->of};
+}
+
+OutputQueue::Lane* OutputQueue::LaneOf(MuxDirection from, Class of) {
+  const auto found = lanes_.find(from);
+  return found == lanes_.end() ? OpenLane(from, of) : found->second.get();
 }
 
 OutputQueue::Lane* OutputQueue::OpenLane(MuxDirection from, Class of) {
@@ -33,6 +53,7 @@ OutputQueue::Lane* OutputQueue::OpenLane(MuxDirection from, Class of) {
   lane->serial = ++lanes_opened_;
   lane->of = of;
   lane->after = classes_[of].pushed();
+  lane->pushed = lane->left = 0;
   lane->deficit = 0;
   lane->granted = false;
   Lane*& last = last_lane_[of];
@@ -59,9 +80,17 @@ void OutputQueue::DropLane(MuxDirection from) {
   if (!has_lanes()) return;
   const auto found = lanes_.find(from);
   if (found == lanes_.end()) return;
-  bytes_ -= found->second->batches.Clear();
+  bytes_ -= ClearLane(found->second.get());
   counters_.output_bytes.Set(bytes_);
   CloseLane(found->second.get());
+}
+
+// Returns the bytes that waited there.
+size_t OutputQueue::ClearLane(Lane* lane) {
+  size_t dropped = lane->batches.Clear();
+  lane->large.ForEach([&](const Large& large) { dropped += large.cut.left(); });
+  lane->large.Clear();
+  return dropped;
 }
 
 int OutputQueue::NextLevel() {
@@ -82,7 +111,7 @@ OutputQueue::Lane* OutputQueue::NextLane(Class of) {
       lane->granted = true;
       lane->deficit += largest_;
     }
-    const size_t size = lane->batches.front().bytes();
+    const size_t size = lane->NextBytes();
     if (size <= lane->deficit) {
       lane->deficit -= size;
       return lane;
@@ -90,6 +119,29 @@ OutputQueue::Lane* OutputQueue::NextLane(Class of) {
     lane->granted = false;
     last_lane_[of] = lane;
   }
+}
+
+// Encodes as many fragments as one write takes: one, unless they are small.
+Batch OutputQueue::TakeFrom(Lane* lane) {
+  if (!lane->IsCutting()) {
+    Batch batch = lane->batches.Pop();
+    lane->left += batch.messages;
+    return batch;
+  }
+  Fragmenter& cut = lane->large.front().cut;
+  bytes_ -= cut.left();
+  ExtensionBlock block;
+  do {
+    cut_.Push(cut.Next(&block), pool_);
+    counters_.messages_out.Add(1);
+  } while (cut.left() > 0 && cut_.HasRoomFor(std::min(cut.left(), cut.most())));
+  Batch batch = cut_.Pop();
+  bytes_ += cut.left() + batch.bytes();
+  if (cut.left() == 0) {
+    lane->large.PopFront();
+    ++lane->left;
+  }
+  return batch;
 }
 
 void OutputQueue::Passed(int level, size_t bytes) {
@@ -107,23 +159,22 @@ MutableBytes OutputQueue::StartWrite() {
     lane = NextLane(of);
     if (lane->after > classes_[of].popped()) {
       // What its mux sent before has not left: that goes first, in its place.
-      lane->deficit += lane->batches.front().bytes();
+      lane->deficit += lane->NextBytes();
       lane = nullptr;
       passed_[level] = 0;
       level = of;
     }
   }
-  BatchQueue& queue = lane != nullptr ? lane->batches : level == kLast ? last_ : classes_[level];
-  with_writer_ = queue.Pop();
   writing_ = true;
-  Passed(level, with_writer_.bytes());
-  if (queue.empty()) {
-    if (lane != nullptr) {
-      CloseLane(lane);
-    } else {
-      waiting_ &= ~(1u << level);
-    }
+  if (lane != nullptr) {
+    with_writer_ = TakeFrom(lane);
+    if (lane->empty()) CloseLane(lane);
+  } else {
+    BatchQueue& queue = level == kLast ? last_ : classes_[level];
+    with_writer_ = queue.Pop();
+    if (queue.empty()) waiting_ &= ~(1u << level);
   }
+  Passed(level, with_writer_.bytes());
 
   const MutableBytes bytes = with_writer_.Seal();
   if (with_writer_.messages > 1) counters_.merged_out.Add(with_writer_.messages);
@@ -143,13 +194,13 @@ bool OutputQueue::HasLeft(Ticket ticket, MuxDirection from) const {
   if (ticket.lane == 0) return ticket.position <= classes_[ticket.of].popped();
   const auto found = lanes_.find(from);
   if (found == lanes_.end() || found->second->serial != ticket.lane) return true;
-  return ticket.position <= found->second->batches.popped();
+  return ticket.position <= found->second->left;
 }
 
 void OutputQueue::Clear() {
   for (BatchQueue& queue : classes_) bytes_ -= queue.Clear();
   bytes_ -= last_.Clear();
-  for (auto& [from, lane] : lanes_) bytes_ -= lane->batches.Clear();
+  for (auto& [from, lane] : lanes_) bytes_ -= ClearLane(lane.get());
   lanes_.clear();
   last_lane_ = {};
   waiting_ = 0;

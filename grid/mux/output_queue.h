@@ -4,11 +4,12 @@
 // as one WebSocket message: a Merged if it holds several, the plain message if it holds one. So
 // merging never waits.
 //
-// Messages of one class leave in their order, and higher classes first. A payload that was cut into
-// fragments waits in a lane of its mux, behind all classes; lanes of one class share what they get
-// evenly, by bytes (deficit round robin). Whatever waits is passed over by kPatience bytes at most.
-// The order within a mux is kept: as long as it has a lane, PushToLane takes all that it sends, and
-// a lane begins when what its mux sent before it has left.
+// Messages of one class leave in their order, and higher classes first. A large payload waits in a
+// lane of its mux, behind all classes, and is cut into fragments when it is its turn: one batch of
+// them at a time is encoded. Lanes of one class share what they get evenly, by bytes (deficit round
+// robin). Whatever waits is passed over by kPatience bytes at most. The order within a mux is kept:
+// as long as it has a lane, the lane takes all that it sends, and a lane begins when what its mux
+// sent before it has left.
 //
 // Belongs to one session; not thread-safe.
 #ifndef GRID_GRID_MUX_OUTPUT_QUEUE_H_
@@ -22,8 +23,10 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "grid/base/ring.h"
 #include "grid/mux/batch_queue.h"
 #include "grid/mux/counters.h"
+#include "grid/mux/fragmenter.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/message.h"
 
@@ -68,7 +71,9 @@ class OutputQueue {
   }
   // The same, in the lane of `from`, which is opened in class `of` if there is none.
   Ticket PushToLane(const Message& message, Class of, MuxDirection from);
-  // The same, behind all that waits and will wait until nothing does.
+  // A large message, in the lane of `from` likewise. It has left with its last fragment.
+  Ticket PushToLane(Fragmenter message, Class of, MuxDirection from);
+  // As Push, behind all that waits and will wait until nothing does.
   void PushLast(const Message& message) { Pushed(last_.Push(message, pool_), kLast); }
   bool has_lanes() const { return !lanes_.empty(); }
   bool HasLane(MuxDirection from) const { return has_lanes() && lanes_.contains(from); }
@@ -98,7 +103,8 @@ class OutputQueue {
   MutableBytes StartWrite();
   void FinishWrite();
 
-  // Encoded and not yet written, the batch being written included.
+  // What is not yet written: encoded messages, the batch being written included, and payloads that
+  // are to be cut.
   size_t bytes() const { return bytes_; }
   // Whether the writing of a message of `from` has begun.
   bool HasLeft(Ticket ticket, MuxDirection from) const;
@@ -123,26 +129,44 @@ class OutputQueue {
   static constexpr int kLast = 2 * kClasses;
   static constexpr int kLevels = kLast + 1;
 
+  struct Large {
+    Fragmenter cut;
+    uint64_t after = 0;  // of the lane's batches, what must have left before
+  };
   struct Lane {
+    // The next to leave is a part of the oldest large message.
+    bool IsCutting() const { return !large.empty() && large.front().after <= batches.popped(); }
+    bool empty() const { return large.empty() && batches.empty(); }
+    size_t NextBytes() const;
+
     MuxDirection from;
     uint64_t serial = 0;
     Class of = kNormal;
     uint64_t after = 0;    // of its class, what must have left before
+    uint64_t pushed = 0;   // messages so far
+    uint64_t left = 0;     // of these, how many have left
     size_t deficit = 0;    // bytes that it may send in its turn
     bool granted = false;  // it is its turn, and its share was added
-    BatchQueue batches;
+    BatchQueue batches;    // small messages, between the large ones
+    Ring<Large> large;
     Lane* next = nullptr;  // of the same class, in a ring
   };
 
   void Pushed(size_t size, int level) {
+    counters_.messages_out.Add(1);
+    Waits(size, level);
+  }
+  void Waits(size_t size, int level) {
     bytes_ += size;
     waiting_ |= 1u << level;
-    counters_.messages_out.Add(1);
     counters_.output_bytes.Set(bytes_);
   }
   int NextLevel();
   Lane* NextLane(Class of);
+  Lane* LaneOf(MuxDirection from, Class of);
   Lane* OpenLane(MuxDirection from, Class of);
+  size_t ClearLane(Lane* lane);
+  Batch TakeFrom(Lane* lane);
   void CloseLane(Lane* lane);
   void Passed(int level, size_t bytes);
 
@@ -150,11 +174,12 @@ class OutputQueue {
   SessionCounters& counters_;
   std::array<BatchQueue, kClasses> classes_;
   BatchQueue last_;
+  BatchQueue cut_;  // the fragments of one write; otherwise empty
   absl::flat_hash_map<MuxDirection, std::unique_ptr<Lane>> lanes_;
   std::array<Lane*, kClasses> last_lane_{};  // of each class's ring; the next one is its first
   std::vector<std::unique_ptr<Lane>> idle_lanes_;
   uint64_t lanes_opened_ = 0;
-  size_t largest_ = kBatchBytes;          // batch of a lane: what a lane gets in its turn
+  size_t largest_ = kBatchBytes;          // that a lane sends at once: what it gets in its turn
   unsigned waiting_ = 0;                  // levels where something waits, as bits
   std::array<size_t, kLevels> passed_{};  // what left since something waits there, of others
 

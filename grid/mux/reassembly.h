@@ -73,10 +73,14 @@ class Reassembly {
   }
 
  private:
+  size_t NextCapacity(size_t size) const;
+
   const ReassemblyLimits limits_;
   BufferPool& pool_;
   absl::flat_hash_map<MuxDirection, std::unique_ptr<Partial>> partials_;
+  std::vector<std::unique_ptr<Partial>> idle_;
   size_t bytes_ = 0;
+  size_t usual_ = 0;  // bytes of the last payloads
 };
 
 }  // namespace grid

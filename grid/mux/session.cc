@@ -44,9 +44,9 @@ Session::Session(const SessionConfig& config, const HandlerTable& handlers, Buff
                  SessionCounters& counters, SessionHost& host, TimePoint now)
     : config_(config),
       handlers_(handlers),
+      pool_(pool),
       counters_(counters),
       host_(host),
-      pool_(pool),
       base_flags_(config.checksums ? kFlagCrc : 0),
       known_flags_(KnownFlags(config.extensions)),
       compressed_flag_(config.extensions == Extensions() ? 0 : kFlagCompressed),
@@ -167,14 +167,15 @@ void Session::Fail(SessionEnd why, std::string_view detail) {
   host_.OnSessionEnd(why, detail);
 }
 
-OutputQueue::Ticket Session::Push(Message message, Priority priority) {
+OutputQueue::Ticket Session::Push(Message message, Priority priority, PayloadRef payload) {
   // After the end nothing can leave; while it approaches (failed_), what is pushed is dropped with
   // the queue.
   if (ended_) return {};
   message.flags |= base_flags_;
   if (!message.extension.empty()) message.flags |= kFlagExtended;
-  const OutputQueue::Ticket ticket =
-      config_.extensions.fragments == 0 ? output_.Push(message) : Schedule(message, priority);
+  const OutputQueue::Ticket ticket = config_.extensions.fragments == 0
+                                         ? output_.Push(message)
+                                         : Schedule(message, priority, payload);
   CheckOutput();
   return ticket;
 }

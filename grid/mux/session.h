@@ -43,6 +43,7 @@
 #include "serialization/control_payloads.h"
 #include "serialization/extensions.h"
 #include "serialization/message.h"
+#include "serialization/payload_ref.h"
 #include "serialization/subroute_id.h"
 #include "serialization/zstd_codec.h"
 
@@ -73,7 +74,7 @@ struct SessionConfig {
 struct CallArgs {
   uint16_t handler = 0;
   const SubrouteId* subroute = nullptr;  // already for this handler
-  BytesView payload = {};
+  PayloadRef payload = {};
   TimePoint deadline = {};
   Priority priority = Priority::kDefault;
   Compressed compressed = {};  // what `payload` was; only where zstd is spoken
@@ -89,6 +90,7 @@ struct StreamArgs {
   uint32_t in_capacity = 1;
   uint32_t out_capacity = 1;
   StreamWindow window = {};  // instead of out_capacity, where credits are spoken
+  bool read_pieces = false;  // OnPiece, where fragments are spoken too
   Priority priority = Priority::kDefault;
   Compressed compressed = {};  // what `initial` was
   CallMeta meta = {};
@@ -138,7 +140,7 @@ class Session {
 
   // Answers a request. `running`: what OnRequest gave, or nullptr inside OnRequest. A late answer
   // is dropped.
-  void Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
+  void Answer(const InboundRequest& request, RunningRequest* running, PayloadRef payload,
               TimePoint now, const Compressed& compressed = {});
   void AnswerError(const InboundRequest& request, RunningRequest* running,
                    const absl::Status& error, TimePoint now);
@@ -150,12 +152,18 @@ class Session {
 
   absl::StatusOr<StreamMux*> OpenStream(const StreamArgs& args, StreamSink* sink, TimePoint now);
 
-  enum class SendResult { kSent, kNoCredit, kTooBig, kOutputFull, kClosed };
+  enum class SendResult { kSent, kNoCredit, kTooBig, kOutputFull, kClosed, kInPieces, kNoPieces };
   // Sends one message, if there is credit. kNoCredit: OnSendable will follow. kTooBig, kOutputFull:
   // a limit (payload_limit(), max_output_bytes); nothing was sent. kClosed: after CloseSend,
   // Finish or the end. Where the extension `credits` is on, windows are large: messages wait, as
   // without credit, while they would make more than half of max_output_bytes.
-  SendResult Send(StreamMux* mux, BytesView payload, const Compressed& compressed = {});
+  // kInPieces: this one is for SendPiece: a message has been begun there, or the peer reads in
+  // pieces and it is larger than a fragment, and not compressed.
+  SendResult Send(StreamMux* mux, PayloadRef payload, const Compressed& compressed = {});
+  // Sends the next part of a message, its end if `last`; `*sent` bytes of `payload` have been sent
+  // already, and what is sent now is added. kNoCredit: the rest, as soon as OnSendable comes.
+  // kNoPieces: the peer does not read this stream in pieces.
+  SendResult SendPiece(StreamMux* mux, BytesView payload, bool last, size_t* sent);
   // So many messages have been read, `bytes` of payload together: gives the peer credit for others,
   // sooner or later.
   void Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now);
@@ -190,9 +198,9 @@ class Session {
   // handlers, and refuses everything afterwards. Idempotent.
   void Shutdown(const absl::Status& status);
 
-  // Inside OnRequest and OnData: the payload, if it came in fragments or compressed, so that it
-  // need not be copied; otherwise nil. Once. The view that came with the callback stays valid while
-  // the Buffer is.
+  // Inside OnRequest, OnReply and OnData: the payload, if it came in fragments or compressed, so
+  // that it need not be copied; otherwise nil. Once. The view that came with the callback stays
+  // valid while the Buffer is.
   Buffer TakePayload() { return std::move(assembled_); }
 
   bool ended() const { return ended_; }
@@ -245,7 +253,9 @@ class Session {
   void OnPingTimer();
   void SendPing();
   void SendPong(const Message& ping, const PongMessage& pong);
-  OutputQueue::Ticket Push(Message message, Priority priority = Priority::kDefault);
+  // `payload`: that of the message, if it may be taken; anything else is not looked at.
+  OutputQueue::Ticket Push(Message message, Priority priority = Priority::kDefault,
+                           PayloadRef payload = {});
   void PushError(Message message, const absl::Status& error, Priority priority);
   void PushWithStatus(Message message, const absl::Status& error, Priority priority);
   absl::Status RemoteError(std::string_view text, absl::StatusCode code, Delivery delivery) const;
@@ -316,13 +326,14 @@ class Session {
   StreamMux* FindAlive(uint64_t id, StreamMux::Side side);
   bool CheckSequence(const Message& message, StreamMux* mux);
   bool CheckCredit(StreamMux* mux);
+  bool WaitForOutput(StreamMux* mux, size_t payload);
   void StartStreamTimers(StreamMux* mux);
   void EndCallerStream(StreamMux* mux, const absl::Status& status);
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);
-  void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload,
+  void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
                     const Compressed& compressed = {});
-  void SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload,
+  void SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
                  const Compressed& compressed = {});
   static void AddWindow(const ReceiveWindow& window, ExtensionFields* fields);
   void OpenReceiveWindow(StreamMux* mux, const StreamWindow& window);
@@ -336,9 +347,7 @@ class Session {
   std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
 
   // session_fragments.cc
-  OutputQueue::Ticket Schedule(const Message& message, Priority priority);
-  OutputQueue::Ticket PushFragments(const Message& message, OutputQueue::Class of,
-                                    MuxDirection from);
+  OutputQueue::Ticket Schedule(const Message& message, Priority priority, PayloadRef payload);
   void OnFragmentOrWhole(const Message& message);
   Reassembly::Partial* BeginPayload(const Message& message, MuxDirection from);
   bool AdmitPayload(const Message& message, Drop late = Drop::kLateFragment);
@@ -356,12 +365,21 @@ class Session {
   Compressed CompressedIn(const Message& message) const;
   void HandleCompressed(const Message& message);
   std::string DescribeFault(CompressionFault fault, const Compressed& compressed) const;
+  // session_pieces.cc
+  bool SpeaksPieces() const {
+    return config_.extensions.credits != 0 && config_.extensions.fragments != 0;
+  }
+  void ReadInPieces(StreamMux* mux, ExtensionFields* fields);
+  bool OnPiece(const Message& message);
+  void OnPiece(const Message& message, StreamMux* mux);
+  void SendPart(StreamMux* mux, BytesView part, bool ends);
+  void RefusePiece(StreamMux* mux, std::string_view what);
 
   const SessionConfig config_;
   const HandlerTable& handlers_;
+  BufferPool& pool_;
   SessionCounters& counters_;
   SessionHost& host_;
-  BufferPool& pool_;
   const uint8_t base_flags_;
   const uint8_t known_flags_;
   const uint8_t compressed_flag_;  // as it must not be ignored: 0 with version 1
@@ -388,6 +406,7 @@ class Session {
   absl::flat_hash_map<uint64_t, ServerMux*> serving_;
   uint32_t serving_streams_ = 0;  // of these, how many are streams
   uint64_t window_bytes_ = 0;     // that streams let come, together
+  uint32_t piece_readers_ = 0;    // streams that we read in pieces
   std::vector<Waiter> output_waiters_;
   std::vector<std::unique_ptr<ServerMux>> server_pool_;  // all of them
   std::vector<ServerMux*> server_free_;

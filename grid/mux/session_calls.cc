@@ -74,8 +74,9 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
   now_ = now;
   const bool extended =
       args.compressed.original_bytes != 0 || IsExtended(args.handler, args.priority, args.meta);
-  absl::Status allowed = CheckOutgoing(args.handler, args.compressed.OriginalSize(args.payload),
-                                       true, extended ? kMaxExtensionOverhead : 0);
+  absl::Status allowed =
+      CheckOutgoing(args.handler, args.compressed.OriginalSize(args.payload.view()), true,
+                    extended ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),
@@ -95,13 +96,13 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
                   .handler = args.handler,
                   .op = Op::kRequest,
                   .flags = kFlagEof,
-                  .payload = args.payload};
+                  .payload = args.payload.view()};
   if (args.subroute != nullptr) {
     message.flags |= kFlagSubroute;
     message.subroute = args.subroute->bytes.data();
   }
   ExtensionBlock block;
-  const bool compressed = IsCompressed(args.compressed, args.payload);
+  const bool compressed = IsCompressed(args.compressed, args.payload.view());
   if (extended) {
     ExtensionFields fields;
     if (compressed) AddCompressed(args.compressed, &message, &fields);
@@ -109,7 +110,7 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
     message.extension = block.view();
   }
   mux->priority = args.priority;
-  mux->opening = Push(message, args.priority);
+  mux->opening = Push(message, args.priority, args.payload);
   return id;
 }
 
@@ -266,9 +267,9 @@ void Session::OnRequest(const Message& message) {
   CountServed();
 }
 
-void Session::Answer(const InboundRequest& request, RunningRequest* running, BytesView payload,
+void Session::Answer(const InboundRequest& request, RunningRequest* running, PayloadRef payload,
                      TimePoint now, const Compressed& compressed) {
-  if (const size_t size = compressed.OriginalSize(payload); size > payload_limit()) {
+  if (const size_t size = compressed.OriginalSize(payload.view()); size > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
     return AnswerError(request, running, absl::OutOfRangeError(TooBig("a reply", size)), now);
   }
@@ -278,16 +279,16 @@ void Session::Answer(const InboundRequest& request, RunningRequest* running, Byt
                   .seq = request.seq,
                   .op = Op::kResponse,
                   .flags = kFlagEof,
-                  .payload = payload};
-  if (payload.empty() && !IsNil(payload)) message.flags |= kFlagPayloadIsZero;
+                  .payload = payload.view()};
+  if (payload.size() == 0 && !IsNil(payload.view())) message.flags |= kFlagPayloadIsZero;
   ExtensionBlock block;
-  if (IsCompressed(compressed, payload)) {
+  if (IsCompressed(compressed, payload.view())) {
     ExtensionFields fields;
     AddCompressed(compressed, &message, &fields);
     block.Write(fields);
     message.extension = block.view();
   }
-  Push(message, request.priority);
+  Push(message, request.priority, payload);
 }
 
 void Session::AnswerError(const InboundRequest& request, RunningRequest* running,

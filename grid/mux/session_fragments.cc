@@ -24,14 +24,6 @@ MuxDirection DirectionOf(const Message& message) {
   return {message.mux_id, from_opener};
 }
 
-// Of the payload in one fragment. Less than agreed, so that with its header it fits a block of that
-// size; of a small one that would be too large a part.
-size_t FragmentBytes(uint32_t agreed) {
-  constexpr size_t kRoom = 512;
-  static_assert(kRoom > kMaxMessageOverhead + kMaxExtensionOverhead + 32);
-  return agreed >= 8 * kRoom ? agreed - kRoom : agreed;
-}
-
 absl::StatusCode CodeOf(Drop why) {
   if (why == Drop::kUnknownDictionary) return absl::StatusCode::kFailedPrecondition;
   const bool broken = why == Drop::kBadFragment || why == Drop::kBadCompression;
@@ -42,7 +34,8 @@ absl::StatusCode CodeOf(Drop why) {
 
 // --- Sending ---
 
-OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority) {
+OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority,
+                                      PayloadRef payload) {
   if (message.op == Op::kDisconnect && message.seq != 0) {
     // The answer to a drain: behind every call that we have made.
     output_.PushLast(message);
@@ -56,39 +49,18 @@ OutputQueue::Ticket Session::Schedule(const Message& message, Priority priority)
                                                  : static_cast<OutputQueue::Class>(priority);
   const MuxDirection from = DirectionOf(message);
   if (message.payload.size() > config_.extensions.fragments && CarriesPayload(message.op)) {
-    return PushFragments(message, of, from);
+    if (payload.view().data() != message.payload.data()) payload = message.payload;
+    const size_t most = Fragmenter::BytesOf(config_.extensions.fragments);
+    return output_.PushToLane(Fragmenter(message, payload.Take(pool_), most, pool_), of, from);
   }
   if (output_.HasLane(from)) return output_.PushToLane(message, of, from);
   return output_.Push(message, of);
 }
 
-OutputQueue::Ticket Session::PushFragments(const Message& message, OutputQueue::Class of,
-                                           MuxDirection from) {
-  const size_t most = FragmentBytes(config_.extensions.fragments);
-  ExtensionFields own;
-  if (!message.extension.empty()) ReadExtension(message.extension, &own);
-  OutputQueue::Ticket ticket;
-  for (size_t offset = 0; offset < message.payload.size(); offset += most) {
-    Message part = message;
-    part.payload = message.payload.subspan(offset, std::min(most, message.payload.size() - offset));
-    part.flags |= kFlagExtended;
-    // The message's own fields are in the last fragment: they are needed when it is whole. But who
-    // is to get it is looked at from the first one on.
-    const bool more = offset + part.payload.size() < message.payload.size();
-    ExtensionFields fields = more ? ExtensionFields{.handler = own.handler} : own;
-    fields.more = more;
-    fields.offset = offset;
-    ExtensionBlock block;
-    block.Write(fields);
-    part.extension = block.view();
-    ticket = output_.PushToLane(part, of, from);
-  }
-  return ticket;
-}
-
 // --- Receiving ---
 
 void Session::OnFragmentOrWhole(const Message& message) {
+  if (piece_readers_ > 0 && OnPiece(message)) return;
   const bool fragment = (fields_.more || fields_.offset != 0) && CarriesPayload(message.op);
   if (!fragment && reassembly_.empty()) return Process(message);
   const MuxDirection from = DirectionOf(message);

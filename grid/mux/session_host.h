@@ -40,6 +40,8 @@ class StreamSink {
  public:
   // One message; holds a credit of the peer's until Session::Consumed.
   virtual void OnData(BytesView payload) = 0;
+  // A part of one, on a stream that is read in pieces; the credit is given back with the last.
+  virtual void OnPiece(BytesView, bool /*last*/) {}
   // Handler's end: the caller sends nothing more.
   virtual void OnEof() = 0;
   // Send may succeed again after it returned kNoCredit.

@@ -103,6 +103,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   if (credits) {
     OpenReceiveWindow(mux, args.window);
     AddWindow(mux->receive, &fields);
+    if (args.read_pieces) ReadInPieces(mux, &fields);
   } else {
     mux->receive.Open({std::max(1u, args.out_capacity), kUnlimitedBytes}, 0);
   }
@@ -151,10 +152,12 @@ void Session::OnConnectMux(const Message& message) {
   ExtensionBlock block;
   if (config_.extensions.credits != 0) {
     mux->send.Grant({fields_.window_messages, fields_.window_bytes});
+    mux->peer_reads_pieces = fields_.pieces && SpeaksPieces();
     if (!mux->received_eof && entry->in_capacity > 0) {
       OpenReceiveWindow(mux, entry->window);
       ExtensionFields fields;
       AddWindow(mux->receive, &fields);
+      if (entry->read_pieces) ReadInPieces(mux, &fields);
       block.Write(fields);
       ack.extension = block.view();
     }
@@ -185,6 +188,7 @@ void Session::OnAckMux(const Message& message) {
   if (!CheckSequence(message, mux)) return;
   if (mux->acked) return counters_.Count(Drop::kUnexpectedOp);
   mux->acked = true;
+  mux->peer_reads_pieces = fields_.pieces && SpeaksPieces();
   TakeCredits(mux, config_.extensions.credits != 0
                        ? Credits{fields_.window_messages, fields_.window_bytes}
                        : Credits{mux->in_capacity, kUnlimitedBytes});
@@ -291,47 +295,55 @@ void Session::OnUnblock(const Message& message, StreamMux* mux) {
 
 void Session::TakeCredits(StreamMux* mux, Credits credits) {
   mux->send.Grant(credits);
-  if (!mux->send.open()) return;
+  if (!mux->send.open() && !(mux->sending.open && mux->send.open_for_more())) return;
   if (mux->finishing) return SendEnd(mux);
   if (!mux->wants_credit) return;
   mux->wants_credit = false;
   mux->sink->OnSendable();
 }
 
-Session::SendResult Session::Send(StreamMux* mux, BytesView payload, const Compressed& compressed) {
+Session::SendResult Session::Send(StreamMux* mux, PayloadRef payload,
+                                  const Compressed& compressed) {
   if (ended_ || mux->over || mux->sent_eof || mux->finishing) return SendResult::kClosed;
   // Windows are of what the receiver has to keep: payloads as they are before compression.
-  const size_t size = compressed.OriginalSize(payload);
+  const size_t size = compressed.OriginalSize(payload.view());
   if (size > payload_limit()) {
     counters_.Count(Drop::kMessageTooBig);
     return SendResult::kTooBig;
   }
+  if (mux->sending.open) return SendResult::kInPieces;
   if (!mux->send.open()) {
     mux->wants_credit = true;
     return SendResult::kNoCredit;
   }
+  if (mux->peer_reads_pieces && payload.size() > config_.extensions.fragments &&
+      compressed.original_bytes == 0) {
+    return SendResult::kInPieces;
+  }
   const bool credits = config_.extensions.credits != 0;
-  if (!OutputAllows(credits ? payload.size() + config_.max_output_bytes / 2 : payload.size())) {
-    if (credits) {
-      mux->wants_credit = true;
-      if (!std::exchange(mux->waits_for_output, true)) {
-        output_waiters_.push_back({mux->id, mux->side});
-      }
-      return SendResult::kNoCredit;
-    }
+  if (credits && WaitForOutput(mux, payload.size())) return SendResult::kNoCredit;
+  if (!credits && !OutputAllows(payload.size())) {
     counters_.Count(Drop::kOutputLimit);
     return SendResult::kOutputFull;
   }
   mux->send.Use(size);
   const bool caller = mux->side == StreamMux::Side::kCaller;
   const Op op = caller ? Op::kMuxClientMsg : Op::kMuxServerMsg;
-  const uint8_t flags = payload.empty() ? kFlagPayloadIsZero : 0;
+  const uint8_t flags = payload.size() == 0 ? kFlagPayloadIsZero : 0;
   if (credits && mux->receive.GrantRides() && !mux->received_eof) {
     SendGrant(mux, op, flags, payload, compressed);
   } else {
     SendStreamOp(mux, op, flags, payload, compressed);
   }
   return SendResult::kSent;
+}
+
+// With `credits`: true when it has to wait, and will be told to go on.
+bool Session::WaitForOutput(StreamMux* mux, size_t payload) {
+  if (OutputAllows(payload + config_.max_output_bytes / 2)) return false;
+  mux->wants_credit = true;
+  if (!std::exchange(mux->waits_for_output, true)) output_waiters_.push_back({mux->id, mux->side});
+  return true;
 }
 
 void Session::Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now) {
@@ -357,19 +369,22 @@ void Session::AddWindow(const ReceiveWindow& window, ExtensionFields* fields) {
 }
 
 // With all the credit that is due in its block. The window grows, if it should.
-void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, BytesView payload,
+void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
                         const Compressed& compressed) {
   const uint64_t wanted = mux->receive.WantedGrowth(now_, round_trip_);
   if (wanted > 0) mux->receive.Grow(TakeWindowBytes(wanted));
   const Credits grant = mux->receive.TakeGrant();
   ExtensionFields fields{.grant_messages = grant.messages, .grant_bytes = grant.bytes};
-  Message message{
-      .mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload};
-  if (IsCompressed(compressed, payload)) AddCompressed(compressed, &message, &fields);
+  Message message{.mux_id = mux->id,
+                  .seq = mux->next_send++,
+                  .op = op,
+                  .flags = flags,
+                  .payload = payload.view()};
+  if (IsCompressed(compressed, payload.view())) AddCompressed(compressed, &message, &fields);
   ExtensionBlock block;
   block.Write(fields);
   message.extension = block.view();
-  Push(message, mux->priority);
+  Push(message, mux->priority, payload);
 }
 
 void Session::OpenReceiveWindow(StreamMux* mux, const StreamWindow& window) {
@@ -410,6 +425,7 @@ void Session::ResumeWaiters() {
 }
 
 void Session::ReleaseWindow(const StreamMux& mux) {
+  if (mux.reads_pieces) --piece_readers_;
   if (config_.extensions.credits != 0) window_bytes_ -= mux.receive.size().bytes;
 }
 
@@ -418,18 +434,21 @@ void Session::MeasureRoundTrip() {
   if (config_.extensions.credits != 0 && ping_sent_ == TimePoint{}) SendPing();
 }
 
-void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, BytesView payload,
+void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
                            const Compressed& compressed) {
-  Message message{
-      .mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags, .payload = payload};
+  Message message{.mux_id = mux->id,
+                  .seq = mux->next_send++,
+                  .op = op,
+                  .flags = flags,
+                  .payload = payload.view()};
   ExtensionBlock block;
-  if (IsCompressed(compressed, payload)) {
+  if (IsCompressed(compressed, payload.view())) {
     ExtensionFields fields;
     AddCompressed(compressed, &message, &fields);
     block.Write(fields);
     message.extension = block.view();
   }
-  Push(message, mux->priority);
+  Push(message, mux->priority, payload);
 }
 
 // The handler's end: the last message of a stream that has failed.

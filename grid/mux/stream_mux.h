@@ -27,6 +27,13 @@
 
 namespace grid {
 
+// A message in pieces that has begun, and how far it has come.
+struct OpenMessage {
+  bool open = false;
+  uint32_t seq = 0;
+  uint64_t offset = 0;
+};
+
 struct StreamMux {
   enum class Side : uint8_t { kCaller, kHandler };
 
@@ -45,6 +52,8 @@ struct StreamMux {
   uint32_t in_capacity = 0;   // caller's end: credits that AckMux brings, unless it names them
   SendWindow send;
   ReceiveWindow receive;
+  OpenMessage sending;    // where the peer reads in pieces
+  OpenMessage receiving;  // where we do
 
   Side side = Side::kCaller;
   Priority priority = Priority::kDefault;  // of what we send
@@ -53,6 +62,8 @@ struct StreamMux {
   bool received_eof = false;               // handler's end: the caller sends nothing more
   bool wants_credit = false;               // Send returned kNoCredit: OnSendable is due
   bool waits_for_output = false;           // it is among the session's output_waiters_
+  bool reads_pieces = false;               // large messages are given to the sink as they come
+  bool peer_reads_pieces = false;          // so does the other end
   bool over = false;                       // handler's end: dead on the wire, waiting for Finish
   bool finishing = false;      // handler's end: Finish was called, the end waits for a credit
   absl::Status finish_status;  // handler's end: with which status

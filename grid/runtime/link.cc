@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kStallCheck{500};
 
 // Bytes of large payloads that one event writes before others have their turn: as much as is read
 // at once.
-constexpr size_t kBulkPerEvent = size_t{256} << 10;
+constexpr size_t kBulkPerEvent = size_t{64} << 10;
 
 // Completions of one event that may lead to others; then it is the turn of other events.
 constexpr size_t kReadyPerEvent = 256;
@@ -370,7 +370,7 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
   call->Begin(std::move(handler));
   // A thread of the caller's has done it already.
   OutgoingPayload here;
-  if (!out.compressed.tried()) here = compressor_.Compress(out.compression, out.payload);
+  if (!out.compressed.tried()) here = compressor_.Compress(out.compression, out.payload.view());
   const absl::StatusOr<uint64_t> started =
       session_.StartCall({.handler = out.handler.value(),
                           .subroute = out.subroute,
@@ -412,12 +412,12 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
     RequestContext context(caller_, entry.id, entry.subroute, request.deadline,
                            services_.pool.get());
     context.set_meta(request.meta.trace, request.meta.metadata);
-    const absl::StatusOr<Buffer> result = RunGuarded(
+    absl::StatusOr<Buffer> result = RunGuarded(
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
     context.Finish();
     if (result.ok()) {
-      const OutgoingPayload answer = compressor_.Compress(entry.compression, *result);
-      session_.Answer(request, nullptr, answer.Wire(*result), Now(), answer.compressed);
+      OutgoingPayload answer = compressor_.Compress(entry.compression, *result);
+      session_.Answer(request, nullptr, answer.Wire(*std::move(result)), Now(), answer.compressed);
     } else {
       session_.AnswerError(request, nullptr, result.status(), Now());
     }

@@ -92,7 +92,7 @@ struct CallCancellation {
 struct OutgoingCall {
   HandlerId handler{0};
   const SubrouteId* subroute = nullptr;  // for this handler; may be null
-  BytesView payload;
+  PayloadRef payload;
   TimePoint deadline;
   Priority priority = Priority::kDefault;
   Compression compression = {};

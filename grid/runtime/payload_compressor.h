@@ -13,6 +13,7 @@
 #include "handlers/compression.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/extensions.h"
+#include "serialization/payload_ref.h"
 #include "serialization/zstd_codec.h"
 
 namespace grid {
@@ -22,13 +23,9 @@ struct OutgoingPayload {
   Buffer frame;           // when it was compressed
   Compressed compressed;  // what it was; whether it was tried
 
-  // What is to be sent of `payload`.
-  BytesView Wire(BytesView payload) const {
-    return compressed.original_bytes != 0 ? frame.view() : payload;
-  }
-  // The same to keep: a copy, unless it was compressed. Once.
-  Buffer TakeWire(BytesView payload, BufferPool& pool) {
-    return compressed.original_bytes != 0 ? std::move(frame) : pool.Copy(payload);
+  // What is to be sent of `payload`; valid while this is.
+  PayloadRef Wire(PayloadRef payload) {
+    return compressed.original_bytes != 0 ? PayloadRef(std::move(frame)) : payload;
   }
 };
 

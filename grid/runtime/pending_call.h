@@ -23,7 +23,9 @@ class PendingCall final : public CallSink {
     Link& link = link_;
     ReplyHandler handler = std::move(handler_);
     link.Recycle(this);
-    handler.Reply(link.loop().io(), link.pool(), payload);
+    Buffer whole = link.session().TakePayload();
+    handler.Reply(link.loop().io(), link.pool(),
+                  whole.is_nil() ? PayloadRef(payload) : PayloadRef(std::move(whole)));
   }
   void OnError(const absl::Status& status) override {
     Link& link = link_;

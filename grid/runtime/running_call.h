@@ -88,7 +88,7 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
     if (fault_ != CompressionFault::kNone) {
       link.session().RefuseCompressed(request_, running, fault_, link.Now());
     } else if (result_.ok()) {
-      link.session().Answer(request_, running, *result_, link.Now(), compressed_);
+      link.session().Answer(request_, running, *std::move(result_), link.Now(), compressed_);
     } else {
       link.session().AnswerError(request_, running, result_.status(), link.Now());
     }

@@ -18,7 +18,19 @@ namespace grid {
 namespace {
 
 // A stream message is never nil: version 1 can't carry that (PROTOCOL.md, "Version 1 peers").
-BytesView NotNil(BytesView payload) { return IsNil(payload) ? EmptyBytes() : payload; }
+PayloadRef NotNil(PayloadRef payload) {
+  return IsNil(payload.view()) ? PayloadRef(EmptyBytes()) : payload;
+}
+
+ReadResult MessageOf(PieceResult piece) {
+  if (!piece.ok()) return piece.status();
+  if (!piece->has_value()) return ReadResult(std::nullopt);
+  return ReadResult(std::optional<Buffer>(std::move((*piece)->bytes)));
+}
+
+absl::Status ReadInPiecesError() {
+  return absl::FailedPreconditionError("the stream is read with ReadPiece");
+}
 
 absl::Status OnLoopError() {
   return absl::FailedPreconditionError("a blocking call on an I/O thread would dead-lock it");
@@ -60,8 +72,12 @@ class StreamEnd::HandlerTask final : public WorkerTask {
   const TimePoint received_;
 };
 
-StreamEnd::StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home, const Compression& compression)
-    : pool_(std::move(pool)), home_(std::move(home)), compression_(compression) {}
+StreamEnd::StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home, const Compression& compression,
+                     bool read_pieces)
+    : pool_(std::move(pool)),
+      home_(std::move(home)),
+      compression_(compression),
+      read_pieces_(read_pieces) {}
 
 StreamEnd::~StreamEnd() = default;
 
@@ -114,12 +130,13 @@ void StreamEnd::Open(const std::shared_ptr<Link>& link, const OutgoingStream& ou
   const absl::StatusOr<StreamMux*> mux = link->session().OpenStream(
       {.handler = out.handler.value(),
        .subroute = out.subroute.has_value() ? &*out.subroute : nullptr,
-       .initial = initial.Wire(out.initial),
+       .initial = initial.Wire(out.initial).view(),
        .deadline = out.deadline,
        .has_input = out.has_input,
        .in_capacity = out.in_capacity,
        .out_capacity = out.out_capacity,
        .window = out.window,
+       .read_pieces = out.read_pieces,
        .priority = out.priority,
        .compressed = out.compressed.tried() ? out.compressed : initial.compressed,
        .meta = {out.trace, MetadataView::Of(out.metadata)}},
@@ -153,7 +170,8 @@ void StreamEnd::Fail(const absl::Status& status) {
 
 StreamSink* StreamEnd::Serve(std::shared_ptr<Link> link, const HandlerEntry& entry,
                              const InboundStream& stream) {
-  auto end = std::make_shared<StreamEnd>(link->services().pool, link->home(), entry.compression);
+  auto end = std::make_shared<StreamEnd>(link->services().pool, link->home(), entry.compression,
+                                         entry.read_pieces);
   end->is_handler_ = true;
   if (!link->pool().TryCopy(stream.initial, &end->initial_) ||
       !link->pool().TryCopy(stream.meta.metadata.bytes(), &end->metadata_)) {
@@ -209,16 +227,17 @@ asio::awaitable<void> StreamEnd::RunCoroutine(const StreamCoroutine& coroutine) 
 
 // --- Reading ---
 
-std::optional<ReadResult> StreamEnd::TakeReady() {
+std::optional<PieceResult> StreamEnd::TakeReady() {
   if (!inbox_.empty()) {
-    ReadResult message(std::optional<Buffer>(std::move(inbox_.front())));
+    PieceResult piece(std::optional<Piece>(std::move(inbox_.front())));
     inbox_.pop_front();
     ++unsettled_;
-    unsettled_bytes_ += (*message)->size();
-    return message;
+    if ((*piece)->last) ++unsettled_messages_;
+    unsettled_bytes_ += (*piece)->bytes.size();
+    return piece;
   }
-  if (end_.has_value() && !end_->ok()) return ReadResult(*end_);
-  if (end_.has_value() || input_over_) return ReadResult(std::nullopt);
+  if (end_.has_value() && !end_->ok()) return PieceResult(*end_);
+  if (end_.has_value() || input_over_) return PieceResult(std::nullopt);
   return std::nullopt;
 }
 
@@ -231,7 +250,8 @@ void StreamEnd::GiveCredits(uint32_t unsettled) {
     TimePoint now;
     {
       std::lock_guard lock(self.mutex_);
-      messages = std::exchange(self.unsettled_, 0);
+      self.unsettled_ = 0;
+      messages = std::exchange(self.unsettled_messages_, 0);
       bytes = std::exchange(self.unsettled_bytes_, 0);
       if (self.link_ != nullptr) now = self.link_->Now();
     }
@@ -240,14 +260,28 @@ void StreamEnd::GiveCredits(uint32_t unsettled) {
 }
 
 void StreamEnd::StartRead(ReadHandler handler) {
-  std::optional<ReadResult> ready;
+  if (!read_pieces_) return StartRead(Reader{.message = std::move(handler)});
+  Link* here;
+  {
+    std::lock_guard lock(mutex_);
+    here = LinkHere();
+  }
+  Later(here, std::move(handler), ReadResult(ReadInPiecesError()));
+}
+
+void StreamEnd::StartReadPiece(PieceHandler handler) {
+  StartRead(Reader{.piece = std::move(handler)});
+}
+
+void StreamEnd::StartRead(Reader reader) {
+  std::optional<PieceResult> ready;
   uint32_t unsettled = 0;
   Link* here;
   {
     std::lock_guard lock(mutex_);
     here = LinkHere();
     if (reader_) {
-      ready = ReadResult(absl::FailedPreconditionError("one Read at a time"));
+      ready = PieceResult(absl::FailedPreconditionError("one Read at a time"));
     } else {
       const uint32_t before = unsettled_;
       ready = TakeReady();
@@ -255,33 +289,44 @@ void StreamEnd::StartRead(ReadHandler handler) {
     }
     if (!ready.has_value()) {
       const uint64_t number = ++read_number_;
-      auto slot = handler.cancellation_slot();
+      auto slot =
+          reader.message ? reader.message.cancellation_slot() : reader.piece.cancellation_slot();
       if (slot.is_connected()) {
         slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
           if (auto self = weak.lock()) self->CancelRead(number);
         });
       }
-      reader_ = std::move(handler);
+      reader_ = std::move(reader);
       return;
     }
   }
   GiveCredits(unsettled);
-  Later(here, std::move(handler), *std::move(ready));
+  Later(here, std::move(reader), *std::move(ready));
+}
+
+void StreamEnd::Later(Link* here, Reader reader, PieceResult result) {
+  if (reader.piece) return Later(here, std::move(reader.piece), std::move(result));
+  Later(here, std::move(reader.message), MessageOf(std::move(result)));
 }
 
 void StreamEnd::CancelRead(uint64_t number) {
-  ReadHandler handler;
+  Reader reader;
   {
     std::lock_guard lock(mutex_);
     if (!reader_ || read_number_ != number) return;
-    handler = std::move(reader_);
+    reader = std::exchange(reader_, Reader());
   }
-  CompleteLater(home_, std::move(handler), ReadResult(absl::CancelledError("Read was cancelled")));
+  Later(nullptr, std::move(reader), PieceResult(absl::CancelledError("Read was cancelled")));
 }
 
 ReadResult StreamEnd::ReadBlocking() {
+  if (read_pieces_) return ReadInPiecesError();
+  return MessageOf(ReadPieceBlocking());
+}
+
+PieceResult StreamEnd::ReadPieceBlocking() {
   if (home_.loops->RunningHere()) return OnLoopError();
-  std::optional<ReadResult> ready;
+  std::optional<PieceResult> ready;
   uint32_t unsettled = 0;
   {
     std::unique_lock lock(mutex_);
@@ -298,8 +343,8 @@ ReadResult StreamEnd::ReadBlocking() {
   return *std::move(ready);
 }
 
-void StreamEnd::OnData(BytesView payload) {
-  ReadHandler reader;
+void StreamEnd::Arrive(BytesView payload, bool last) {
+  Reader reader;
   Link* link;
   bool fits;
   Buffer message;
@@ -309,10 +354,10 @@ void StreamEnd::OnData(BytesView payload) {
     message = link->session().TakePayload();
     fits = !message.is_nil() || pool_->TryCopy(payload, &message);
     if (fits && !reader_) {
-      inbox_.push_back(std::move(message));
+      inbox_.push_back({std::move(message), last});
       return changed_.notify_one();
     }
-    if (fits) reader = std::move(reader_);
+    if (fits) reader = std::exchange(reader_, Reader());
   }
   if (!fits) {
     link->CountBufferedLimit();
@@ -321,20 +366,25 @@ void StreamEnd::OnData(BytesView payload) {
                                "max_buffered_bytes are held by messages that are not read"),
                            Delivery::kMaybeExecuted));
   }
-  link->session().Consumed(mux_, 1, payload.size(), link->Now());
-  reader.Complete(&link->loop().io(), ReadResult(std::optional<Buffer>(std::move(message))));
+  link->session().Consumed(mux_, last ? 1 : 0, payload.size(), link->Now());
+  reader.Complete(&link->loop().io(), std::optional<Piece>({std::move(message), last}));
+}
+
+void StreamEnd::Reader::Complete(asio::io_context* io, PieceResult result) {
+  if (piece) return piece.Complete(io, std::move(result));
+  message.Complete(io, MessageOf(std::move(result)));
 }
 
 void StreamEnd::OnEof() {
-  ReadHandler reader;
+  Reader reader;
   {
     std::lock_guard lock(mutex_);
     input_over_ = true;
     changed_.notify_all();
     if (!reader_) return;
-    reader = std::move(reader_);
+    reader = std::exchange(reader_, Reader());
   }
-  reader.Complete(&home_.loop().io(), ReadResult(std::nullopt));
+  reader.Complete(&home_.loop().io(), PieceResult(std::nullopt));
 }
 
 // --- Writing ---
@@ -350,7 +400,15 @@ absl::Status StreamEnd::WriteError() const {
   return absl::OkStatus();
 }
 
-void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
+void StreamEnd::StartWrite(PayloadRef payload, WriteHandler handler) {
+  StartWrite(payload, Outgoing(), std::move(handler));
+}
+
+void StreamEnd::StartWritePiece(PayloadRef piece, bool last, WriteHandler handler) {
+  StartWrite(piece, {.in_pieces = true, .last = last}, std::move(handler));
+}
+
+void StreamEnd::StartWrite(PayloadRef payload, Outgoing out, WriteHandler handler) {
   absl::Status error;
   uint64_t number = 0;
   Link* here;
@@ -374,49 +432,59 @@ void StreamEnd::StartWrite(BytesView payload, WriteHandler handler) {
     });
   }
   payload = NotNil(payload);
-  OutgoingPayload out;
-  if (link != nullptr) out = link->compressor().Compress(compression_, payload);
+  OutgoingPayload packed;
+  if (link != nullptr && !out.in_pieces) {
+    packed = link->compressor().Compress(compression_, payload.view());
+    out.compressed = packed.compressed;
+    payload = packed.Wire(payload);
+  }
   if (here != nullptr) {
     // Straight into what is being sent; copied first only if it has to wait.
-    if (std::optional<absl::Status> status =
-            Send(&here->session(), mux_, out.Wire(payload), out.compressed)) {
+    if (std::optional<absl::Status> status = Send(&here->session(), mux_, payload, &out)) {
       FinishWrite(std::move(handler), *std::move(status));
     } else {
-      const Compressed compressed = out.compressed;
-      BlockWrite(out.TakeWire(payload, *pool_), compressed, std::move(handler));
+      BlockWrite(payload.Take(*pool_), out, std::move(handler));
     }
     return here->Changed();
   }
-  Run([copy = out.TakeWire(payload, *pool_), compressed = out.compressed,
-       handler = std::move(handler)](StreamEnd& self, Session* session, StreamMux* mux) mutable {
-    if (session != nullptr) self.CompressHere(&copy, &compressed);
-    if (std::optional<absl::Status> status = self.Send(session, mux, copy, compressed)) {
+  Run([copy = payload.Take(*pool_), out, handler = std::move(handler)](
+          StreamEnd& self, Session* session, StreamMux* mux) mutable {
+    if (session != nullptr) self.CompressHere(&copy, &out);
+    if (std::optional<absl::Status> status = self.Send(session, mux, std::move(copy), &out)) {
       self.FinishWrite(std::move(handler), *std::move(status));
     } else {
-      self.BlockWrite(std::move(copy), compressed, std::move(handler));
+      self.BlockWrite(std::move(copy), out, std::move(handler));
     }
   });
 }
 
 // What was written before there was a link to compress it for.
-void StreamEnd::CompressHere(Buffer* payload, Compressed* compressed) {
-  if (!compression_.enabled || compressed->tried()) return;
+void StreamEnd::CompressHere(Buffer* payload, Outgoing* out) {
+  if (!compression_.enabled || out->in_pieces || out->compressed.tried()) return;
   std::shared_ptr<Link> link;
   {
     std::lock_guard lock(mutex_);
     link = link_;
   }
   if (link == nullptr) return;
-  OutgoingPayload out = link->compressor().Compress(compression_, *payload);
-  *compressed = out.compressed;
-  if (compressed->original_bytes != 0) *payload = std::move(out.frame);
+  OutgoingPayload packed = link->compressor().Compress(compression_, *payload);
+  out->compressed = packed.compressed;
+  if (packed.compressed.original_bytes != 0) *payload = std::move(packed.frame);
 }
 
 // What became of the message; nothing yet while there is no credit for it.
-std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, BytesView payload,
-                                            const Compressed& compressed) {
-  const auto result =
-      mux == nullptr ? Session::SendResult::kClosed : session->Send(mux, payload, compressed);
+// The payload is taken only if it was sent.
+std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, PayloadRef payload,
+                                            Outgoing* out) {
+  auto result = Session::SendResult::kClosed;
+  if (mux != nullptr && !out->in_pieces) {
+    result = session->Send(mux, payload, out->compressed);
+    // A whole message for a peer that reads in pieces.
+    out->in_pieces = result == Session::SendResult::kInPieces && !mux->sending.open;
+  }
+  if (mux != nullptr && out->in_pieces) {
+    result = session->SendPiece(mux, payload.view(), out->last, &out->sent);
+  }
   switch (result) {
     case Session::SendResult::kSent:
       return absl::OkStatus();
@@ -424,13 +492,20 @@ std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, By
       return std::nullopt;
     case Session::SendResult::kTooBig:
       return WithDelivery(absl::InvalidArgumentError(absl::StrCat(
-                              "a message of ", compressed.OriginalSize(payload), " bytes exceeds ",
-                              std::string(session->payload_limit_name()))),
+                              "a message of ", out->compressed.OriginalSize(payload.view()),
+                              " bytes exceeds ", std::string(session->payload_limit_name()))),
                           Delivery::kNotSent);
     case Session::SendResult::kOutputFull:
       return WithDelivery(
           absl::ResourceExhaustedError("max_output_bytes wait to be written on the connection"),
           Delivery::kRejected);
+    case Session::SendResult::kInPieces:
+      return absl::FailedPreconditionError(
+          "a message has been begun with WritePiece, and not ended");
+    case Session::SendResult::kNoPieces:
+      return absl::FailedPreconditionError(
+          "the peer does not read this stream in pieces: that takes the extensions fragments and "
+          "credits, and its read_pieces");
     case Session::SendResult::kClosed:
       break;
   }
@@ -440,9 +515,9 @@ std::optional<absl::Status> StreamEnd::Send(Session* session, StreamMux* mux, By
   return error.ok() ? DisconnectedError("the stream has ended", Delivery::kMaybeExecuted) : error;
 }
 
-void StreamEnd::BlockWrite(Buffer payload, const Compressed& compressed, WriteHandler handler) {
+void StreamEnd::BlockWrite(Buffer payload, Outgoing out, WriteHandler handler) {
   blocked_write_ = std::move(payload);
-  blocked_compressed_ = compressed;
+  blocked_out_ = out;
   blocked_handler_ = std::move(handler);
 }
 
@@ -462,6 +537,8 @@ void StreamEnd::CancelWrite(uint64_t number) {
   Run([number](StreamEnd& self, Session* session, StreamMux* mux) {
     // Without a mux the end of the stream completes it.
     if (mux == nullptr || !self.blocked_write_.has_value()) return;
+    // The peer has a part of it: without the rest it would take the message for another.
+    if (self.blocked_out_.sent > 0) return;
     {
       std::lock_guard lock(self.mutex_);
       if (self.write_number_ != number) return;
@@ -492,7 +569,8 @@ void StreamEnd::OnSendable() {
     std::lock_guard lock(mutex_);
     session = &link_->session();
   }
-  std::optional<absl::Status> status = Send(session, mux_, *blocked_write_, blocked_compressed_);
+  std::optional<absl::Status> status =
+      Send(session, mux_, *std::move(blocked_write_), &blocked_out_);
   if (!status.has_value()) return;
   blocked_write_.reset();
   FinishWrite(std::move(blocked_handler_), *std::move(status));
@@ -515,15 +593,24 @@ void StreamEnd::FinishNow(Session* session, StreamMux* mux, const absl::Status& 
   Release();
 }
 
-absl::Status StreamEnd::WriteBlocking(BytesView payload) {
+absl::Status StreamEnd::WriteBlocking(PayloadRef payload) {
+  return WriteBlocking(payload, Outgoing());
+}
+
+absl::Status StreamEnd::WritePieceBlocking(PayloadRef piece, bool last) {
+  return WriteBlocking(piece, {.in_pieces = true, .last = last});
+}
+
+absl::Status StreamEnd::WriteBlocking(PayloadRef payload, Outgoing out) {
   if (home_.loops->RunningHere()) return OnLoopError();
   auto written = std::make_shared<std::promise<absl::Status>>();
   std::future<absl::Status> status = written->get_future();
   // On the system's executor: the I/O thread need not be free to wake us.
-  StartWrite(payload, WriteHandler(asio::bind_executor(asio::system_executor(),
-                                                       [written](absl::Status result) {
-                                                         written->set_value(std::move(result));
-                                                       })));
+  StartWrite(
+      payload, out,
+      WriteHandler(asio::bind_executor(asio::system_executor(), [written](absl::Status result) {
+        written->set_value(std::move(result));
+      })));
   return status.get();
 }
 
@@ -635,17 +722,17 @@ void StreamEnd::OnDraining() {
 }
 
 void StreamEnd::End(const absl::Status& status) {
-  ReadHandler reader;
-  std::optional<ReadResult> result;
+  Reader reader;
+  std::optional<PieceResult> result;
   {
     std::lock_guard lock(mutex_);
     if (!end_.has_value()) end_ = status;
     changed_.notify_all();
     if (!reader_) return;
-    reader = std::move(reader_);
+    reader = std::exchange(reader_, Reader());
     result = TakeReady();
   }
-  CompleteLater(home_, std::move(reader), *std::move(result));
+  Later(nullptr, std::move(reader), *std::move(result));
 }
 
 void StreamEnd::Release() {

@@ -36,6 +36,7 @@ struct OutgoingStream {
   uint32_t in_capacity = 1;
   uint32_t out_capacity = 1;
   StreamWindow window;
+  bool read_pieces = false;
   Priority priority = Priority::kDefault;
   Compressed compressed;  // what `initial` was, if it is compressed already
   TraceContext trace;
@@ -47,8 +48,9 @@ class StreamEnd final : public StreamBackend,
                         public std::enable_shared_from_this<StreamEnd> {
  public:
   // Not yet connected. `home`: where completions without an executor run. `compression`: of what
-  // this end sends.
-  StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home, const Compression& compression);
+  // this end sends. `read_pieces`: Read is not allowed.
+  StreamEnd(std::shared_ptr<BufferPool> pool, LoopRef home, const Compression& compression,
+            bool read_pieces);
   ~StreamEnd() override;
 
   // Loop thread of `link`: opens the stream. What was asked of it before follows.
@@ -62,9 +64,13 @@ class StreamEnd final : public StreamBackend,
 
   // StreamBackend
   void StartRead(ReadHandler handler) override;
-  void StartWrite(BytesView payload, WriteHandler handler) override;
+  void StartWrite(PayloadRef payload, WriteHandler handler) override;
   ReadResult ReadBlocking() override;
-  absl::Status WriteBlocking(BytesView payload) override;
+  absl::Status WriteBlocking(PayloadRef payload) override;
+  void StartReadPiece(PieceHandler handler) override;
+  void StartWritePiece(PayloadRef piece, bool last, WriteHandler handler) override;
+  PieceResult ReadPieceBlocking() override;
+  absl::Status WritePieceBlocking(PayloadRef piece, bool last) override;
   void CloseSend() override;
   void Cancel() override;
   void Finish(absl::Status status) override;
@@ -74,7 +80,8 @@ class StreamEnd final : public StreamBackend,
   void OnDrain(absl::AnyInvocable<void()> callback) override;
 
   // StreamSink
-  void OnData(BytesView payload) override;
+  void OnData(BytesView payload) override { Arrive(payload, true); }
+  void OnPiece(BytesView payload, bool last) override { Arrive(payload, last); }
   void OnEof() override;
   void OnSendable() override;
   void OnDraining() override;
@@ -86,16 +93,37 @@ class StreamEnd final : public StreamBackend,
   using Action = absl::AnyInvocable<void(StreamEnd&, Session*, StreamMux*)>;
   class Task;
   class HandlerTask;
+  // Who waits for what comes next: a message or a piece.
+  struct Reader {
+    ReadHandler message = {};
+    PieceHandler piece = {};
+    explicit operator bool() const {
+      return static_cast<bool>(message) || static_cast<bool>(piece);
+    }
+    void Complete(asio::io_context* io, PieceResult result);
+  };
+  // What is being written, besides its bytes.
+  struct Outgoing {
+    bool in_pieces = false;
+    bool last = true;
+    size_t sent = 0;
+    Compressed compressed = {};  // what the bytes were; never pieces
+  };
 
   void Run(Action action);
   // The stream's link, when on its thread; it stays until the caller has returned to the loop.
   Link* LinkHere() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Result>
   void Later(Link* here, Completion<Result> handler, Result result);
-  std::optional<absl::Status> Send(Session* session, StreamMux* mux, BytesView payload,
-                                   const Compressed& compressed);
-  void BlockWrite(Buffer payload, const Compressed& compressed, WriteHandler handler);
-  void CompressHere(Buffer* payload, Compressed* compressed);
+  void Arrive(BytesView payload, bool last);
+  void StartRead(Reader reader);
+  void Later(Link* here, Reader reader, PieceResult result);
+  void StartWrite(PayloadRef payload, Outgoing out, WriteHandler handler);
+  absl::Status WriteBlocking(PayloadRef payload, Outgoing out);
+  std::optional<absl::Status> Send(Session* session, StreamMux* mux, PayloadRef payload,
+                                   Outgoing* out);
+  void BlockWrite(Buffer payload, Outgoing out, WriteHandler handler);
+  void CompressHere(Buffer* payload, Outgoing* out);
   void FinishWrite(WriteHandler handler, absl::Status status);
   void FailBlockedWrite();
   void FinishNow(Session* session, StreamMux* mux, const absl::Status& status);
@@ -107,12 +135,13 @@ class StreamEnd final : public StreamBackend,
   void Release();
   bool StartHandler(const HandlerEntry& entry, Link& link);
   asio::awaitable<void> RunCoroutine(const StreamCoroutine& coroutine);
-  std::optional<ReadResult> TakeReady() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<PieceResult> TakeReady() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteError() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::shared_ptr<BufferPool> pool_;
   const LoopRef home_;
   const Compression compression_;
+  const bool read_pieces_;
   bool is_handler_ = false;
   Buffer initial_;                         // handler's end
   Buffer metadata_;                        // the same
@@ -121,8 +150,8 @@ class StreamEnd final : public StreamBackend,
   // Loop thread only.
   StreamMux* mux_ = nullptr;             // null before Open, and when the session is done with it
   std::optional<Buffer> blocked_write_;  // waits for credit,
-  Compressed blocked_compressed_;        // what it was,
-  WriteHandler blocked_handler_;         // and who waits for it
+  Outgoing blocked_out_;
+  WriteHandler blocked_handler_;  // and who waits for it
   bool close_after_write_ = false;
   std::optional<absl::Status> finish_after_write_;
 
@@ -135,12 +164,13 @@ class StreamEnd final : public StreamBackend,
   Activity activity_ ABSL_GUARDED_BY(mutex_);                // handler's end, until it has finished
   std::vector<Action> before_open_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::AnyInvocable<void()>> on_drain_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Buffer> inbox_ ABSL_GUARDED_BY(mutex_);
-  ReadHandler reader_ ABSL_GUARDED_BY(mutex_);
-  uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;    // tells reads apart, for cancellation
-  uint32_t unsettled_ ABSL_GUARDED_BY(mutex_) = 0;      // messages read, not yet told the session
-  size_t unsettled_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // in these
-  uint64_t write_number_ ABSL_GUARDED_BY(mutex_) = 0;   // the same for writes
+  std::deque<Piece> inbox_ ABSL_GUARDED_BY(mutex_);
+  Reader reader_ ABSL_GUARDED_BY(mutex_);
+  uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;         // tells reads apart, for cancellation
+  uint32_t unsettled_ ABSL_GUARDED_BY(mutex_) = 0;           // reads not yet told the session,
+  uint32_t unsettled_messages_ ABSL_GUARDED_BY(mutex_) = 0;  // messages that ended with them,
+  size_t unsettled_bytes_ ABSL_GUARDED_BY(mutex_) = 0;       // and their bytes
+  uint64_t write_number_ ABSL_GUARDED_BY(mutex_) = 0;        // the same for writes
   bool write_pending_ ABSL_GUARDED_BY(mutex_) = false;
   bool send_closed_ ABSL_GUARDED_BY(mutex_) = false;  // CloseSend or Finish was called, or no input
   bool input_over_ ABSL_GUARDED_BY(mutex_) = false;  // handler's end: the caller sends nothing more

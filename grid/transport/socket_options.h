@@ -34,8 +34,12 @@ void ApplyBeforeConnect(Socket& socket, const SocketOptions& options) {
 template <typename Socket>
 void ApplyToConnection(Socket& socket, const SocketOptions& options) {
   using QuickAck = asio::detail::socket_option::boolean<IPPROTO_TCP, TCP_QUICKACK>;
+  using NotSentLowWater = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
   boost::system::error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(options.no_delay), ignored);
+  if (options.unsent_bytes > 0) {
+    socket.set_option(NotSentLowWater(options.unsent_bytes), ignored);
+  }
   if (options.quick_ack) socket.set_option(QuickAck(true), ignored);
 }
 

@@ -82,7 +82,13 @@ def beside_bulk(fragments):
     run = ("--mode", "echo", "--inflight", "1", "--size", "512", "--bulk", str(4 * MIB),
            "--fragments", str(64 * KIB if fragments else 0), *IO.flags)
     how = "in fragments" if fragments else "whole"
-    return Case(f"echo 512 B P=1 beside 4 MiB {how}", IO.name, IO.program, run, ())
+    return Case(f"echo 512 B P=1 beside 4 MiB {how}", IO.name, IO.program, run, (), wide=True)
+
+
+def beside_nothing():
+    """The same small requests alone."""
+    run = ("--mode", "echo", "--inflight", "1", "--size", "512", *IO.flags)
+    return Case("echo 512 B P=1 beside nothing", IO.name, IO.program, run, (), wide=True)
 
 
 def open_loop(rate):
@@ -139,7 +145,7 @@ def all_cases(echoes, most_in_mesh=MESH_INFLIGHT):
     cases += [stream(system, mode, size) for mode in ("oneway", "twoway") for size in (32, 512)
               for system in SYSTEMS if mode in system.modes]
     cases += [stream(system, "oneway", 512, WIDE_WINDOW) for system in (IO, TCP, PACKED, BEAST)]
-    cases += [beside_bulk(fragments) for fragments in (False, True)]
+    cases += [beside_nothing(), *(beside_bulk(fragments) for fragments in (False, True))]
     cases += [open_loop(rate) for rate in (1_000, 100_000, 500_000)]
     cases += [threads(1, 1), threads(2, 4)]
     cases += [mesh(managers, most_in_mesh) for managers in (2, 4, 16, 64)]
@@ -155,6 +161,7 @@ SOCKET_OPTIONS = {
     "quick-ack": ("--quick-ack",),
     **{f"buffers {bytes_text(size)}": ("--socket-buffer", str(size))
        for size in (64 * KIB, 256 * KIB, MIB, 4 * MIB)},
+    "unsent any": ("--unsent", "0"),
     **{name: ("--congestion", name) for name in ("reno", "cubic", "bbr")},
 }
 POLLING = {
@@ -226,6 +233,10 @@ def targets():
         of_packed(IO, "stream", 0.6, lambda system: stream(system, "oneway", 512, WIDE_WINDOW)),
         Target("bytes, of Beast", echo(IO, 16, 64 * KIB), echo(BEAST, 16, 64 * KIB), "bytes_per_s",
                0.9),
+        Target("p99, of that beside nothing", beside_bulk(True), beside_nothing(), "p99_us", 5,
+               **at_most),
+        Target("bulk, of that sent whole", beside_bulk(True), beside_bulk(False),
+               "bulk_bytes_per_s", 0.95),
         Target("of one peer and one thread", threads(2, 4), threads(1, 1), "rps", 1.7),
         Target("of a mesh of 4", mesh(64), mesh(4), "rps", 0.8),
         Target("allocations per request", session(), None, "allocations", 0, **at_most),

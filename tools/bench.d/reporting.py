@@ -59,6 +59,12 @@ def rate(value):
     return f"{number(value)} /s"
 
 
+def payload_rate(report):
+    """Of all that was sent, in bytes per second."""
+    rates = [report[key] for key in ("bytes_per_s", "bulk_bytes_per_s") if report.get(key)]
+    return sum(rates) if rates else None
+
+
 def main_table(results):
     """`results`: {case: medians}, in the order of the table."""
     systems = {case.system for case in results}
@@ -73,7 +79,7 @@ def main_table(results):
         against = (rates.get((case.load, base.name)) for base in baselines)
         rows.append([
             case.load if case.load != load else "", case.system, rate(report["rps"]),
-            number(report.get("bytes_per_s"), 1e6), number(report.get("p50_us")),
+            number(payload_rate(report), 1e6), number(report.get("p50_us")),
             number(report.get("p99_us")), number(report.get("p999_us")),
             number(report.get("client_cpu_us")), number(report.get("server_cpu_us")),
             *(number(ratio(report["rps"], base)) for base in against)])

@@ -204,6 +204,7 @@ json::object ExplainExtension(BytesView block) {
   add("Delivery", fields.delivery);
   add("Handler", fields.handler);
   add("Priority", fields.priority);
+  if (fields.pieces) out["Pieces"] = true;
   return out;
 }
 

@@ -151,9 +151,9 @@ class Annotator {
     Value();
     while (rest_.size() > end) {
       static constexpr std::string_view kKeys[] = {
-          "",         "GrantMessages", "GrantBytes",    "WindowMessages", "WindowBytes",
-          "Offset",   "More",          "OriginalBytes", "Dictionary",     "Traceparent",
-          "Metadata", "Code",          "Delivery",      "Handler",        "Priority"};
+          "",         "GrantMessages", "GrantBytes", "WindowMessages", "WindowBytes", "Offset",
+          "More",     "OriginalBytes", "Dictionary", "Traceparent",    "Metadata",    "Code",
+          "Delivery", "Handler",       "Priority",   "Pieces"};
       const uint8_t key = rest_[0];
       if (key >= std::size(kKeys)) Refuse("an unknown key of an extension block");
       Line(1, "  " + std::string(kKeys[key]));

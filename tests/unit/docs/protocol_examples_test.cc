@@ -113,6 +113,9 @@ class End final : public SessionHost, public StreamSink, public CallSink {
   }
   // StreamSink
   void OnData(BytesView payload) override { read += AsText(payload); }
+  void OnPiece(BytesView payload, bool last) override {
+    read += std::string(AsText(payload)) + (last ? "." : "-");
+  }
   void OnEof() override { read += "<eof>"; }
   void OnSendable() override {}
   void OnEnd(const absl::Status& status) override { read += "<" + status.ToString() + ">"; }
@@ -321,6 +324,42 @@ TEST_F(WorkedExample, Fragments) {
   Pass(handler, caller);
   EXPECT_EQ(caller.read, "hello");
   ExpectShown("fragments");
+}
+
+TEST_F(WorkedExample, Pieces) {
+  const StreamFunction stream = [](Stream&, RequestContext&) { return absl::OkStatus(); };
+  ASSERT_TRUE(handlers_
+                  .RegisterStream({.id = HandlerId{4},
+                                   .in_capacity = 1,
+                                   .window = {.messages = 4, .bytes = 6},
+                                   .read_pieces = true},
+                                  stream)
+                  .ok());
+  End caller(handlers_, {.credits = 1, .fragments = 4});
+  End handler(handlers_, {.credits = 1, .fragments = 4});
+  for (End* end : {&caller, &handler}) end->session.OnTimer(kNow + seconds(10));
+  Pass(caller, handler);
+  Pass(handler, caller);
+  Pass(caller, handler);
+  sent_.clear();
+
+  const auto opened = caller.session.OpenStream(
+      {.handler = 4, .has_input = true, .window = {.messages = 1, .bytes = 100}}, &caller, kNow);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Pass(caller, handler);
+  Pass(handler, caller);
+  const auto write = [&](std::string_view text, bool last) {
+    size_t sent = 0;
+    EXPECT_EQ(caller.session.SendPiece(*opened, AsBytes(text), last, &sent),
+              Session::SendResult::kSent);
+    Pass(caller, handler);
+  };
+  write("hel", false);
+  handler.session.Consumed(handler.mux, 0, 3, kNow);
+  Pass(handler, caller);
+  write("lo", true);
+  EXPECT_EQ(handler.read, "hel-lo.");
+  ExpectShown("pieces");
 }
 
 TEST_F(WorkedExample, Meta) {

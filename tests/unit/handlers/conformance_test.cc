@@ -42,12 +42,12 @@ class FakeStream final : public StreamBackend {
       pending_ = std::move(handler);
     }
   }
-  void StartWrite(BytesView payload, WriteHandler handler) override {
+  void StartWrite(PayloadRef payload, WriteHandler handler) override {
     std::move(handler)(WriteBlocking(payload));
   }
   ReadResult ReadBlocking() override { return absl::UnimplementedError("not used"); }
-  absl::Status WriteBlocking(BytesView payload) override {
-    output.emplace_back(AsText(payload));
+  absl::Status WriteBlocking(PayloadRef payload) override {
+    output.emplace_back(AsText(payload.view()));
     return absl::OkStatus();
   }
   void CloseSend() override {}

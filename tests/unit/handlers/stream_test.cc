@@ -21,12 +21,12 @@ class RecordingBackend final : public StreamBackend {
     calls_->push_back("read");
     std::move(handler)(ReadResult(Buffer::CopyOf("m")));
   }
-  void StartWrite(BytesView payload, WriteHandler handler) override {
-    calls_->push_back("write " + std::string(AsText(payload)));
+  void StartWrite(PayloadRef payload, WriteHandler handler) override {
+    calls_->push_back("write " + std::string(AsText(payload.view())));
     std::move(handler)(absl::OkStatus());
   }
   ReadResult ReadBlocking() override { return ReadResult(std::nullopt); }
-  absl::Status WriteBlocking(BytesView) override { return absl::OkStatus(); }
+  absl::Status WriteBlocking(PayloadRef) override { return absl::OkStatus(); }
   void CloseSend() override { calls_->push_back("close"); }
   void Cancel() override { calls_->push_back("cancel"); }
   void Finish(absl::Status status) override { calls_->push_back("finish " + status.ToString()); }

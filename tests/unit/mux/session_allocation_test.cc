@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <string>
+#include <utility>
 
 #include "tests/unit/mux/session_fixture.h"
 
@@ -191,6 +193,16 @@ class SessionAllocationWithCredits : public SessionAllocation {
   }
 };
 
+class SessionAllocationWithFragments : public SessionAllocation {
+ protected:
+  SessionAllocationWithFragments() : SessionAllocation(Config()) {}
+  static SessionConfig Config() {
+    SessionConfig config = test::TestConfig();
+    config.extensions.fragments = 64 << 10;
+    return config;
+  }
+};
+
 TEST_F(SessionAllocation, TheCounterCounts) {
   EXPECT_EQ(Allocations([] { std::make_unique<int>(1); }), 1);
   EXPECT_EQ(Allocations([] { std::make_unique<int[]>(10); }), 1);
@@ -207,6 +219,25 @@ TEST_F(SessionAllocation, RequestRoundTrip_AllocatesNothing) {
   run();
   EXPECT_EQ(Allocations(run), 0);
   EXPECT_EQ(sink_.replies, 2000);
+}
+
+TEST_F(SessionAllocationWithFragments, LargeRequests_AllocateNothing) {
+  const std::string payload(1 << 20, 'x');
+  const auto run = [&] {
+    for (int i = 0; i < 20; ++i) {
+      Buffer large = pool_->Copy(AsBytes(payload));
+      ASSERT_TRUE(
+          sessions_[0]
+              ->StartCall(
+                  {.handler = test::kSingle, .payload = std::move(large), .deadline = now_ + 10s},
+                  &sink_, now_)
+              .ok());
+      Pump();
+    }
+  };
+  run();
+  EXPECT_EQ(Allocations(run), 0);
+  EXPECT_EQ(sink_.replies, 40);
 }
 
 TEST_F(SessionAllocation, ConcurrentRequests_AllocateNothing) {

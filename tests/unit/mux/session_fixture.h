@@ -35,6 +35,7 @@ inline constexpr uint8_t kSubrouted = 2;        // single, on kSubroute only
 inline constexpr uint8_t kStreamOne = 3;        // in 1, out 1
 inline constexpr uint8_t kStreamSixteen = 4;    // in 16, out 16
 inline constexpr uint8_t kStreamNoInput = 5;    // out 1
+inline constexpr uint8_t kStreamPieces = 6;     // in 1, out 1, read in pieces
 inline constexpr uint8_t kStreamSubrouted = 7;  // in 1, out 1, on kSubroute only
 inline constexpr uint16_t kSingleAbove = 300;   // single, also on kSubroute
 inline constexpr uint16_t kStreamAbove = 512;   // out 1
@@ -57,6 +58,9 @@ inline const HandlerTable& TestHandlers() {
                 {.id = HandlerId{kStreamSixteen}, .in_capacity = 16, .out_capacity = 16}, stream)
             .ok() &&
         made->RegisterStream({.id = HandlerId{kStreamNoInput}}, stream).ok() &&
+        made->RegisterStream(
+                {.id = HandlerId{kStreamPieces}, .in_capacity = 1, .read_pieces = true}, stream)
+            .ok() &&
         made->RegisterSingle({.id = HandlerId{kSingleAbove}}, single).ok() &&
         made->RegisterSingle({.id = HandlerId{kSingleAbove}, .subroute = sub}, single).ok() &&
         made->RegisterStream({.id = HandlerId{kStreamAbove}}, stream).ok() &&
@@ -184,6 +188,12 @@ class StreamProbe final : public StreamSink {
     data.emplace_back(AsText(payload));
     if (on_data) on_data();
   }
+  void OnPiece(BytesView payload, bool last) override {
+    EXPECT_EQ(ends, 0);
+    EXPECT_FALSE(IsNil(payload));
+    pieces.push_back({std::string(AsText(payload)), last});
+    if (on_data) on_data();
+  }
   void OnEof() override {
     EXPECT_EQ(ends, 0);
     ++eofs;
@@ -204,7 +214,14 @@ class StreamProbe final : public StreamSink {
     if (on_end) on_end();
   }
 
+  struct Piece {
+    std::string text;
+    bool last;
+    friend bool operator==(const Piece&, const Piece&) = default;
+  };
+
   std::vector<std::string> data;
+  std::vector<Piece> pieces;
   int eofs = 0;
   int sendables = 0;
   int drainings = 0;
