@@ -96,7 +96,7 @@ class Pair {
   void Calls() {
     sink_.replies = 0;
     for (int64_t i = 0; i < batch_; ++i) {
-      const CallArgs call{.handler = kEcho, .payload = payload_, .deadline = kNow + 10s};
+      const CallArgs call{.handler = kEcho, .payload = BytesView(payload_), .deadline = kNow + 10s};
       Require(caller_.StartCall(call, &sink_, kNow).ok());
     }
     Pump();
@@ -112,7 +112,7 @@ class Pair {
   }
   void Send(StreamMux* stream) {
     for (int64_t i = 0; i < batch_; ++i) {
-      Require(caller_.Send(stream, payload_) == Session::SendResult::kSent);
+      Require(caller_.Send(stream, BytesView(payload_)) == Session::SendResult::kSent);
     }
     Pump();
   }
