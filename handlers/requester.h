@@ -97,7 +97,7 @@ class Requester {
            RequestOptions opts) {
           self->StartRequest(id, std::move(bytes), opts, ReplyHandler(std::move(completion)));
         },
-        token, this, handler, std::move(payload), options);
+        token, this, handler, std::forward<Bytes>(payload), options);
   }
 
   virtual void StartRequest(HandlerId handler, PayloadRef payload, RequestOptions options,

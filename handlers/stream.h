@@ -114,7 +114,7 @@ class Stream {
         [](auto handler, std::shared_ptr<StreamBackend> backend, Buffer bytes) {
           StartWrite(std::move(backend), std::move(bytes), WriteHandler(std::move(handler)));
         },
-        token, backend_, std::move(payload));
+        token, backend_, std::forward<Bytes>(payload));
   }
 
   // Messages of any length, which are nowhere whole in memory: where the other end reads in pieces
