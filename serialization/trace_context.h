@@ -29,7 +29,7 @@ class TraceContext {
 
   // Reads "version-traceid-parentid-flags", all in lower-case hex. Of later versions than 00 what
   // 00 has is taken, as the standard asks for. kInvalidArgument names the field that is wrong.
-  static absl::StatusOr<TraceContext> Parse(std::string_view traceparent);
+  static absl::StatusOr<TraceContext> Parse(std::string_view text);
 
   // False: no trace.
   explicit operator bool() const { return parent_id_ != 0; }

@@ -41,7 +41,7 @@ class Hold final : public RegistrationBackend, public std::enable_shared_from_th
   void Update(Attributes attributes, TimePoint deadline,
               const std::shared_ptr<DirectoryCore::Canceller>& canceller,
               Completion<absl::Status> completion);
-  void OnClaimed(absl::StatusOr<Entry> entry);
+  void OnClaimed(absl::StatusOr<Entry> claimed);
   void Release(Completion<absl::Status> completion);
 
   const std::shared_ptr<DirectoryCore> core_;

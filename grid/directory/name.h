@@ -58,7 +58,8 @@ class Name {
   std::string_view kind() const { return Segment(1); }
   std::string_view key() const { return Segment(2); }
 
-  friend auto operator<=>(const Name&, const Name&) = default;
+  // clang-tidy 14 takes what <=> is compared with for a pointer.
+  friend auto operator<=>(const Name&, const Name&) = default;  // NOLINT(modernize-use-nullptr)
   template <typename H>
   friend H AbslHashValue(H state, const Name& name) {
     return H::combine(std::move(state), name.text_);

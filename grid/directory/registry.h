@@ -125,7 +125,7 @@ class Registry {
   std::optional<Entry> Conflict(const RegisterCall& call) const;
   Entry Insert(Session& session, const RegisterCall& call);
   void Remove(Session& session, const Name& name, uint64_t epoch);
-  void EndSession(Sessions::iterator session);
+  void EndSession(Sessions::iterator found);
   // Calls `visit` for every record that the selector may mean.
   template <typename Visit>
   void ForEach(const Selector& selector, Visit visit) const;

@@ -450,10 +450,11 @@ void StreamEnd::StartWrite(PayloadRef payload, Outgoing out, WriteHandler handle
   Run([copy = payload.Take(*pool_), out, handler = std::move(handler)](
           StreamEnd& self, Session* session, StreamMux* mux) mutable {
     if (session != nullptr) self.CompressHere(&copy, &out);
-    if (std::optional<absl::Status> status = self.Send(session, mux, std::move(copy), &out)) {
+    const PayloadRef wire(std::move(copy));
+    if (std::optional<absl::Status> status = self.Send(session, mux, wire, &out)) {
       self.FinishWrite(std::move(handler), *std::move(status));
     } else {
-      self.BlockWrite(std::move(copy), out, std::move(handler));
+      self.BlockWrite(wire.Take(*self.pool_), out, std::move(handler));
     }
   });
 }
