@@ -46,6 +46,8 @@ bool ReadEntry(MsgpackReader& in, MetadataView::Entry* entry) {
 }  // namespace
 
 absl::StatusOr<MetadataView> MetadataView::Parse(BytesView bytes) {
+  // With longer headers than needed they would not fit the block of a call that carries them on.
+  if (bytes.size() > Metadata::kMaxBytes) return Wrong("more bytes than any that keeps the limits");
   MsgpackReader in(bytes);
   uint32_t count = 0;
   if (in.ReadMapHeader(&count) != MsgpackError::kOk || in.position() != bytes.data() + 1) {

@@ -155,7 +155,8 @@ Compressed ZstdCodec::Compress(BytesView payload, uint32_t level, uint32_t dicti
   GiveBack(writers_, std::move(context));
   if (ZSTD_isError(size) != 0) return skipped;
   out.Resize(size);
-  *frame = std::move(out);
+  // A frame may wait long to be sent, and holds all of its block.
+  *frame = size <= most / 2 ? pool.Copy(out) : std::move(out);
   return {.original_bytes = payload.size(), .dictionary = prepared != nullptr ? dictionary : 0};
 }
 

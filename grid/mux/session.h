@@ -119,6 +119,11 @@ class Session {
   MutableBytes StartWrite() { return output_.StartWrite(); }
   void FinishWrite() {
     output_.FinishWrite();
+    GoOn();
+  }
+  // What waits for the output to become shorter. To be called after an event, too: calls that end
+  // take what they had there with them.
+  void GoOn() {
     if (!output_waiters_.empty()) ResumeWaiters();
     if (answer_due_) AnswerDrain();
   }
@@ -282,8 +287,8 @@ class Session {
   static uint32_t RemainingMs(TimePoint deadline, TimePoint now);
   bool EndRunning(const InboundRequest& request, RunningRequest* running);
   std::string TooBig(std::string_view what, size_t payload) const;
-  absl::Status CheckOutgoing(uint16_t handler, size_t payload, bool limit_inflight,
-                             size_t extension = 0);
+  // `payload`: its bytes, before it was compressed to `wire`; `extension`: those of a block.
+  absl::Status CheckOutgoing(uint16_t handler, size_t payload, size_t wire, size_t extension);
   bool AdmitInbound(const Message& message);
   ServerMux* AddServer(uint64_t id);
   ServerMux* FindServer(uint64_t id);

@@ -28,7 +28,7 @@ std::string Session::TooBig(std::string_view what, size_t payload) const {
                       limit, ")");
 }
 
-absl::Status Session::CheckOutgoing(uint16_t handler, size_t payload, bool limit_inflight,
+absl::Status Session::CheckOutgoing(uint16_t handler, size_t payload, size_t wire,
                                     size_t extension) {
   if (ended_ || failed_) {
     return DisconnectedError("the connection has ended", Delivery::kNotSent);
@@ -53,14 +53,14 @@ absl::Status Session::CheckOutgoing(uint16_t handler, size_t payload, bool limit
     return WithDelivery(absl::InvalidArgumentError(TooBig("a payload", payload)),
                         Delivery::kNotSent);
   }
-  if (limit_inflight && calls_.size() >= config_.max_inflight) {
+  if (calls_.size() >= config_.max_inflight) {
     counters_.Count(Drop::kInflightLimitOut);
     return WithDelivery(
         absl::ResourceExhaustedError(absl::StrCat("max_inflight (", config_.max_inflight,
                                                   ") requests and streams are in flight")),
         Delivery::kRejected);
   }
-  if (!OutputAllows(payload)) {
+  if (!OutputAllows(wire)) {
     counters_.Count(Drop::kOutputLimit);
     return WithDelivery(absl::ResourceExhaustedError(absl::StrCat(
                             output_.bytes(), " bytes wait to be written, max_output_bytes is ",
@@ -75,8 +75,8 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
   const bool extended =
       args.compressed.original_bytes != 0 || IsExtended(args.handler, args.priority, args.meta);
   absl::Status allowed =
-      CheckOutgoing(args.handler, args.compressed.OriginalSize(args.payload.view()), true,
-                    extended ? kMaxExtensionOverhead : 0);
+      CheckOutgoing(args.handler, args.compressed.OriginalSize(args.payload.view()),
+                    args.payload.size(), extended ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),

@@ -82,6 +82,8 @@ bool Session::OnPiece(const Message& message) {
   StreamMux* mux =
       FindAlive(message.mux_id, to_handler ? StreamMux::Side::kHandler : StreamMux::Side::kCaller);
   if (mux == nullptr || !mux->reads_pieces) return false;
+  // An error is no piece of a message, however long its text is.
+  if (!to_handler && (message.flags & kFlagPayloadIsErr) != 0) return false;
   // Compressed, it has to be whole before it can be read.
   if ((message.flags & compressed_flag_) != 0 && !mux->receiving.open) return false;
   OnPiece(message, mux);

@@ -64,7 +64,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   const bool extended = credits || args.compressed.original_bytes != 0 ||
                         IsExtended(args.handler, args.priority, args.meta);
   absl::Status allowed = CheckOutgoing(args.handler, args.compressed.OriginalSize(args.initial),
-                                       true, extended ? kMaxExtensionOverhead : 0);
+                                       args.initial.size(), extended ? kMaxExtensionOverhead : 0);
   if (!allowed.ok()) return allowed;
   if (args.deadline <= now) {
     return WithDelivery(absl::DeadlineExceededError("the deadline had passed before sending"),

@@ -198,6 +198,7 @@ void Link::Settle() {
     return Close(DisconnectedError(text, Delivery::kMaybeExecuted), CodeFor(*session_end_),
                  absl::StrCat("close-", Absl(SessionEndName(*session_end_))));
   }
+  session_.GoOn();
   Flush();
   ArmTimer();
   if (!drained_ && session_.Drained()) {
@@ -262,7 +263,8 @@ void Link::OnPeerDraining() { owner_->OnPeerDraining(*this); }
 void Link::OnSessionEnd(SessionEnd why, std::string_view detail) {
   session_end_ = why;
   session_end_detail_ = std::string(detail);
-  Changed();
+  // From inside the session: nothing of it may be called. The end of the event acts on it.
+  if (!in_event_ && !down_) PostEvent();
 }
 
 // --- Time ---

@@ -142,6 +142,10 @@ auto RunGuarded(Function&& function) -> decltype(function()) {
 inline void RunningCall::RunOnWorker(std::unique_ptr<WorkerTask> self) {
   context_.set_queue_time(link_->services().clock->Now() - received_);
   absl::StatusOr<Buffer> result = RunGuarded([&]() -> absl::StatusOr<Buffer> {
+    // What nobody waits for is not decompressed.
+    if (request_.compressed.original_bytes != 0 && context_.cancelled()) {
+      return context_.cancellation();
+    }
     if (!DecompressPayload()) return Buffer();
     return std::get<SingleFunction>(entry_.function)(payload_, context_);
   });

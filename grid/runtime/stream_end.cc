@@ -352,6 +352,13 @@ void StreamEnd::Arrive(BytesView payload, bool last) {
     std::lock_guard lock(mutex_);
     link = link_.get();
     message = link->session().TakePayload();
+    // Small pieces share a block: the window counts their bytes only.
+    if (message.is_nil() && !reader_ && !inbox_.empty() && !inbox_.back().last &&
+        payload.size() <= inbox_.back().bytes.capacity() - inbox_.back().bytes.size()) {
+      inbox_.back().bytes.Append(payload);
+      inbox_.back().last = last;
+      return changed_.notify_one();
+    }
     fits = !message.is_nil() || pool_->TryCopy(payload, &message);
     if (fits && !reader_) {
       inbox_.push_back({std::move(message), last});

@@ -1,6 +1,7 @@
 // The extension `credits`: windows in messages and bytes, credit in batches.
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -271,11 +272,12 @@ TEST_F(SessionCredits, DataBeyondTheWindow_EndsTheStream) {
 
 TEST_F(SessionCredits, Budget_LeavesSomethingForTheNext) {
   Restart(WithCredits(100'000));
+  std::deque<StreamProbe> probes;
   const auto window = [&] {
-    EXPECT_TRUE(
-        session()
-            .OpenStream({.handler = kStreamOne, .window = {.bytes = 60'000}}, new StreamProbe, now_)
-            .ok());
+    EXPECT_TRUE(session()
+                    .OpenStream({.handler = kStreamOne, .window = {.bytes = 60'000}},
+                                &probes.emplace_back(), now_)
+                    .ok());
     return FieldsOf(Sent()[0]).window_bytes;
   };
   EXPECT_EQ(window(), 50'000u);

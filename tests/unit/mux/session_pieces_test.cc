@@ -100,6 +100,37 @@ TEST_F(SessionPieces, WithoutBothExtensions_NobodySaysSo) {
   }
 }
 
+// However long its text is, and inside a message too.
+TEST_F(SessionPieces, ErrorInFragments_EndsTheStream) {
+  for (const bool inside : {false, true}) {
+    StreamProbe probe;
+    StreamMux* mux = *session().OpenStream(
+        {.handler = kStreamOne, .window = {.bytes = 1 << 20}, .read_pieces = true}, &probe, now_);
+    Sent();
+    ReceiveWith({.mux_id = mux->id, .op = Op::kAckMux}, {});
+    uint32_t seq = 1;
+    if (inside) {
+      ReceiveWith(
+          {.mux_id = mux->id, .seq = seq++, .op = Op::kMuxServerMsg, .payload = AsBytes("a")},
+          {.more = true});
+    }
+    const std::string text(kFragment + 10, 'e');
+    const std::string_view parts[] = {std::string_view(text).substr(0, kFragment),
+                                      std::string_view(text).substr(kFragment)};
+    for (const bool more : {true, false}) {
+      ReceiveWith({.mux_id = mux->id,
+                   .seq = seq,
+                   .op = Op::kMuxServerMsg,
+                   .flags = kFlagEof | kFlagPayloadIsErr,
+                   .payload = AsBytes(parts[more ? 0 : 1])},
+                  {.offset = more ? 0 : uint64_t{kFragment}, .more = more});
+    }
+    EXPECT_EQ(probe.pieces.size(), inside ? 1u : 0u);
+    EXPECT_EQ(probe.ends, 1);
+    EXPECT_EQ(probe.end.message(), absl::string_view(text.data(), text.size()));
+  }
+}
+
 // What is compressed has to be whole before it can be read.
 class SessionPiecesWithZstd : public SessionPieces {
  protected:

@@ -102,6 +102,12 @@ TEST(Metadata, WhatIsNone_IsRefused) {
       "\x89\xa1\x61\xa0\xa1\x62\xa0\xa1\x63\xa0\xa1\x64\xa0\xa1\x65\xa0"
       "\xa1\x66\xa0\xa1\x67\xa0\xa1\x68\xa0\xa1\x69\xa0";
   const std::string large = "\x81\xa1k\xd9\x70" + std::string(112, 'v');
+  // Within the limits, but in headers that take more than these leave room for.
+  std::string wide = "\x88";
+  for (char key = 'a'; key < 'i'; ++key) {
+    wide += std::string("\xdb\0\0\0\1", 5) + key + std::string("\xdb\0\0\0\x0c", 5);
+    wide += std::string(12, 'v');
+  }
   const struct {
     std::string bytes;
     const char* why;
@@ -121,6 +127,7 @@ TEST(Metadata, WhatIsNone_IsRefused) {
       {"\x81\xa1k\xa1v\xc0", "something follows"},
       {many, "more than 8 entries"},
       {large, "113 bytes"},
+      {wide, "more bytes"},
   };
   for (const auto& one : kCases) {
     ExpectInvalid(MetadataView::Parse(AsBytes(one.bytes)).status(), one.why);
