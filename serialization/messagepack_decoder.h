@@ -187,9 +187,8 @@ class MapFields {
     std::string_view name_;
   };
 
-  // Flattened, names are compared as the constants that they are, and a Pass is never in memory.
   template <typename T>
-  [[gnu::flatten]] void PassOver(const T& value) {
+  void PassOver(const T& value) {
     Pass pass(*this);
     value.msgpack_pack(pass);
   }
