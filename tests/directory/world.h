@@ -86,6 +86,16 @@ class DirectoryContract : public ::testing::TestWithParam<WorldFactory> {
     EXPECT_TRUE(world().RunUntil([&] { return held.done(); }, std::chrono::minutes(2)));
     return held.done() ? std::move(held.value()) : Held(absl::InternalError("never completed"));
   }
+  // Exclusively, as soon as nobody else holds the name; the last refusal after `limit`.
+  Held RegisterOnceFree(int member, std::string_view name, Duration limit) {
+    const TimePoint end = world().Now() + limit;
+    Held held = Register(member, name);
+    while (HolderOf(held.status()).has_value() && world().Now() < end) {
+      world().RunFor(lease() / 100);
+      held = Register(member, name);
+    }
+    return held;
+  }
   absl::Status Release(Registration& registration) {
     testing::Probe<absl::Status> released("Release");
     registration.Release(released.Handler());
