@@ -491,8 +491,9 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, PayloadRe
                         const RequestOptions& options, ReplyHandler completion) {
   const auto fail = [&](const absl::Status& why) { FailLater(home_, std::move(completion), why); };
   if (!handler.valid()) return fail(InvalidHandler());
-  if (const absl::Status known = CheckDictionary(options.compression); !known.ok()) {
-    return fail(known);
+  if (options.compression.dictionary != 0) {
+    const absl::Status known = CheckDictionary(options.compression);
+    if (!known.ok()) return fail(known);
   }
   Link* const here = LinkHere();
   const TimePoint deadline =
@@ -516,13 +517,15 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, PayloadRe
       std::lock_guard lock(cancellation->mutex);
       cancellation->link = here->weak_from_this();
     }
+    CallMeta meta;
+    if (options.trace || !options.metadata.empty()) meta = {options.trace, options.metadata};
     return here->StartCall({.handler = handler,
                             .subroute = subroute,
                             .payload = payload,
                             .deadline = deadline,
                             .priority = options.priority,
                             .compression = options.compression,
-                            .meta = {options.trace, options.metadata}},
+                            .meta = meta},
                            std::move(completion), cancellation);
   }
 

@@ -78,7 +78,7 @@ struct CallArgs {
   TimePoint deadline = {};
   Priority priority = Priority::kDefault;
   Compressed compressed = {};  // what `payload` was; only where zstd is spoken
-  CallMeta meta = {};
+  const CallMeta& meta = kNoMeta;
 };
 
 struct StreamArgs {
@@ -258,8 +258,9 @@ class Session {
   void OnPingTimer();
   void SendPing();
   void SendPong(const Message& ping, const PongMessage& pong);
-  // `payload`: that of the message, if it may be taken; anything else is not looked at.
-  OutputQueue::Ticket Push(Message message, Priority priority = Priority::kDefault,
+  // Completes the flags. `payload`: that of the message, if it may be taken; anything else is not
+  // looked at.
+  OutputQueue::Ticket Push(Message* message, Priority priority = Priority::kDefault,
                            PayloadRef payload = {});
   void PushError(Message message, const absl::Status& error, Priority priority);
   void PushWithStatus(Message message, const absl::Status& error, Priority priority);
@@ -364,7 +365,11 @@ class Session {
   void DropPartsOfHandler(uint64_t id);
 
   // session_compression.cc
-  bool IsCompressed(const Compressed& compressed, BytesView payload);
+  // Counts it, too: of a payload that is about to be sent.
+  bool IsCompressed(const Compressed& compressed, BytesView payload) {
+    return compressed.tried() && CountCompressed(compressed, payload);
+  }
+  bool CountCompressed(const Compressed& compressed, BytesView payload);
   static void AddCompressed(const Compressed& compressed, Message* message,
                             ExtensionFields* fields);
   Compressed CompressedIn(const Message& message) const;

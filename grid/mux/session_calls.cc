@@ -110,7 +110,7 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
     message.extension = block.view();
   }
   mux->priority = args.priority;
-  mux->opening = Push(message, args.priority, args.payload);
+  mux->opening = Push(&message, args.priority, args.payload);
   return id;
 }
 
@@ -237,17 +237,15 @@ void Session::OnRequest(const Message& message) {
       message.handler == 0 ? nullptr : handlers_.Find(message.handler, message.subroute);
   if (entry == nullptr || entry->is_stream()) return RefuseUnknownHandler(message);
   if (!AdmitInbound(message)) return;
-  CallMeta meta;
-  if (has_fields_ && !TakeMeta(message, &meta)) return;
   const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
                                                 : std::chrono::milliseconds(message.deadline_ms);
-  const InboundRequest request{.mux_id = message.mux_id,
-                               .seq = message.seq,
-                               .deadline = now_ + timeout,
-                               .payload = message.payload,
-                               .priority = AnswerPriority(*entry),
-                               .compressed = CompressedIn(message),
-                               .meta = meta};
+  InboundRequest request{.mux_id = message.mux_id,
+                         .seq = message.seq,
+                         .deadline = now_ + timeout,
+                         .payload = message.payload,
+                         .priority = AnswerPriority(*entry),
+                         .compressed = CompressedIn(message)};
+  if (has_fields_ && !TakeMeta(message, &request.meta)) return;
   RunningRequest* running = nullptr;
   switch (host_.OnRequest(*entry, request, &running)) {
     case SessionHost::Admit::kAnswered:
@@ -288,7 +286,7 @@ void Session::Answer(const InboundRequest& request, RunningRequest* running, Pay
     block.Write(fields);
     message.extension = block.view();
   }
-  Push(message, request.priority, payload);
+  Push(&message, request.priority, payload);
 }
 
 void Session::AnswerError(const InboundRequest& request, RunningRequest* running,

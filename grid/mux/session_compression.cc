@@ -38,8 +38,7 @@ Drop LateFor(Op op) { return op == Op::kResponse ? Drop::kLateResponse : Drop::k
 
 // --- Sending ---
 
-// Counts it, too: of a payload that is about to be sent.
-bool Session::IsCompressed(const Compressed& compressed, BytesView payload) {
+bool Session::CountCompressed(const Compressed& compressed, BytesView payload) {
   if (compressed.skipped) counters_.compression_skipped.Add(1);
   if (compressed.original_bytes == 0) return false;
   counters_.compressed_out.Add(1);

@@ -111,7 +111,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
     WriteExtension(args.handler, args.priority, args.meta, fields, &block);
     message.extension = block.view();
   }
-  slot->opening = Push(message, args.priority);
+  slot->opening = Push(&message, args.priority);
   MeasureRoundTrip();
   return mux;
 }
@@ -165,7 +165,7 @@ void Session::OnConnectMux(const Message& message) {
     mux->send.Grant({std::max(1u, entry->out_capacity), kUnlimitedBytes});
     mux->receive.Open({entry->in_capacity, kUnlimitedBytes}, 0);
   }
-  Push(ack, mux->priority);
+  Push(&ack, mux->priority);
   MeasureRoundTrip();
   const InboundStream stream{mux, deadline, message.payload, mux->received_eof, meta};
   StreamSink* sink = host_.OnStream(*entry, stream);
@@ -384,7 +384,7 @@ void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload
   ExtensionBlock block;
   block.Write(fields);
   message.extension = block.view();
-  Push(message, mux->priority, payload);
+  Push(&message, mux->priority, payload);
 }
 
 void Session::OpenReceiveWindow(StreamMux* mux, const StreamWindow& window) {
@@ -448,7 +448,7 @@ void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payl
     block.Write(fields);
     message.extension = block.view();
   }
-  Push(message, mux->priority, payload);
+  Push(&message, mux->priority, payload);
 }
 
 // The handler's end: the last message of a stream that has failed.
@@ -463,7 +463,7 @@ void Session::SendStreamError(StreamMux* mux, const absl::Status& error) {
 void Session::SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error, Priority priority) {
   Message message{.mux_id = mux_id, .op = op};
   if (error.ok()) {
-    Push(message, priority);
+    Push(&message, priority);
     return;
   }
   message.flags = kFlagPayloadIsErr;

@@ -370,18 +370,21 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
   PendingCall* call = call_free_.back().release();
   call_free_.pop_back();
   call->Begin(std::move(handler));
-  // A thread of the caller's has done it already.
-  OutgoingPayload here;
-  if (!out.compressed.tried()) here = compressor_.Compress(out.compression, out.payload.view());
-  const absl::StatusOr<uint64_t> started =
-      session_.StartCall({.handler = out.handler.value(),
-                          .subroute = out.subroute,
-                          .payload = here.Wire(out.payload),
-                          .deadline = out.deadline,
-                          .priority = out.priority,
-                          .compressed = out.compressed.tried() ? out.compressed : here.compressed,
-                          .meta = out.meta},
-                         call, Now());
+  CallArgs args{.handler = out.handler.value(),
+                .subroute = out.subroute,
+                .payload = out.payload,
+                .deadline = out.deadline,
+                .priority = out.priority,
+                .compressed = out.compressed,
+                .meta = out.meta};
+  OutgoingPayload packed;
+  // A thread of the caller's may have done it already.
+  if (out.compression.enabled && !out.compressed.tried()) {
+    packed = compressor_.Compress(out.compression, out.payload.view());
+    args.payload = packed.Wire(out.payload);
+    args.compressed = packed.compressed;
+  }
+  const absl::StatusOr<uint64_t> started = session_.StartCall(args, call, Now());
   if (!started.ok()) {
     ReplyHandler failed = call->TakeHandler();
     Recycle(call);
@@ -418,7 +421,8 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
     context.Finish();
     if (result.ok()) {
-      OutgoingPayload answer = compressor_.Compress(entry.compression, *result);
+      OutgoingPayload answer;
+      if (entry.compression.enabled) answer = compressor_.Compress(entry.compression, *result);
       session_.Answer(request, nullptr, answer.Wire(*std::move(result)), Now(), answer.compressed);
     } else {
       session_.AnswerError(request, nullptr, result.status(), Now());

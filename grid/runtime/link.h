@@ -97,7 +97,7 @@ struct OutgoingCall {
   Priority priority = Priority::kDefault;
   Compression compression = {};
   Compressed compressed = {};  // what `payload` was, if it is compressed already
-  CallMeta meta = {};
+  const CallMeta& meta = kNoMeta;
 };
 
 class Link final : public std::enable_shared_from_this<Link>,
