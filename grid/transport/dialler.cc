@@ -5,8 +5,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
@@ -17,7 +15,6 @@
 #include <boost/beast/websocket/error.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <chrono>
-#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +27,7 @@
 #include "grid/transport/channel.h"
 #include "grid/transport/loop_timer.h"
 #include "grid/transport/socket_options.h"
+#include "grid/transport/spawn.h"
 #include "grid/transport/text.h"
 #include "grid/transport/url.h"
 #include "grid/transport/websocket_transport.h"
@@ -89,15 +87,10 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
     timer_.Set(deadline_);
     // The frame holds the attempt, so the timer can't outlive it: a lookup that hangs is waited for
     // here, even though `done` has long been told.
-    asio::co_spawn(
+    Spawn(
         *request_.io, [self = shared_from_this()] { return self->Run(); },
-        [self = shared_from_this()](std::exception_ptr error) {
-          if (error == nullptr) return;
-          try {
-            std::rethrow_exception(error);
-          } catch (const std::exception& e) {
-            self->Finish(absl::InternalError(absl::StrCat("dialling: ", e.what())));
-          }
+        [self = shared_from_this()](std::string_view what) {
+          self->Finish(absl::InternalError(absl::StrCat("dialling: ", Piece(what))));
         });
   }
 

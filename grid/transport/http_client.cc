@@ -7,9 +7,7 @@
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -19,13 +17,13 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
-#include <exception>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "grid/transport/channel.h"
 #include "grid/transport/loop_timer.h"
+#include "grid/transport/spawn.h"
 #include "grid/transport/text.h"
 #include "grid/transport/tls_context.h"
 #include "grid/transport/url.h"
@@ -68,15 +66,10 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
 
   void Start() {
     // The frame holds the exchange, so nothing outlives what it uses.
-    asio::co_spawn(
+    Spawn(
         io_, [self = shared_from_this()] { return self->Run(); },
-        [self = shared_from_this()](std::exception_ptr error) {
-          if (error == nullptr) return;
-          try {
-            std::rethrow_exception(error);
-          } catch (const std::exception& e) {
-            self->Finish(absl::InternalError(absl::StrCat("HTTP: ", e.what())));
-          }
+        [self = shared_from_this()](std::string_view what) {
+          self->Finish(absl::InternalError(absl::StrCat("HTTP: ", Piece(what))));
         });
   }
   void Abandon() {
