@@ -196,6 +196,8 @@ absl::Status ManagerCore::Start() {
     network_ = std::move(network);
     activity_ = MakeActivity([self = shared_from_this()] { self->OnIdle(); });
     shares_ = activity_;
+    serving_ = MakeActivity([self = shared_from_this()] { self->StopAsync([] {}); });
+    serving_shares_ = serving_;
     peers = AllPeers();
   }
   if (options_.authenticator == nullptr && options_.token.empty()) {
@@ -325,7 +327,7 @@ void ManagerCore::Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void
   const TimePoint deadline =
       clock()->Now() + std::clamp(limit, std::chrono::milliseconds(0), kLongest);
   std::vector<std::shared_ptr<Peer>> peers;
-  Activity activity;
+  Activity activity, serving;
   {
     std::lock_guard lock(mutex_);
     if (phase_ == Phase::kRunning) {
@@ -334,6 +336,7 @@ void ManagerCore::Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void
       if (drain_deadline_.has_value()) return;
       drain_deadline_ = deadline;
       activity = activity_;
+      serving = std::move(serving_);
       peers = AllPeers();
     }
   }
@@ -347,7 +350,6 @@ void ManagerCore::Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void
         *io, [self = shared_from_this(), activity, deadline] { self->StartDrainTimer(deadline); });
   });
   for (const auto& peer : peers) peer->Drain(deadline);
-  OnPeerDrained();
 }
 
 void ManagerCore::StartDrainTimer(TimePoint deadline) {
@@ -367,16 +369,9 @@ std::optional<TimePoint> ManagerCore::drain_deadline() const {
   return drain_deadline_;
 }
 
-void ManagerCore::OnPeerDrained() {
-  std::vector<std::shared_ptr<Peer>> peers;
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ != Phase::kRunning || !drain_deadline_.has_value()) return;
-    peers = AllPeers();
-  }
-  if (std::all_of(peers.begin(), peers.end(), [](const auto& peer) { return peer->Drained(); })) {
-    StopAsync([] {});
-  }
+Activity ManagerCore::serving() const {
+  std::lock_guard lock(mutex_);
+  return serving_shares_.lock();
 }
 
 std::vector<std::shared_ptr<Peer>> ManagerCore::AllPeers() const {
@@ -389,7 +384,7 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
   std::vector<std::shared_ptr<Peer>> peers;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::shared_ptr<Adopter> adopter;
-  Activity activity;
+  Activity activity, serving;
   {
     std::lock_guard lock(mutex_);
     if (phase_ == Phase::kNew || phase_ == Phase::kRunning) peers = AllPeers();
@@ -402,6 +397,7 @@ void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
       phase_ = Phase::kStopping;
       activity = std::move(activity_);
       activity_ = nullptr;
+      serving = std::move(serving_);
       listeners.swap(listeners_);
       adopter.swap(adopter_);
       // Each takes itself out, under this lock, before it goes away.

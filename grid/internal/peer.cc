@@ -228,7 +228,7 @@ void Peer::Install(Established established) {
                                     std::move(established.transport), shared_from_this(),
                                     std::move(established.activity));
       link_ = link;
-      link_drained_ = false;
+      serving_ = std::move(established.serving);
       peer_draining_ = false;
       state_ = ConnectionState::kConnected;
       last_error_.clear();
@@ -246,7 +246,9 @@ void Peer::Install(Established established) {
   local_[loop.index()] = link.get();
   link_loop_.store(&loop, std::memory_order_release);
   core_->Log(LogLevel::kInfo, absl::StrCat("connected to ", host_, restarted));
-  link->Start(std::move(established.first));
+  const bool writing = established.writing && !established.parked->written();
+  if (established.writing && !writing) established.first = Buffer();
+  link->Start(std::move(established.first), writing);
   for (Waiter& waiter : waiting) waiter.ready(link);
   if (const auto deadline = core_->drain_deadline()) link->Drain(*deadline);
   link->Changed();
@@ -254,6 +256,7 @@ void Peer::Install(Established established) {
 
 void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view cause) {
   std::shared_ptr<Link> keep;  // not destroyed under the lock
+  Activity serving;
   local_[link.loop().index()] = nullptr;
   bool redial = false;
   bool drained = false;
@@ -263,6 +266,7 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
     link_loop_.store(nullptr, std::memory_order_release);
     keep = std::move(link_);
     link_ = nullptr;
+    serving = std::move(serving_);
     drained = std::exchange(peer_draining_, false);
     AddCounters(link.counters(), &totals_);
     ++totals_.drops[std::string(cause)];
@@ -279,7 +283,7 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
     core_->OnClientGone(*this);
     Shutdown(why, link.activity());
   }
-  core_->OnPeerDrained();
+  serving.reset();
   if (!redial) return;
   asio::post(home_.loop().io(), [self = shared_from_this()] {
     if (self->dialer_ != nullptr) self->dialer_->Redial();
@@ -297,18 +301,10 @@ void Peer::Drain(TimePoint deadline) {
              [link, deadline, activity = core_->activity()] { link->Drain(deadline); });
 }
 
-bool Peer::Drained() const {
-  std::lock_guard lock(mutex_);
-  return link_ == nullptr || link_drained_;
-}
-
 void Peer::OnLinkDrained(Link& link) {
-  {
-    std::lock_guard lock(mutex_);
-    if (link_.get() != &link) return;
-    link_drained_ = true;
-  }
-  core_->OnPeerDrained();
+  Activity serving;  // not given up under the lock
+  std::lock_guard lock(mutex_);
+  if (link_.get() == &link) serving = std::move(serving_);
 }
 
 void Peer::OnPeerDraining(Link& link) {
