@@ -182,10 +182,11 @@ void Peer::Establish(Established established) {
 
 void Peer::Install(Established established) {
   const ManagerOptions& options = core_->options();
+  const LinkServices services = core_->services();
   LinkConfig config;
   config.session.checksums = UsesChecksums(options.local, host_);
   config.session.extensions = established.extensions;
-  config.session.codec = core_->services().codec;
+  config.session.codec = services.codec;
   config.session.max_message_bytes = options.limits.max_message_bytes;
   config.session.reassembly = {.max_payload_bytes = options.limits.max_payload_bytes,
                                .max_reassembly_bytes = options.limits.max_reassembly_bytes,
@@ -224,7 +225,7 @@ void Peer::Install(Established established) {
       return;
     }
     if (link_ == nullptr) {
-      link = std::make_shared<Link>(config, core_->services(), loop, std::move(caller),
+      link = std::make_shared<Link>(config, services, loop, std::move(caller),
                                     std::move(established.transport), shared_from_this(),
                                     std::move(established.activity));
       link_ = link;
@@ -269,7 +270,7 @@ void Peer::OnLinkDown(Link& link, const absl::Status& why, std::string_view caus
     serving = std::move(serving_);
     drained = std::exchange(peer_draining_, false);
     AddCounters(link.counters(), &totals_);
-    ++totals_.drops[std::string(cause)];
+    Count(cause);
     last_error_ = std::string(why.message());
     if (state_ != ConnectionState::kShutdown) {
       state_ = ConnectionState::kConnecting;
@@ -357,7 +358,7 @@ absl::Status Peer::NotConnected() {
     return WithDelivery(shutdown_why_, Delivery::kNotSent);
   }
   if (peer_draining_) {
-    ++totals_.drops[std::string(DropName(Drop::kPeerDraining))];
+    Count(Drop::kPeerDraining);
     return WithDelivery(
         absl::UnavailableError(absl::StrCat(host_, " drains: it takes no new calls")),
         Delivery::kRejected);
@@ -392,7 +393,7 @@ absl::StatusOr<uint64_t> Peer::Wait(TimePoint deadline, Ready ready) {
       return 0;
     }
     if (waiters_.size() >= core_->options().limits.max_waiting) {
-      ++totals_.drops["waiting-limit"];
+      Count("waiting-limit");
       return WithDelivery(
           absl::ResourceExhaustedError(absl::StrCat(
               "max_waiting (", waiters_.size(), ") requests wait for the connection to ", host_)),
@@ -650,7 +651,10 @@ absl::Status Peer::CheckPayload(std::string_view what, size_t bytes) {
   const size_t limit = fragments ? std::max(limits.max_message_bytes, limits.max_payload_bytes)
                                  : limits.max_message_bytes;
   if (bytes <= limit) return absl::OkStatus();
-  Count(Drop::kMessageTooBig);
+  {
+    std::lock_guard lock(mutex_);
+    Count(Drop::kMessageTooBig);
+  }
   return WithDelivery(
       absl::InvalidArgumentError(absl::StrCat(
           absl::string_view(what.data(), what.size()), " of ", bytes, " bytes exceeds ",
@@ -667,11 +671,6 @@ absl::Status Peer::CheckDictionary(const Compression& compression) const {
       absl::InvalidArgumentError(absl::StrCat("there is no dictionary ", compression.dictionary,
                                               " among ManagerOptions::dictionaries")),
       Delivery::kNotSent);
-}
-
-void Peer::Count(Drop drop) {
-  std::lock_guard lock(mutex_);
-  ++totals_.drops[std::string(DropName(drop))];
 }
 
 // --- Looking ---

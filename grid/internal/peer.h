@@ -131,7 +131,10 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   void ExpireWaiters();
   absl::Status CheckPayload(std::string_view what, size_t bytes);
   absl::Status CheckDictionary(const Compression& compression) const;
-  void Count(Drop drop);
+  void Count(Drop drop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Count(DropName(drop)); }
+  void Count(std::string_view drop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    ++totals_.drops[std::string(drop)];
+  }
   // The connection that takes new calls.
   std::shared_ptr<Link> Usable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return peer_draining_ ? nullptr : link_;
