@@ -186,7 +186,7 @@ TEST(LimitsTable, NamesCountersThatExist) {
 }
 
 TEST(StatisticsTable, HasEveryDropReason) {
-  Names reasons = FindAll(ReadSource("grid/internal/peer.cc"), "Count\\(\"([a-z-]+)\"");
+  Names reasons = FindAll(ReadSource("grid/internal/peer_waiting.cc"), "Count\\(\"([a-z-]+)\"");
   for (size_t i = 0; i < static_cast<size_t>(Drop::kCount); ++i) {
     reasons.insert(std::string(DropName(static_cast<Drop>(i))));
   }
