@@ -119,7 +119,6 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
  private:
   enum class Phase { kNew, kRunning, kStopping, kStopped };
 
-  absl::Status CheckOptions() const;
   // Route, token, gate and callbacks of a listener.
   ListenRequest NewListenRequest();
   TransportLimits NetworkLimits() const;

@@ -205,7 +205,7 @@ TEST(StatisticsTable, HasEveryWayAConnectionEnds) {
 }
 
 TEST(StatisticsTable, HasEveryRefusal) {
-  const std::string core = ReadSource("grid/internal/manager_core.cc");
+  const std::string core = ReadSource("grid/internal/manager_core_accept.cc");
   const size_t begin = core.find("std::string_view RefusalName(");
   ASSERT_NE(begin, std::string::npos);
   Names reasons =
