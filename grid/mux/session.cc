@@ -180,6 +180,15 @@ OutputQueue::Ticket Session::Push(Message message, Priority priority, PayloadRef
   return ticket;
 }
 
+// With a block that says what `fields` do.
+OutputQueue::Ticket Session::PushExtended(Message message, const ExtensionFields& fields,
+                                          Priority priority, PayloadRef payload) {
+  ExtensionBlock block;
+  block.Write(fields);
+  message.extension = block.view();
+  return Push(message, priority, payload);
+}
+
 // Of what answers the message being processed.
 Priority Session::AnswerPriority(const HandlerEntry& entry) const {
   const bool valid =
@@ -207,14 +216,15 @@ void Session::PushError(Message message, const absl::Status& error, Priority pri
   PushWithStatus(message, error, priority);
 }
 
-void Session::PushWithStatus(Message message, const absl::Status& error, Priority priority) {
-  ExtensionBlock block;
-  if (config_.extensions.status != 0) {
-    block.Write({.code = static_cast<uint8_t>(error.code()),
-                 .delivery = static_cast<uint8_t>(1 + static_cast<int>(DeliveryOf(error)))});
-    message.extension = block.view();
+void Session::PushWithStatus(const Message& message, const absl::Status& error, Priority priority) {
+  if (config_.extensions.status == 0) {
+    Push(message, priority);
+    return;
   }
-  Push(message, priority);
+  PushExtended(message,
+               {.code = static_cast<uint8_t>(error.code()),
+                .delivery = static_cast<uint8_t>(1 + static_cast<int>(DeliveryOf(error)))},
+               priority);
 }
 
 // An error that has come: as its block says, or else with `code` and `delivery`.

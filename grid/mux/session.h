@@ -261,8 +261,18 @@ class Session {
   // `payload`: that of the message, if it may be taken; anything else is not looked at.
   OutputQueue::Ticket Push(Message message, Priority priority = Priority::kDefault,
                            PayloadRef payload = {});
+  // With `payload`, which `compressed` tells of, and a block if that or `fields` (may be null) has
+  // something to say.
+  OutputQueue::Ticket PushPayload(Message& message, Priority priority, PayloadRef payload,
+                                  const Compressed& compressed, ExtensionFields* fields = nullptr) {
+    message.payload = payload.view();
+    if (fields == nullptr && !compressed.tried()) return Push(message, priority, payload);
+    return PushCompressed(message, priority, payload, compressed, fields);
+  }
+  OutputQueue::Ticket PushExtended(Message message, const ExtensionFields& fields,
+                                   Priority priority, PayloadRef payload = {});
   void PushError(Message message, const absl::Status& error, Priority priority);
-  void PushWithStatus(Message message, const absl::Status& error, Priority priority);
+  void PushWithStatus(const Message& message, const absl::Status& error, Priority priority);
   absl::Status RemoteError(std::string_view text, absl::StatusCode code, Delivery delivery) const;
   bool TakeFields(Message* message);
   Message CopyOf(const Message& message) const;
@@ -305,8 +315,9 @@ class Session {
   void CountLeftOut(const CallMeta& meta) {
     if (config_.extensions.meta == 0 && !meta.empty()) counters_.Count(Drop::kMetadataNotSent);
   }
-  void WriteExtension(uint16_t handler, Priority priority, const CallMeta& meta,
-                      ExtensionFields fields, ExtensionBlock* block);
+  OutputQueue::Ticket PushOpening(Message& message, Priority priority, PayloadRef payload,
+                                  const Compressed& compressed, const CallMeta& meta,
+                                  ExtensionFields fields);
   bool TakeMeta(const Message& message, CallMeta* meta);
 
   // session_drain.cc
@@ -337,7 +348,7 @@ class Session {
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);
   void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
-                    const Compressed& compressed = {});
+                    const Compressed& compressed = {}, ExtensionFields* fields = nullptr);
   void SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
                  const Compressed& compressed = {});
   static void AddWindow(const ReceiveWindow& window, ExtensionFields* fields);
@@ -364,9 +375,8 @@ class Session {
   void DropPartsOfHandler(uint64_t id);
 
   // session_compression.cc
-  bool IsCompressed(const Compressed& compressed, BytesView payload);
-  static void AddCompressed(const Compressed& compressed, Message* message,
-                            ExtensionFields* fields);
+  OutputQueue::Ticket PushCompressed(Message& message, Priority priority, PayloadRef payload,
+                                     const Compressed& compressed, ExtensionFields* fields);
   Compressed CompressedIn(const Message& message) const;
   void HandleCompressed(const Message& message);
   std::string DescribeFault(CompressionFault fault, const Compressed& compressed) const;

@@ -84,11 +84,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   counters_.outgoing_streams.Add(1);
   CountLeftOut(args.meta);
 
-  Message message{.mux_id = mux->id,
-                  .handler = args.handler,
-                  .op = Op::kConnectMux,
-                  .flags = 0,
-                  .payload = args.initial};
+  Message message{.mux_id = mux->id, .handler = args.handler, .op = Op::kConnectMux, .flags = 0};
   if (args.deadline != TimePoint::max()) message.deadline_ms = RemainingMs(args.deadline, now);
   if (!args.has_input) message.flags |= kFlagEof;
   if (args.initial.empty() && !IsNil(args.initial)) message.flags |= kFlagPayloadIsZero;
@@ -96,10 +92,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
     message.flags |= kFlagSubroute;
     message.subroute = args.subroute->bytes.data();
   }
-  ExtensionBlock block;
   ExtensionFields fields;
-  if (IsCompressed(args.compressed, args.initial))
-    AddCompressed(args.compressed, &message, &fields);
   if (credits) {
     OpenReceiveWindow(mux, args.window);
     AddWindow(mux->receive, &fields);
@@ -107,11 +100,9 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   } else {
     mux->receive.Open({std::max(1u, args.out_capacity), kUnlimitedBytes}, 0);
   }
-  if (extended) {
-    WriteExtension(args.handler, args.priority, args.meta, fields, &block);
-    message.extension = block.view();
-  }
-  slot->opening = Push(message, args.priority);
+  slot->opening = extended ? PushOpening(message, args.priority, args.initial, args.compressed,
+                                         args.meta, fields)
+                           : PushPayload(message, args.priority, args.initial, args.compressed);
   MeasureRoundTrip();
   return mux;
 }
@@ -148,24 +139,27 @@ void Session::OnConnectMux(const Message& message) {
   mux->priority = AnswerPriority(*entry);
   mux->received_eof = (message.flags & kFlagEof) != 0;
   // The acknowledgement leaves before anything that the handler sends: it is number 0.
-  Message ack{.mux_id = mux->id, .seq = mux->next_send++, .op = Op::kAckMux};
-  ExtensionBlock block;
+  const Message ack{.mux_id = mux->id, .seq = mux->next_send++, .op = Op::kAckMux};
+  ExtensionFields window;
+  const bool states_window =
+      config_.extensions.credits != 0 && !mux->received_eof && entry->in_capacity > 0;
   if (config_.extensions.credits != 0) {
     mux->send.Grant({fields_.window_messages, fields_.window_bytes});
     mux->peer_reads_pieces = fields_.pieces && SpeaksPieces();
-    if (!mux->received_eof && entry->in_capacity > 0) {
+    if (states_window) {
       OpenReceiveWindow(mux, entry->window);
-      ExtensionFields fields;
-      AddWindow(mux->receive, &fields);
-      if (entry->read_pieces) ReadInPieces(mux, &fields);
-      block.Write(fields);
-      ack.extension = block.view();
+      AddWindow(mux->receive, &window);
+      if (entry->read_pieces) ReadInPieces(mux, &window);
     }
   } else {
     mux->send.Grant({std::max(1u, entry->out_capacity), kUnlimitedBytes});
     mux->receive.Open({entry->in_capacity, kUnlimitedBytes}, 0);
   }
-  Push(ack, mux->priority);
+  if (states_window) {
+    PushExtended(ack, window, mux->priority);
+  } else {
+    Push(ack, mux->priority);
+  }
   MeasureRoundTrip();
   const InboundStream stream{mux, deadline, message.payload, mux->received_eof, meta};
   StreamSink* sink = host_.OnStream(*entry, stream);
@@ -375,16 +369,7 @@ void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload
   if (wanted > 0) mux->receive.Grow(TakeWindowBytes(wanted));
   const Credits grant = mux->receive.TakeGrant();
   ExtensionFields fields{.grant_messages = grant.messages, .grant_bytes = grant.bytes};
-  Message message{.mux_id = mux->id,
-                  .seq = mux->next_send++,
-                  .op = op,
-                  .flags = flags,
-                  .payload = payload.view()};
-  if (IsCompressed(compressed, payload.view())) AddCompressed(compressed, &message, &fields);
-  ExtensionBlock block;
-  block.Write(fields);
-  message.extension = block.view();
-  Push(message, mux->priority, payload);
+  SendStreamOp(mux, op, flags, payload, compressed, &fields);
 }
 
 void Session::OpenReceiveWindow(StreamMux* mux, const StreamWindow& window) {
@@ -435,20 +420,9 @@ void Session::MeasureRoundTrip() {
 }
 
 void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
-                           const Compressed& compressed) {
-  Message message{.mux_id = mux->id,
-                  .seq = mux->next_send++,
-                  .op = op,
-                  .flags = flags,
-                  .payload = payload.view()};
-  ExtensionBlock block;
-  if (IsCompressed(compressed, payload.view())) {
-    ExtensionFields fields;
-    AddCompressed(compressed, &message, &fields);
-    block.Write(fields);
-    message.extension = block.view();
-  }
-  Push(message, mux->priority, payload);
+                           const Compressed& compressed, ExtensionFields* fields) {
+  Message message{.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags};
+  PushPayload(message, mux->priority, payload, compressed, fields);
 }
 
 // The handler's end: the last message of a stream that has failed.
