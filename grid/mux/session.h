@@ -332,35 +332,39 @@ class Session {
   void OnAckMux(const Message& message);
   void OnStreamMessage(const Message& message, StreamMux::Side side);
   void OnStreamData(const Message& message, StreamMux* mux);
-  void OnUnblock(const Message& message, StreamMux* mux);
-  void TakeCredits(StreamMux* mux, Credits credits);
-  void OnMuxPing(const Message& message);
-  void OnMuxPong(const Message& message);
-  void OnStreamDeadline(StreamMux* mux);
-  void OnStreamPingTimer(StreamMux* mux);
   StreamMux* FindStream(uint64_t id, StreamMux::Side side);
   StreamMux* FindAlive(uint64_t id, StreamMux::Side side);
   bool CheckSequence(const Message& message, StreamMux* mux);
   bool CheckCredit(StreamMux* mux);
-  bool WaitForOutput(StreamMux* mux, size_t payload);
-  void StartStreamTimers(StreamMux* mux);
   void EndCallerStream(StreamMux* mux, const absl::Status& status);
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);
   void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
                     const Compressed& compressed = {}, ExtensionFields* fields = nullptr);
+  void SendStreamError(StreamMux* mux, const absl::Status& error);
+  void SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error,
+                      Priority priority = Priority::kDefault);
+  std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
+
+  // session_credits.cc
+  void OnUnblock(const Message& message, StreamMux* mux);
+  void TakeCredits(StreamMux* mux, Credits credits);
+  bool WaitForOutput(StreamMux* mux, size_t payload);
+  void ResumeWaiters();
   void SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
                  const Compressed& compressed = {});
   static void AddWindow(const ReceiveWindow& window, ExtensionFields* fields);
   void OpenReceiveWindow(StreamMux* mux, const StreamWindow& window);
   uint64_t TakeWindowBytes(uint64_t wanted);
-  void ResumeWaiters();
   void ReleaseWindow(const StreamMux& mux);
   void MeasureRoundTrip();
-  void SendStreamError(StreamMux* mux, const absl::Status& error);
-  void SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error,
-                      Priority priority = Priority::kDefault);
-  std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
+
+  // session_stream_timers.cc
+  void OnMuxPing(const Message& message);
+  void OnMuxPong(const Message& message);
+  void OnStreamDeadline(StreamMux* mux);
+  void OnStreamPingTimer(StreamMux* mux);
+  void StartStreamTimers(StreamMux* mux);
 
   // session_fragments.cc
   OutputQueue::Ticket Schedule(const Message& message, Priority priority, PayloadRef payload);

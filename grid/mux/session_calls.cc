@@ -361,4 +361,9 @@ void Session::RemoveServer(ServerMux* mux) {
   CountServed();
 }
 
+void Session::CountServed() {
+  counters_.incoming_streams.Set(serving_streams_);
+  counters_.incoming_requests.Set(serving_.size() - serving_streams_);
+}
+
 }  // namespace grid

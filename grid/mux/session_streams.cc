@@ -1,6 +1,5 @@
 // Session: streams, at both ends.
 #include <algorithm>
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,23 +7,6 @@
 #include "handlers/delivery.h"
 
 namespace grid {
-namespace {
-
-// The server gives up after this many of the caller's ping intervals; the caller after
-// kCallerPatience.
-constexpr int kHandlerPatience = 4;
-constexpr int kCallerPatience = 2;
-
-// Every stream is let have this much, whatever the others have.
-constexpr uint64_t kLeastWindow = 4096;
-
-// Streams with a deadline up to one ping interval need no pings: the deadline ends them soon
-// enough.
-bool NeedsPings(const StreamMux& mux, TimePoint now, std::chrono::milliseconds interval) {
-  return mux.deadline == TimePoint::max() || mux.deadline - now > interval;
-}
-
-}  // namespace
 
 std::unique_ptr<StreamMux> Session::NewStream(StreamMux::Side side, uint64_t id,
                                               TimePoint deadline) {
@@ -45,14 +27,6 @@ std::unique_ptr<StreamMux> Session::NewStream(StreamMux::Side side, uint64_t id,
   mux->ping_timer.kind = kStreamPing;
   mux->ping_timer.owner = mux.get();
   return mux;
-}
-
-void Session::StartStreamTimers(StreamMux* mux) {
-  if (mux->deadline != TimePoint::max()) wheel_.Set(&mux->deadline_timer, mux->deadline);
-  if (!NeedsPings(*mux, now_, config_.stream_ping_interval)) return;
-  const int intervals = mux->side == StreamMux::Side::kCaller ? 1 : kHandlerPatience;
-  mux->next_ping = now_ + intervals * config_.stream_ping_interval;
-  wheel_.Set(&mux->ping_timer, mux->next_ping);
 }
 
 // --- Opening ---
@@ -279,23 +253,6 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
   mux->sink->OnEof();
 }
 
-void Session::OnUnblock(const Message& message, StreamMux* mux) {
-  if (mux == nullptr) return counters_.Count(Drop::kLateStreamMessage);
-  if (!CheckSequence(message, mux)) return;
-  TakeCredits(mux, config_.extensions.credits != 0
-                       ? Credits{fields_.grant_messages, fields_.grant_bytes}
-                       : Credits{.messages = 1});
-}
-
-void Session::TakeCredits(StreamMux* mux, Credits credits) {
-  mux->send.Grant(credits);
-  if (!mux->send.open() && !(mux->sending.open && mux->send.open_for_more())) return;
-  if (mux->finishing) return SendEnd(mux);
-  if (!mux->wants_credit) return;
-  mux->wants_credit = false;
-  mux->sink->OnSendable();
-}
-
 Session::SendResult Session::Send(StreamMux* mux, PayloadRef payload,
                                   const Compressed& compressed) {
   if (ended_ || mux->over || mux->sent_eof || mux->finishing) return SendResult::kClosed;
@@ -330,93 +287,6 @@ Session::SendResult Session::Send(StreamMux* mux, PayloadRef payload,
     SendStreamOp(mux, op, flags, payload, compressed);
   }
   return SendResult::kSent;
-}
-
-// With `credits`: true when it has to wait, and will be told to go on.
-bool Session::WaitForOutput(StreamMux* mux, size_t payload) {
-  if (OutputAllows(payload + config_.max_output_bytes / 2)) return false;
-  mux->wants_credit = true;
-  if (!std::exchange(mux->waits_for_output, true)) output_waiters_.push_back({mux->id, mux->side});
-  return true;
-}
-
-void Session::Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now) {
-  mux->receive.Consume(messages, bytes);
-  if (ended_ || mux->over || mux->received_eof || mux->finishing) return;
-  const Op op = mux->side == StreamMux::Side::kCaller ? Op::kUnblockSrvMux : Op::kUnblockClMux;
-  if (config_.extensions.credits != 0) {
-    now_ = now;
-    if (mux->receive.GrantDue()) SendGrant(mux, op, 0, {});
-    return;
-  }
-  for (uint32_t left = mux->receive.TakeGrant().messages; left > 0; --left) {
-    SendStreamOp(mux, op, 0, {});
-  }
-}
-
-// --- Windows (the extension `credits`) ---
-
-void Session::AddWindow(const ReceiveWindow& window, ExtensionFields* fields) {
-  const Credits size = window.size();
-  fields->window_messages = size.messages;
-  fields->window_bytes = size.bytes;
-}
-
-// With all the credit that is due in its block. The window grows, if it should.
-void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
-                        const Compressed& compressed) {
-  const uint64_t wanted = mux->receive.WantedGrowth(now_, round_trip_);
-  if (wanted > 0) mux->receive.Grow(TakeWindowBytes(wanted));
-  const Credits grant = mux->receive.TakeGrant();
-  ExtensionFields fields{.grant_messages = grant.messages, .grant_bytes = grant.bytes};
-  SendStreamOp(mux, op, flags, payload, compressed, &fields);
-}
-
-void Session::OpenReceiveWindow(StreamMux* mux, const StreamWindow& window) {
-  uint64_t bytes = std::clamp<uint64_t>(window.bytes, 1, kUnlimitedBytes);
-  const uint64_t least = std::min(bytes, kLeastWindow);
-  const uint64_t taken = TakeWindowBytes(bytes);
-  bytes = std::max(taken, least);
-  window_bytes_ += bytes - taken;
-  mux->receive.Open({std::max(1u, window.messages), bytes},
-                    std::min<uint64_t>(window.max_bytes, kUnlimitedBytes));
-}
-
-// Takes from max_window_bytes: at most half of what is left, so that something is left for whoever
-// comes next.
-uint64_t Session::TakeWindowBytes(uint64_t wanted) {
-  const uint64_t left =
-      config_.max_window_bytes - std::min(config_.max_window_bytes, window_bytes_);
-  if (wanted > left / 2) {
-    counters_.Count(Drop::kWindowLimit);
-    wanted = left / 2;
-  }
-  window_bytes_ += wanted;
-  return wanted;
-}
-
-// Those that waited for room in the output, once half of what they may fill is free.
-void Session::ResumeWaiters() {
-  if (output_.bytes() > config_.max_output_bytes / 4) return;
-  std::vector<Waiter> waiters;
-  waiters.swap(output_waiters_);
-  for (const Waiter& waiter : waiters) {
-    // It may have ended, and waits no longer if credit has come.
-    StreamMux* mux = FindAlive(waiter.id, waiter.side);
-    if (mux == nullptr) continue;
-    mux->waits_for_output = false;
-    TakeCredits(mux, {});
-  }
-}
-
-void Session::ReleaseWindow(const StreamMux& mux) {
-  if (mux.reads_pieces) --piece_readers_;
-  if (config_.extensions.credits != 0) window_bytes_ -= mux.receive.size().bytes;
-}
-
-// Windows grow by the round trip: the first stream asks for it, before there is data in the way.
-void Session::MeasureRoundTrip() {
-  if (config_.extensions.credits != 0 && ping_sent_ == TimePoint{}) SendPing();
 }
 
 void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
@@ -522,78 +392,6 @@ void Session::Abort(StreamMux* mux, const absl::Status& status) {
     SendDisconnect(mux->id, Op::kDisconnectClientMux, status, mux->priority);
   }
   EndHandlerStream(mux, status);
-}
-
-// --- Time ---
-
-void Session::OnStreamDeadline(StreamMux* mux) {
-  Abort(mux, WithDelivery(absl::DeadlineExceededError("the stream's deadline has passed"),
-                          Delivery::kMaybeExecuted));
-}
-
-void Session::OnStreamPingTimer(StreamMux* mux) {
-  const auto interval = config_.stream_ping_interval;
-  const bool caller = mux->side == StreamMux::Side::kCaller;
-  // Behind a large message of its own our Ping has not even left; the connection's pings must do.
-  if (caller && output_.HasLane({mux->id, true})) mux->last_heard = now_;
-  const TimePoint give_up =
-      mux->last_heard + (caller ? kCallerPatience : kHandlerPatience) * interval;
-  if (now_ >= give_up) {
-    counters_.Count(Drop::kStreamPingTimeout);
-    return Abort(mux, WithDelivery(absl::UnavailableError(
-                                       caller ? "the peer no longer answers pings of this stream"
-                                              : "the caller no longer pings this stream"),
-                                   Delivery::kMaybeExecuted));
-  }
-  if (!caller) return wheel_.Set(&mux->ping_timer, give_up);
-  if (now_ >= mux->next_ping) {
-    SendStreamOp(mux, Op::kPing, 0, {});
-    mux->next_ping = now_ + interval;
-  }
-  wheel_.Set(&mux->ping_timer, std::min(mux->next_ping, give_up));
-}
-
-void Session::OnMuxPing(const Message& message) {
-  StreamMux* mux = FindAlive(message.mux_id, StreamMux::Side::kHandler);
-  PongMessage pong;
-  PingMessage ping;
-  if (!message.payload.empty()) {
-    if (Decode(message.payload, &ping).ok()) {
-      pong.time = ping.time;
-    } else {
-      counters_.Count(Drop::kBadControlPayload);
-    }
-  }
-  if (mux == nullptr) {
-    // Its end may still wait to be written, and a Pong overtakes it. The caller asks again.
-    if (config_.extensions.fragments != 0 && output_.bytes() > 0) return;
-    pong.not_found = true;
-  } else if (!CheckSequence(message, mux)) {
-    return;
-  }
-  SendPong(message, pong);
-}
-
-void Session::OnMuxPong(const Message& message) {
-  StreamMux* mux = FindAlive(message.mux_id, StreamMux::Side::kCaller);
-  if (mux == nullptr) return counters_.Count(Drop::kLateStreamMessage);
-  PongMessage pong;
-  if (!Decode(message.payload, &pong).ok()) return counters_.Count(Drop::kBadControlPayload);
-  mux->last_heard = now_;
-  if (pong.not_found) {
-    return EndCallerStream(
-        mux, WithDelivery(absl::AbortedError("the peer does not know this stream any more"),
-                          Delivery::kMaybeExecuted, /*remote=*/true));
-  }
-  if (pong.error.has_value()) {
-    EndCallerStream(mux, WithDelivery(absl::UnknownError(*pong.error), Delivery::kMaybeExecuted,
-                                      /*remote=*/true));
-  }
-}
-
-void Session::CountServed() {
-  counters_.incoming_streams.Set(serving_streams_);
-  counters_.incoming_requests.Set(serving_.size() - serving_streams_);
 }
 
 }  // namespace grid
