@@ -25,7 +25,7 @@ void Session::Drain(TimePoint deadline, TimePoint now) {
   if (!drain_answered_) {
     Message begins{
         .seq = kDrainBegins, .deadline_ms = RemainingMs(deadline, now), .op = Op::kDisconnect};
-    Push(&begins);
+    Push(begins);
   }
   // By id: a handler that is told may end, and others with it.
   std::vector<uint64_t> ids;
@@ -86,7 +86,7 @@ void Session::AnswerDrain() {
   if (!all_left) return;
   answer_due_ = false;
   Message answered{.seq = kDrainAnswered, .op = Op::kDisconnect};
-  Push(&answered);
+  Push(answered);
 }
 
 absl::Status Session::PeerDrainingError() {

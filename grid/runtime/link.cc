@@ -113,7 +113,7 @@ Link::Link(const LinkConfig& config, const LinkServices& services, IoLoop& loop,
 
 Link::~Link() = default;
 
-void Link::Start(Buffer first) {
+void Link::Start(Buffer first, bool writing) {
   timer_.emplace(loop_.io(), *services_.clock, [this] { OnSessionTimer(); });
   stall_timer_.emplace(loop_.io(), *services_.clock, [this] { OnStallTimer(); });
   self_ = shared_from_this();
@@ -122,7 +122,11 @@ void Link::Start(Buffer first) {
   Event event(*this);
   if (!first.is_nil()) {
     first_ = std::move(first);
-    if (Write(first_.mutable_view())) first_ = Buffer();
+    if (writing) {
+      AwaitWritten();
+    } else if (Write(first_.mutable_view())) {
+      first_ = Buffer();
+    }
   }
 }
 
@@ -220,13 +224,17 @@ void Link::Flush() {
 // True: written already.
 bool Link::Write(MutableBytes message) {
   if (transport_->Write(message)) return true;
+  AwaitWritten();
+  return false;
+}
+
+void Link::AwaitWritten() {
   writing_ = true;
   stall_since_ = TimePoint();  // progress: a new write
   if (!stall_armed_) {
     stall_armed_ = true;
     stall_timer_->Set(Now() + kStallCheck);
   }
-  return false;
 }
 
 void Link::Changed() {

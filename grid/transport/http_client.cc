@@ -2,16 +2,11 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/ssl.h>
 
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
@@ -19,14 +14,15 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
-#include <exception>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "grid/transport/channel.h"
 #include "grid/transport/loop_timer.h"
+#include "grid/transport/spawn.h"
 #include "grid/transport/text.h"
+#include "grid/transport/tls_client.h"
 #include "grid/transport/tls_context.h"
 #include "grid/transport/url.h"
 
@@ -68,15 +64,10 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
 
   void Start() {
     // The frame holds the exchange, so nothing outlives what it uses.
-    asio::co_spawn(
+    Spawn(
         io_, [self = shared_from_this()] { return self->Run(); },
-        [self = shared_from_this()](std::exception_ptr error) {
-          if (error == nullptr) return;
-          try {
-            std::rethrow_exception(error);
-          } catch (const std::exception& e) {
-            self->Finish(absl::InternalError(absl::StrCat("HTTP: ", e.what())));
-          }
+        [self = shared_from_this()](std::string_view what) {
+          self->Finish(absl::InternalError(absl::StrCat("HTTP: ", Piece(what))));
         });
   }
   void Abandon() {
@@ -114,31 +105,11 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
     if (ec) co_return Failed("connecting", ec);
     KeepAlive(channel_->socket());
     if (url->tls) {
-      absl::Status secured = co_await HandshakeTls(*url);
+      absl::Status secured =
+          co_await HandshakeTlsClient(*channel_->tls(), url->host, tls_.verify_server);
       if (!secured.ok()) co_return secured;
     }
     co_return co_await Ask(*url);
-  }
-
-  asio::awaitable<absl::Status> HandshakeTls(const HostUrl& url) {
-    Channel::TlsStream& tls = *channel_->tls();
-    error_code ec;
-    asio::ip::make_address(url.host, ec);
-    // Names only: RFC 6066 leaves addresses out of this field.
-    if (ec && SSL_set_tlsext_host_name(tls.native_handle(), url.host.c_str()) != 1) {
-      co_return absl::InternalError("TLS: the host name can't be sent");
-    }
-    if (tls_.verify_server) {
-      tls.set_verify_callback(asio::ssl::host_name_verification(url.host), ec);
-    }
-    std::tie(ec) = co_await tls.async_handshake(asio::ssl::stream_base::client, kTuple);
-    if (!ec) co_return absl::OkStatus();
-    const long verdict = SSL_get_verify_result(tls.native_handle());
-    if (verdict != X509_V_OK) {
-      co_return absl::UnauthenticatedError(
-          absl::StrCat("the server's certificate: ", X509_verify_cert_error_string(verdict)));
-    }
-    co_return Failed("the TLS handshake", ec);
   }
 
   asio::awaitable<absl::StatusOr<int>> Ask(const HostUrl& url) {

@@ -186,7 +186,7 @@ TEST(LimitsTable, NamesCountersThatExist) {
 }
 
 TEST(StatisticsTable, HasEveryDropReason) {
-  Names reasons = FindAll(ReadSource("grid/internal/peer.cc"), "drops\\[\"([a-z-]+)\"\\]");
+  Names reasons = FindAll(ReadSource("grid/internal/peer_waiting.cc"), "Count\\(\"([a-z-]+)\"");
   for (size_t i = 0; i < static_cast<size_t>(Drop::kCount); ++i) {
     reasons.insert(std::string(DropName(static_cast<Drop>(i))));
   }
@@ -205,7 +205,7 @@ TEST(StatisticsTable, HasEveryWayAConnectionEnds) {
 }
 
 TEST(StatisticsTable, HasEveryRefusal) {
-  const std::string core = ReadSource("grid/internal/manager_core.cc");
+  const std::string core = ReadSource("grid/internal/manager_core_accept.cc");
   const size_t begin = core.find("std::string_view RefusalName(");
   ASSERT_NE(begin, std::string::npos);
   Names reasons =
