@@ -1,4 +1,4 @@
-// What users ask of a DirectoryCore: Register, Resolve, Watch, WaitReady, Stop.
+// What users ask of a DirectoryCore: Register, Resolve, Watch, WaitReady, Flush, Stop.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -267,9 +267,10 @@ void DirectoryCore::Remember(const std::string& text, const std::vector<Entry>& 
   if (cached_.size() <= options_.limits.max_cached) return;
   cache_.erase(cached_.front());
   cached_.pop_front();
+  ++stats_.cache_limit;
 }
 
-// --- Watch, WaitReady, Stop ---
+// --- Watch, WaitReady, Flush, Stop ---
 
 absl::StatusOr<Watcher> DirectoryCore::StartWatch(Selector selector) {
   if (absl::Status status = selector.Check(); !status.ok()) return status;
@@ -316,6 +317,36 @@ void DirectoryCore::WaitReady(TimePoint deadline, const std::shared_ptr<Cancelle
       }));
 }
 
+void DirectoryCore::StartFlush(std::chrono::milliseconds timeout,
+                               Completion<absl::StatusOr<uint64_t>> completion) {
+  PostOperation(std::move(completion),
+                [self = shared_from_this(), deadline = Deadline(timeout)](
+                    Completion<absl::StatusOr<uint64_t>> done, const auto& canceller) mutable {
+                  self->Flush(deadline, canceller, std::move(done));
+                });
+}
+
+void DirectoryCore::Flush(TimePoint deadline, const std::shared_ptr<Canceller>& canceller,
+                          Completion<absl::StatusOr<uint64_t>> completion) {
+  const auto removed = std::make_shared<uint64_t>(0);
+  auto attempt = [self = shared_from_this(), removed](Duration limit, RetryLoop::Done done) {
+    self->backend_->Flush(
+        limit, [removed, done = std::move(done)](absl::StatusOr<uint64_t> count) mutable {
+          if (count.ok()) *removed = *count;
+          done(count.status());
+        });
+  };
+  canceller->Attach(Run(deadline, std::move(attempt),
+                        [self = shared_from_this(), removed,
+                         completion = std::move(completion)](absl::Status status) mutable {
+                          // Our own names are gone as well.
+                          if (status.ok()) self->Renew();
+                          if (!status.ok())
+                            return completion.Complete(&self->io_, std::move(status));
+                          completion.Complete(&self->io_, *removed);
+                        }));
+}
+
 void DirectoryCore::StartStop(Completion<absl::Status> completion) {
   PostOperation(std::move(completion),
                 [self = shared_from_this()](Completion<absl::Status> done, const auto&) mutable {
@@ -325,22 +356,25 @@ void DirectoryCore::StartStop(Completion<absl::Status> completion) {
 
 DirectoryStats DirectoryCore::Stats() const {
   const DirectoryCounters& from = stats_;
-  return {.ready = from.ready,
-          .registrations = from.registrations,
-          .watches = from.watches,
-          .operations = from.operations,
-          .renewals = from.renewals,
-          .renewals_failed = from.renewals_failed,
-          .lapsed = from.lapsed,
-          .lost = from.lost,
-          .claimed = from.claimed,
-          .retries = from.retries,
-          .stale = from.stale,
-          .coalesced = from.coalesced,
-          .resubscribed = from.resubscribed,
-          .registration_limit = from.registration_limit,
-          .watch_limit = from.watch_limit,
-          .operation_limit = from.operation_limit};
+  DirectoryStats stats{.ready = from.ready,
+                       .registrations = from.registrations,
+                       .watches = from.watches,
+                       .operations = from.operations,
+                       .renewals = from.renewals,
+                       .renewals_failed = from.renewals_failed,
+                       .lapsed = from.lapsed,
+                       .lost = from.lost,
+                       .claimed = from.claimed,
+                       .retries = from.retries,
+                       .stale = from.stale,
+                       .coalesced = from.coalesced,
+                       .resubscribed = from.resubscribed,
+                       .registration_limit = from.registration_limit,
+                       .watch_limit = from.watch_limit,
+                       .operation_limit = from.operation_limit,
+                       .cache_limit = from.cache_limit};
+  backend_->AddStats(stats);
+  return stats;
 }
 
 }  // namespace grid::internal

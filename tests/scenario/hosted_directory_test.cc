@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "grid/directory/directory_client.h"
 #include "grid/directory/hosted_protocol.h"
 #include "grid/testing/cluster.h"
 #include "grid/testing/random.h"
@@ -218,6 +219,62 @@ TEST_P(HostedDirectoryTest, BadMessages_AreAnsweredWithWhatIsWrong) {
   ASSERT_TRUE(world().RunUntil([&] { return read.done(); }, seconds(5)));
   EXPECT_NE(std::string(read.value().status().message()).find("at byte 0: expected"),
             std::string::npos);
+}
+
+// Whatever it asks for, only members may take names from others.
+TEST_P(HostedDirectoryTest, ClientOfTheMesh_WatchesAndFlushesNothing) {
+  testing::Cluster cluster(
+      {.nodes = 2, .names = {"http://node0:9000", "backup@host7"}, .clients = {1}});
+  ASSERT_TRUE(cluster.Start(0).ok());
+  const DirectoryOptions options{
+      .io = &cluster.io(), .clock = cluster.shared_clock(), .log = NullLog(), .seed = 1};
+  auto hosted = MakeHostedDirectory(cluster.manager(0), {cluster.name(0)}, options);
+  ASSERT_TRUE(hosted.ok()) << hosted.status();
+  ASSERT_TRUE(cluster.Start(1).ok());
+  DirectoryOptions client = options;
+  client.member = cluster.name(1);
+  client.client = true;
+  auto directory = MakeDirectory(client, MakeHostedBackend(cluster.Peer(1, 0), cluster.io()));
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  testing::Probe<Held> held("held");
+  hosted->directory->Register(N("r/k/a"), Holding::kExclusive, {}, milliseconds(0), held.Handler());
+  testing::Probe<absl::StatusOr<uint64_t>> flushed("flushed");
+  (*directory)->Flush(milliseconds(0), flushed.Handler());
+  testing::Probe<absl::StatusOr<Resolution>> found("found");
+  ASSERT_TRUE(cluster.RunUntil([&] { return held.done() && flushed.done(); }, seconds(10)));
+  EXPECT_EQ(flushed.value().status().code(), absl::StatusCode::kPermissionDenied);
+  (*directory)->Resolve(Selector::Under(Path::Root()), milliseconds(0), found.Handler());
+  ASSERT_TRUE(cluster.RunUntil([&] { return found.done(); }, seconds(10)));
+  ASSERT_TRUE(found.value().ok()) << found.value().status();
+  EXPECT_EQ(Text(found.value()->entries), "r/k/a");
+  EXPECT_TRUE(held.value()->token().valid());
+  directory->reset();
+  hosted->directory.reset();
+  hosted->server.reset();
+  held.value() = absl::NotFoundError("dropped");
+  cluster.Drain();
+}
+
+// Waiting would not make one of it.
+TEST_P(HostedDirectoryTest, HostThatServesNoDirectory_IsAnErrorAtOnce) {
+  Make();
+  DirectoryOptions options{.io = &hosted().cluster().io(),
+                           .member = "client",
+                           .client = true,
+                           .clock = hosted().cluster().shared_clock(),
+                           .log = NullLog(),
+                           .seed = 1};
+  auto directory =
+      MakeDirectory(options, MakeHostedBackend(hosted().cluster().Peer(1, 2), *options.io));
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  testing::Probe<absl::Status> ready("ready");
+  (*directory)->WaitReady(seconds(60), ready.Handler());
+  const TimePoint began = world().Now();
+  ASSERT_TRUE(world().RunUntil([&] { return ready.done(); }, seconds(90)));
+  EXPECT_EQ(ready.value().code(), absl::StatusCode::kUnimplemented) << ready.value();
+  EXPECT_LT(world().Now() - began, seconds(5));
+  directory->reset();
+  hosted().cluster().Drain();
 }
 
 TEST_P(HostedDirectoryTest, ServerThatDrains_EndsItsWatches) {
