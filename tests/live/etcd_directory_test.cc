@@ -4,77 +4,19 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
 #include "grid/directory/etcd_gateway.h"
 #include "grid/testing/tcp_proxy.h"
 #include "tests/directory/contract.h"
-#include "tests/live/process.h"
+#include "tests/live/etcd_process.h"
 #include "tests/live/test_certificates.h"
-#include "tests/temp_dir.h"
 
 namespace grid {
 namespace {
 
-uint16_t FreePort() {
-  asio::io_context io;
-  asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});
-  return acceptor.local_endpoint().port();
-}
-
-class Etcd {
- public:
-  explicit Etcd(std::vector<std::string> more = {}, const std::string& scheme = "http")
-      : scheme_(scheme), more_(std::move(more)), port_(FreePort()), peer_port_(FreePort()) {
-    Start();
-  }
-  ~Etcd() { Kill(); }
-
-  void Start() {
-    const std::string client = url(), peer = absl::StrCat("http://127.0.0.1:", peer_port_);
-    // The end of its log must not fill a pipe that nobody reads.
-    std::vector<std::string> argv = {"etcd",
-                                     "--data-dir",
-                                     folder_.File("data"),
-                                     "--listen-client-urls",
-                                     client,
-                                     "--advertise-client-urls",
-                                     client,
-                                     "--listen-peer-urls",
-                                     peer,
-                                     "--initial-advertise-peer-urls",
-                                     peer,
-                                     "--initial-cluster",
-                                     absl::StrCat("default=", peer),
-                                     "--log-outputs",
-                                     "/dev/null",
-                                     "--logger",
-                                     "zap",
-                                     "--heartbeat-interval",
-                                     "50",
-                                     "--election-timeout",
-                                     "250"};
-    argv.insert(argv.end(), more_.begin(), more_.end());
-    process_.emplace(argv);
-  }
-  void Kill() {
-    process_->Signal(SIGCONT);
-    process_->Signal(SIGKILL);
-    process_->Wait(std::chrono::seconds(5));
-  }
-  void Signal(int signal) { process_->Signal(signal); }
-  uint16_t port() const { return port_; }
-  std::string url() const { return absl::StrCat(scheme_, "://127.0.0.1:", port_); }
-
- private:
-  const std::string scheme_;
-  const std::vector<std::string> more_;
-  const uint16_t port_, peer_port_;
-  test::TempDir folder_;
-  std::optional<live::Process> process_;
-};
+using Etcd = live::EtcdProcess;
 
 bool RunIo(asio::io_context& io, absl::FunctionRef<bool()> predicate, Duration limit) {
   const TimePoint end = std::chrono::steady_clock::now() + limit;
