@@ -43,6 +43,14 @@ INSTANTIATE_TEST_SUITE_P(Hosted, DirectoryContract,
 class HostedDirectoryTest : public DirectoryContract {
  protected:
   HostedWorld& hosted() { return static_cast<HostedWorld&>(world()); }
+  static DirectoryOptions Options(testing::Cluster& cluster) {
+    DirectoryOptions options;
+    options.io = &cluster.io();
+    options.clock = cluster.shared_clock();
+    options.log = NullLog();
+    options.seed = 1;
+    return options;
+  }
 };
 
 TEST_P(HostedDirectoryTest, ServersRestart_ExclusiveHoldersKeepTheirNamesAndEpochs) {
@@ -159,8 +167,7 @@ TEST_P(HostedDirectoryTest, ClientOfTheMesh_WatchesAndFlushesNothing) {
   testing::Cluster cluster(
       {.nodes = 2, .names = {"http://node0:9000", "backup@host7"}, .clients = {1}});
   ASSERT_TRUE(cluster.Start(0).ok());
-  const DirectoryOptions options{
-      .io = &cluster.io(), .clock = cluster.shared_clock(), .log = NullLog(), .seed = 1};
+  const DirectoryOptions options = Options(cluster);
   auto hosted = MakeHostedDirectory(cluster.manager(0), {cluster.name(0)}, options);
   ASSERT_TRUE(hosted.ok()) << hosted.status();
   ASSERT_TRUE(cluster.Start(1).ok());
@@ -191,12 +198,9 @@ TEST_P(HostedDirectoryTest, ClientOfTheMesh_WatchesAndFlushesNothing) {
 // Waiting would not make one of it.
 TEST_P(HostedDirectoryTest, HostThatServesNoDirectory_IsAnErrorAtOnce) {
   Make();
-  DirectoryOptions options{.io = &hosted().cluster().io(),
-                           .member = "client",
-                           .client = true,
-                           .clock = hosted().cluster().shared_clock(),
-                           .log = NullLog(),
-                           .seed = 1};
+  DirectoryOptions options = Options(hosted().cluster());
+  options.member = "client";
+  options.client = true;
   auto directory =
       MakeDirectory(options, MakeHostedBackend(hosted().cluster().Peer(1, 2), *options.io));
   ASSERT_TRUE(directory.ok()) << directory.status();
