@@ -172,6 +172,8 @@ struct DirectoryStats {
   uint64_t stale = 0;         // Resolve answered from what was seen before
   uint64_t coalesced = 0;     // watches whose reader was too slow
   uint64_t resubscribed = 0;  // watches begun again after the directory was lost
+  uint64_t connections = 0;   // to etcd: opened
+  uint64_t reused = 0;        // to etcd: questions asked on one that was there
   // Refused by a limit of DirectoryLimits.
   uint64_t registration_limit = 0, watch_limit = 0, operation_limit = 0;
   uint64_t cache_limit = 0;   // resolutions forgotten: max_cached

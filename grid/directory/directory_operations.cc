@@ -230,10 +230,10 @@ void DirectoryCore::Flush(TimePoint deadline, const std::shared_ptr<Canceller>& 
   canceller->Attach(Run(deadline, std::move(attempt),
                         [self = shared_from_this(), removed,
                          completion = std::move(completion)](absl::Status status) mutable {
-                          // Our own names are gone as well.
-                          if (status.ok()) self->Renew();
                           if (!status.ok())
                             return completion.Complete(&self->io_, std::move(status));
+                          // Our own names are gone as well.
+                          self->Renew();
                           completion.Complete(&self->io_, *removed);
                         }));
 }

@@ -308,6 +308,9 @@ std::unique_ptr<Subscription> EtcdBackend::Subscribe(const Selector& selector,
 }
 
 void EtcdBackend::AddStats(DirectoryStats& stats) const {
+  const HttpStats http = gateway_->http();
+  stats.connections += http.connections;
+  stats.reused += http.reused;
   stats.answer_limit += gateway_->answers_too_large();
 }
 

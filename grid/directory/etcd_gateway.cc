@@ -21,6 +21,13 @@ absl::StatusOr<json::object> Parse(std::string_view text) {
   return std::move(value.get_object());
 }
 
+// What may be carried out twice. A transaction finds what it compares with changed by itself, and a
+// second lease would be nobody's.
+bool Idempotent(std::string_view target) {
+  return target == "/v3/kv/range" || target == "/v3/lease/keepalive" ||
+         target == "/v3/lease/revoke" || target == "/v3/auth/authenticate";
+}
+
 // gRPC's codes are absl's. An error that says nothing may pass.
 absl::Status ErrorOf(const json::object& error, int http) {
   const auto code = static_cast<int>(EtcdNumber(error, "code"));
@@ -82,6 +89,7 @@ void EtcdGateway::Send(std::string target, const json::object& body, bool author
                 .body = json::serialize(body),
                 .authorization = authorize ? token_ : std::string(),
                 .limit = limit};
+  post.idempotent = Idempotent(post.target);
   exchanges_[number] = http_->Post(
       std::move(post),
       [this, answer](std::string_view part) {

@@ -56,6 +56,7 @@ class EtcdGateway {
   TimePoint Now() const { return clock_->Now(); }
   // Answers and events beyond EtcdOptions::max_answer_bytes; any thread.
   uint64_t answers_too_large() const { return answers_too_large_; }
+  HttpStats http() const { return http_->Stats(); }
 
  private:
   struct Question;

@@ -59,7 +59,10 @@ class EtcdWorld final : public World {
     ASSERT_TRUE(directory.ok()) << directory.status();
     directories_[member] = *std::move(directory);
   }
-  void Cut(int member) override { proxies_[member]->Forward(1); }
+  void Cut(int member) override {
+    proxies_[member]->Forward(1);
+    proxies_[member]->CloseConnections();
+  }
   void Heal(int member) override { proxies_[member]->Forward(etcd_.port()); }
   void KillServer() override { etcd_.Kill(); }
   void StartServer() override { etcd_.Start(); }

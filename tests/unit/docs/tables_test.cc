@@ -190,6 +190,7 @@ TEST(DirectoryLimitsTable, HasEveryLimitWithItsDefaultAndItsCounter) {
       {"max_operations", std::to_string(limits.max_operations)},
       {"max_cached", std::to_string(limits.max_cached)},
       {"EtcdOptions::max_answer_bytes", Bytes(EtcdOptions().max_answer_bytes)},
+      {"max_idle_connections", std::to_string(EtcdOptions().max_idle_connections)},
       {"RegistryLimits::max_entries", std::to_string(table.max_entries)},
       {"max_sessions", std::to_string(table.max_sessions)},
       {"max_watches", std::to_string(table.max_watches)},
