@@ -191,6 +191,46 @@ TEST(EtcdSecurityTest, WrongPasswordIsAClearError_AndTheRightOneWorks) {
   EXPECT_FALSE(ReadyStatus({.endpoints = {etcd.url()}}).ok());
 }
 
+TEST(EtcdLimitsTest, AnswersThatAreTooLarge_AreNamedAndCounted_AndConnectionsAreUsedAgain) {
+  Etcd etcd;
+  asio::io_context io;
+  DirectoryOptions options;
+  options.io = &io;
+  options.member = "http://a:1";
+  options.log = NullLog();
+  auto directory =
+      MakeEtcdDirectory({.endpoints = {etcd.url()}, .max_answer_bytes = 1000}, options);
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  testing::Probe<absl::StatusOr<Registration>> held("held");
+  (*directory)
+      ->Register(*Name::Parse("r/k/a"), Holding::kExclusive, {{"big", std::string(2000, 'x')}},
+                 seconds(20), held.Handler());
+  ASSERT_TRUE(RunIo(
+      io, [&] { return held.done(); }, seconds(30)));
+  ASSERT_TRUE(held.value().ok()) << held.value().status();
+  const Selector all = Selector::Under(Path::Root());
+  testing::Probe<absl::StatusOr<Resolution>> found("found");
+  (*directory)->Resolve(all, seconds(20), found.Handler());
+  absl::StatusOr<Watcher> watcher = (*directory)->Watch(all);
+  ASSERT_TRUE(watcher.ok()) << watcher.status();
+  testing::Probe<absl::StatusOr<WatchEvent>> event("event");
+  watcher->Next(event.Handler());
+  ASSERT_TRUE(RunIo(
+      io, [&] { return found.done() && event.done(); }, seconds(30)));
+  EXPECT_EQ(found.value().status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(std::string(found.value().status().message()).find("max_answer_bytes (1000)"),
+            std::string::npos);
+  EXPECT_EQ(event.value().status().code(), absl::StatusCode::kResourceExhausted);
+  const DirectoryStats stats = (*directory)->Stats();
+  EXPECT_EQ(stats.answer_limit, 2u);
+  EXPECT_GE(stats.connections, 1u);
+  EXPECT_GE(stats.reused, 3u);  // opening the session takes several questions
+  testing::Probe<absl::Status> stopped("stopped");
+  (*directory)->Stop(stopped.Handler());
+  RunIo(
+      io, [&] { return stopped.done(); }, seconds(5));
+}
+
 TEST(EtcdSecurityTest, OptionsAreNamed) {
   EXPECT_NE(std::string(ReadyStatus({}).message()).find("EtcdOptions::endpoints"),
             std::string::npos);
