@@ -276,6 +276,11 @@ TEST_P(HostedDirectoryTest, RandomFaults_NeverTwoHolders) {
         case 4:
           held.erase({name, member});
           break;
+        case 5:
+          if (alive[member] && random.Below(4) == 0) {
+            At(member).Flush(seconds(5), [](const absl::StatusOr<uint64_t>&) {});
+          }
+          break;
         default: {
           if (!alive[member]) break;
           auto one = std::make_shared<Held>(absl::UnknownError("waiting"));

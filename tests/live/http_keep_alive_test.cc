@@ -87,7 +87,7 @@ class ScriptedServer {
   std::thread thread_;
 };
 
-class HttpClientTest : public testing::Test {
+class HttpKeepAliveTest : public testing::Test {
  protected:
   void Make(Script script, HttpLimits limits = {}) {
     server_.emplace(std::move(script));
@@ -133,13 +133,13 @@ class HttpClientTest : public testing::Test {
   std::unique_ptr<HttpClient> client_;
 };
 
-TEST_F(HttpClientTest, ConnectionsAreUsedAgain) {
+TEST_F(HttpKeepAliveTest, ConnectionsAreUsedAgain) {
   Make({"aaa"});
   for (const char* body : {"one", "two", "three"}) EXPECT_EQ(Post(body), std::string(body) + "!");
   ExpectStats(1, 2);
 }
 
-TEST_F(HttpClientTest, ConnectionThatTheServerHasClosed_IsNotUsed) {
+TEST_F(HttpKeepAliveTest, ConnectionThatTheServerHasClosed_IsNotUsed) {
   Make({"e", "n", "a"});
   EXPECT_EQ(Post("one"), "one!");
   Pause();
@@ -149,14 +149,14 @@ TEST_F(HttpClientTest, ConnectionThatTheServerHasClosed_IsNotUsed) {
   ExpectStats(3, 0);
 }
 
-TEST_F(HttpClientTest, ClosedWithoutAnAnswer_OnAConnectionUsedBefore_IsAskedAgainIfIdempotent) {
+TEST_F(HttpKeepAliveTest, ClosedWithoutAnAnswer_OnAConnectionUsedBefore_IsAskedAgainIfIdempotent) {
   Make({"ac", "a"});
   EXPECT_EQ(Post("one"), "one!");
   EXPECT_EQ(Post("two", true), "two!");
   ExpectStats(2, 1);
 }
 
-TEST_F(HttpClientTest, ClosedWithoutAnAnswer_IsAnErrorIfNotIdempotent) {
+TEST_F(HttpKeepAliveTest, ClosedWithoutAnAnswer_IsAnErrorIfNotIdempotent) {
   Make({"ac"});
   EXPECT_EQ(Post("one"), "one!");
   EXPECT_EQ(Post("two"), "UNAVAILABLE");
@@ -164,20 +164,20 @@ TEST_F(HttpClientTest, ClosedWithoutAnAnswer_IsAnErrorIfNotIdempotent) {
 }
 
 // Not even then: a server that closes at once would be asked for ever.
-TEST_F(HttpClientTest, ClosedWithoutAnAnswer_OnANewConnection_IsAnError) {
+TEST_F(HttpKeepAliveTest, ClosedWithoutAnAnswer_OnANewConnection_IsAnError) {
   Make({"c"});
   EXPECT_EQ(Post("one", true), "UNAVAILABLE");
   ExpectStats(1, 0);
 }
 
-TEST_F(HttpClientTest, LimitsOfWhatWaits) {
+TEST_F(HttpKeepAliveTest, LimitsOfWhatWaits) {
   Make({"a", "a"}, {.max_idle = 0});
   EXPECT_EQ(Post("one"), "one!");
   EXPECT_EQ(Post("two"), "two!");
   ExpectStats(2, 0);
 }
 
-TEST_F(HttpClientTest, ConnectionThatHasWaitedTooLong_IsNotUsed) {
+TEST_F(HttpKeepAliveTest, ConnectionThatHasWaitedTooLong_IsNotUsed) {
   Make({"a", "a"}, {.idle = milliseconds(100)});
   EXPECT_EQ(Post("one"), "one!");
   Pause();
