@@ -14,11 +14,12 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "grid/transport/channel.h"
+#include "grid/transport/idle_channels.h"
 #include "grid/transport/loop_timer.h"
 #include "grid/transport/spawn.h"
 #include "grid/transport/text.h"
@@ -49,17 +50,20 @@ void KeepAlive(Channel::Socket& socket) {
 
 class Exchange final : public std::enable_shared_from_this<Exchange> {
  public:
-  Exchange(asio::io_context& io, Clock& clock, const TlsContexts& tls, HttpPost post,
+  Exchange(asio::io_context& io, std::shared_ptr<Clock> clock, const TlsContexts& tls,
+           std::shared_ptr<IdleChannels> idle, HttpPost post,
            absl::AnyInvocable<void(std::string_view)> on_part,
            absl::AnyInvocable<void(absl::StatusOr<int>)> done)
       : io_(io),
+        clock_(std::move(clock)),
         tls_(tls),
+        idle_(std::move(idle)),
         post_(std::move(post)),
         on_part_(std::move(on_part)),
         done_(std::move(done)),
         resolver_(io.get_executor()),
-        timer_(io, clock, [this] { OnTimeout(); }) {
-    timer_.Set(clock.Now() + post_.limit);
+        timer_(io, *clock_, [this] { OnTimeout(); }) {
+    timer_.Set(clock_->Now() + post_.limit);
   }
 
   void Start() {
@@ -88,12 +92,21 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   asio::awaitable<absl::StatusOr<int>> Talk() {
     absl::StatusOr<HostUrl> url = ParseHostUrl(post_.origin);
     if (!url.ok()) co_return url.status();
+    channel_ = idle_->Take(post_.origin, clock_->Now());
+    if (channel_ != nullptr) {
+      absl::StatusOr<int> code = co_await Ask(*url);
+      // Closed by the server in the very moment.
+      const bool again = !code.ok() && !answered_ && post_.idempotent && done_ != nullptr;
+      if (!again) co_return code;
+    }
+    ++idle_->opened;
     const std::string port = std::to_string(url->port);
     auto [lookup, endpoints] =
         co_await resolver_.async_resolve(url->host, port, Resolver::numeric_service, kTuple);
     if (lookup) co_return Failed("looking up the name", lookup);
     if (done_ == nullptr) co_return absl::CancelledError("given up");
-    channel_.emplace(Channel::Socket(io_), url->tls ? tls_.client.get() : nullptr);
+    channel_ =
+        std::make_unique<Channel>(Channel::Socket(io_), url->tls ? tls_.client.get() : nullptr);
     error_code ec = asio::error::host_not_found;
     for (const auto& endpoint : endpoints) {
       if (done_ == nullptr) break;
@@ -116,11 +129,11 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
     http::request<http::string_body> request(http::verb::post, post_.target, 11);
     request.set(http::field::host, url.authority);
     request.set(http::field::content_type, "application/json");
-    request.set(http::field::connection, "close");
+    request.keep_alive(!post_.endless);
     if (!post_.authorization.empty()) {
       request.set(http::field::authorization, post_.authorization);
     }
-    request.body() = std::move(post_.body);
+    request.body() = post_.body;
     request.prepare_payload();
     auto [wrong, written] = co_await http::async_write(*channel_, request, kTuple);
     if (wrong) co_return Failed("writing", wrong);
@@ -129,6 +142,7 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
     http::response_parser<http::buffer_body> parser;
     parser.body_limit(boost::none);
     auto [unread, header] = co_await http::async_read_header(*channel_, buffer, parser, kTuple);
+    answered_ = parser.got_some();
     if (unread) co_return Failed("reading", unread);
     if (post_.endless) timer_.Clear();
     std::array<char, kPartBytes> part;
@@ -144,6 +158,7 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
       if (got > 0) on_part_(std::string_view(part.data(), got));
       if (done_ == nullptr) co_return absl::CancelledError("given up");
     }
+    reusable_ = !post_.endless && parser.keep_alive() && buffer.size() == 0;
     co_return static_cast<int>(parser.get().result_int());
   }
 
@@ -159,6 +174,7 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
     if (done_ == nullptr) return;
     const auto self = shared_from_this();
     auto done = std::exchange(done_, nullptr);
+    if (code.ok() && reusable_) idle_->Put(post_.origin, std::move(channel_), clock_->Now());
     Close();
     done(std::move(code));
   }
@@ -166,17 +182,21 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   void Close() {
     timer_.Clear();
     resolver_.cancel();
-    if (channel_.has_value()) channel_->Close();
+    if (channel_ != nullptr) channel_->Close();
   }
 
   asio::io_context& io_;
+  const std::shared_ptr<Clock> clock_;
   const TlsContexts tls_;  // may outlive the client
+  const std::shared_ptr<IdleChannels> idle_;
   HttpPost post_;
   absl::AnyInvocable<void(std::string_view)> on_part_;
   absl::AnyInvocable<void(absl::StatusOr<int>)> done_;  // null once called, or given up
   Resolver resolver_;
   LoopTimer timer_;
-  std::optional<Channel> channel_;
+  std::unique_ptr<Channel> channel_;
+  bool answered_ = false;  // something has come of the answer
+  bool reusable_ = false;
 };
 
 class ExchangeHandle final : public HttpExchange {
@@ -190,22 +210,30 @@ class ExchangeHandle final : public HttpExchange {
 
 class BeastHttpClient final : public HttpClient {
  public:
-  BeastHttpClient(asio::io_context& io, std::shared_ptr<Clock> clock, TlsContexts tls)
-      : io_(io), clock_(std::move(clock)), tls_(std::move(tls)) {}
+  BeastHttpClient(asio::io_context& io, std::shared_ptr<Clock> clock, TlsContexts tls,
+                  const HttpLimits& limits)
+      : io_(io),
+        clock_(std::move(clock)),
+        tls_(std::move(tls)),
+        idle_(std::make_shared<IdleChannels>(limits.max_idle, limits.idle)) {}
 
   std::unique_ptr<HttpExchange> Post(HttpPost post,
                                      absl::AnyInvocable<void(std::string_view)> on_part,
                                      absl::AnyInvocable<void(absl::StatusOr<int>)> done) override {
-    auto exchange = std::make_shared<Exchange>(io_, *clock_, tls_, std::move(post),
+    auto exchange = std::make_shared<Exchange>(io_, clock_, tls_, idle_, std::move(post),
                                                std::move(on_part), std::move(done));
     exchange->Start();
     return std::make_unique<ExchangeHandle>(std::move(exchange));
+  }
+  HttpStats Stats() const override {
+    return {.connections = idle_->opened, .reused = idle_->reused};
   }
 
  private:
   asio::io_context& io_;
   const std::shared_ptr<Clock> clock_;
   const TlsContexts tls_;
+  const std::shared_ptr<IdleChannels> idle_;
 };
 
 }  // namespace
@@ -215,10 +243,12 @@ namespace grid {
 
 absl::StatusOr<std::unique_ptr<HttpClient>> MakeHttpClient(boost::asio::io_context& io,
                                                            std::shared_ptr<Clock> clock,
-                                                           const TlsOptions& tls) {
+                                                           const TlsOptions& tls,
+                                                           const HttpLimits& limits) {
   absl::StatusOr<internal::TlsContexts> contexts = internal::LoadTlsContexts(tls);
   if (!contexts.ok()) return contexts.status();
-  return std::make_unique<internal::BeastHttpClient>(io, std::move(clock), *std::move(contexts));
+  return std::make_unique<internal::BeastHttpClient>(io, std::move(clock), *std::move(contexts),
+                                                     limits);
 }
 
 }  // namespace grid
