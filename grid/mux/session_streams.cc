@@ -113,7 +113,7 @@ void Session::OnConnectMux(const Message& message) {
   mux->priority = AnswerPriority(*entry);
   mux->received_eof = (message.flags & kFlagEof) != 0;
   // The acknowledgement leaves before anything that the handler sends: it is number 0.
-  const Message ack{.mux_id = mux->id, .seq = mux->next_send++, .op = Op::kAckMux};
+  Message ack{.mux_id = mux->id, .seq = mux->next_send++, .op = Op::kAckMux};
   ExtensionFields window;
   const bool states_window =
       config_.extensions.credits != 0 && !mux->received_eof && entry->in_capacity > 0;
