@@ -98,9 +98,11 @@ absl::Status ClosedError(std::string_view name);
 struct Letter {
   static constexpr TimePoint kNoDeadline = TimePoint::max();
 
-  Buffer message = {};      // the name of its type, and behind it the body
-  uint32_t type_bytes = 0;  // of the former
-  bool nil_body = false;    // there is no body, not even an empty one
+  // From `offset` on the name of the letter's type, and behind it the body.
+  Buffer message = {};
+  uint32_t offset = 0;
+  uint32_t type_bytes = 0;
+  bool nil_body = false;  // there is no body, not even an empty one
   // When the sender wants to hear of it: once it is in the mailbox, or once it was processed.
   Acknowledgement acknowledge = Acknowledgement::kProcessed;
   TimePoint deadline = kNoDeadline;
@@ -109,9 +111,11 @@ struct Letter {
   ReplyToken reply = {};
 
   std::string_view type() const {
-    return {reinterpret_cast<const char*>(message.data()), type_bytes};
+    return {reinterpret_cast<const char*>(message.data()) + offset, type_bytes};
   }
-  BytesView body() const { return nil_body ? BytesView() : message.view().subspan(type_bytes); }
+  BytesView body() const {
+    return nil_body ? BytesView() : message.view().subspan(offset + type_bytes);
+  }
 };
 
 }  // namespace grid

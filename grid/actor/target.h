@@ -22,7 +22,7 @@ struct Target {
 
 // What a member answers for a target that it does not have: kNotFound, kRejected. `view` is the
 // greatest epoch that it has held anything with: from it on the caller's view may be the newer one.
-absl::Status NoSuchTargetError(const Name& name, uint64_t epoch, uint64_t view);
+absl::Status NoSuchTargetError(std::string_view name, uint64_t epoch, uint64_t view);
 // Whether it is that, so that the sender's view of the directory is out of date.
 bool IsNoSuchTarget(const absl::Status& status);
 
