@@ -16,6 +16,9 @@ struct Target {
   std::string member;  // where it is: a name in the mesh
   uint64_t epoch = 0;  // of the registration: the next holder of the name is another target
 
+  // "shop/cart/7 at http://node1": what errors call it.
+  std::string ToString() const;
+
   // clang-tidy 14 takes what <=> is compared with for a pointer.
   friend auto operator<=>(const Target&, const Target&) = default;  // NOLINT(modernize-use-nullptr)
 };
