@@ -139,9 +139,8 @@ void EncodeOutcome(const LetterOutcome& outcome, Buffer& out) {
 }
 
 LetterOutcome DecodeOutcome(BytesView bytes) {
-  const auto wrong = [](std::string_view why) {
-    return WithDelivery(absl::InvalidArgumentError(absl::StrCat(
-                            "the answer: ", absl::string_view(why.data(), why.size()))),
+  const auto wrong = [](absl::string_view why) {
+    return WithDelivery(absl::InvalidArgumentError(absl::StrCat("the answer: ", why)),
                         Delivery::kMaybeExecuted);
   };
   if (bytes.empty()) return wrong("it is empty");

@@ -37,8 +37,9 @@ ActorSystem::~ActorSystem() { core_->Close(); }
 
 const std::string& ActorSystem::self() const { return core_->self(); }
 
-Recipients ActorSystem::To(Selector selector, Routing routing, CallPolicy policy) const {
-  return core_->To(std::move(selector), std::move(routing), policy);
+Recipients ActorSystem::To(Selector selector, Routing routing, CallPolicy policy,
+                           std::optional<Name> from) const {
+  return core_->To(std::move(selector), std::move(routing), policy, std::move(from));
 }
 
 std::vector<Entry> ActorSystem::Residents() const { return core_->List(); }

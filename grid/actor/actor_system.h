@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -111,8 +112,9 @@ class ActorSystem {
   }
 
   // Whom to call. What does not fit (Selector::Check, Routing::Check, CallPolicy::Check) is the
-  // error of every verb.
-  Recipients To(Selector selector, Routing routing = {}, CallPolicy policy = {}) const;
+  // error of every verb. `from`: the actor that sends, for the receiver's Sender.
+  Recipients To(Selector selector, Routing routing = {}, CallPolicy policy = {},
+                std::optional<Name> from = std::nullopt) const;
 
   // What runs here: actors and mailboxes, by name, then epoch.
   std::vector<Entry> Residents() const;

@@ -58,8 +58,8 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   bool asked_ = false;      // the directory, in this call
   bool refreshed_ = false;  // because there was no such target
   std::vector<CandidatePtr> tried_;
-  // The last one tried. Where the callee remembers the call, only it may be asked again: another one
-  // would execute it once more.
+  // The last one tried. Where the callee remembers the call, only it may be asked again: another
+  // one would execute it once more.
   CandidatePtr last_;
   bool only_last_ = false;
 

@@ -157,7 +157,9 @@ struct Letter {
 
   // Valid as long as the letter is neither changed nor moved.
   std::string_view type() const { return AsText(message.view().subspan(offset, type_bytes)); }
-  BytesView body() const { return nil_body ? BytesView() : message.view().subspan(offset + type_bytes); }
+  BytesView body() const {
+    return nil_body ? BytesView() : message.view().subspan(offset + type_bytes);
+  }
 
   template <typename Req, typename Resp>
   bool Is(const MessageType<Req, Resp>& type) const {

@@ -21,9 +21,8 @@ absl::Status CheckAll(const Selector& selector, const Routing& routing, const Ca
 std::shared_ptr<RecipientsCore> RecipientsCore::Make(std::shared_ptr<RecipientsEnv> env,
                                                      Selector selector, Routing routing,
                                                      CallPolicy policy, std::optional<Name> from) {
-  std::shared_ptr<RecipientsCore> core(new RecipientsCore(std::move(env), std::move(selector),
-                                                          std::move(routing), std::move(policy),
-                                                          std::move(from)));
+  std::shared_ptr<RecipientsCore> core(new RecipientsCore(
+      std::move(env), std::move(selector), std::move(routing), std::move(policy), std::move(from)));
   // Close, which comes after Add, must find the Post.
   std::lock_guard lock(core->mutex_);
   core->post_ = core->env_->Add(*core);

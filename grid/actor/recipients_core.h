@@ -1,5 +1,5 @@
-// RecipientsCore: what the copies of one Recipients share: who is meant and how, the TargetCache, and
-// the verbs under way, each of which ends with its deadline at the latest.
+// RecipientsCore: what the copies of one Recipients share: who is meant and how, the TargetCache,
+// and the verbs under way, each of which ends with its deadline at the latest.
 //
 // Any thread.
 #ifndef GRID_GRID_ACTOR_RECIPIENTS_CORE_H_

@@ -209,8 +209,10 @@ void SystemCore::OpenMailbox(Name name, ActorOptions options,
   Claim(std::move(name), options, std::move(claimed));
 }
 
-Recipients SystemCore::To(Selector selector, Routing routing, CallPolicy policy) const {
-  return MakeRecipients(env_, std::move(selector), std::move(routing), policy);
+Recipients SystemCore::To(Selector selector, Routing routing, CallPolicy policy,
+                          std::optional<Name> from) const {
+  return Recipients(
+      RecipientsCore::Make(env_, std::move(selector), std::move(routing), policy, std::move(from)));
 }
 
 // --- ActorHost ---

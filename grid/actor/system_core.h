@@ -28,6 +28,7 @@
 #include "grid/actor/actor_threads.h"
 #include "grid/actor/delivery_server.h"
 #include "grid/actor/post_office.h"
+#include "grid/actor/recipients_core.h"
 #include "grid/actor/recipients_env.h"
 #include "grid/actor/remembered_calls.h"
 #include "grid/actor/resident.h"
@@ -48,7 +49,8 @@ class SystemCore final : public ActorHost, public std::enable_shared_from_this<S
   void Start(Name name, ActorFactory factory, ActorOptions options,
              Completion<absl::StatusOr<ActorHandle>> completion);
   void OpenMailbox(Name name, ActorOptions options, Completion<absl::StatusOr<Mailbox>> completion);
-  Recipients To(Selector selector, Routing routing, CallPolicy policy) const;
+  Recipients To(Selector selector, Routing routing, CallPolicy policy,
+                std::optional<Name> from) const;
   std::vector<Entry> List() const;
   void Stop(Completion<absl::Status> completion);
   // Without waiting for what waits in mailboxes; returns when nothing runs any more.

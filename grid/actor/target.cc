@@ -13,9 +13,10 @@ constexpr absl::string_view kNoSuchTargetUrl = "grid/no-such-target";
 
 std::string Target::ToString() const { return absl::StrCat(name.text(), " at ", member); }
 
-absl::Status NoSuchTargetError(const Name& name, uint64_t epoch, uint64_t view) {
-  absl::Status status = absl::NotFoundError(absl::StrCat(
-      name.text(), " is not here under epoch ", epoch, "; the view of this member is ", view));
+absl::Status NoSuchTargetError(std::string_view name, uint64_t epoch, uint64_t view) {
+  absl::Status status = absl::NotFoundError(
+      absl::StrCat(absl::string_view(name.data(), name.size()), " is not here under epoch ", epoch,
+                   "; the view of this member is ", view));
   status.SetPayload(kNoSuchTargetUrl, absl::Cord(absl::StrCat(view)));
   return WithDelivery(std::move(status), Delivery::kRejected);
 }
