@@ -5,7 +5,6 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/use_future.hpp>
 
 #include "grid/actor/mailbox_end.h"
 #include "tests/unit/actor/actor_kit.h"
@@ -40,11 +39,6 @@ class MailboxTest : public ActorTest {
   std::shared_ptr<internal::MailboxEnd> end_;
   Mailbox mailbox_;
 };
-
-TEST_F(MailboxTest, WithoutAName_Fails) {
-  auto received = Mailbox().Receive(asio::use_future);
-  EXPECT_EQ(received.get().status().code(), absl::StatusCode::kFailedPrecondition);
-}
 
 TEST_F(MailboxTest, GivesLetters_TheOldestFirst_ThatAreThere_OrCome) {
   Open();
