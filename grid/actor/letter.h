@@ -125,9 +125,9 @@ class ReplyToken {
   // Answers that the answer to a `type` can't be encoded: kInternal, kExecuted, and logged.
   void FailEncoding(std::string_view type, const absl::Status& why);
 
-  // For the actor that begins with the letter: hears of the answer, once.
+  // For the actor that begins with the letter: hears of the answer, once. The first one stays.
   void Observe(std::shared_ptr<internal::AnswerObserver> observer) {
-    observer_ = std::move(observer);
+    if (observer_ == nullptr) observer_ = std::move(observer);
   }
 
  private:
