@@ -6,9 +6,9 @@
 
 namespace grid::internal {
 
-std::optional<std::chrono::milliseconds> Attempts::Next(const CallPolicy& policy,
-                                                        Delivery delivery, TimePoint now,
-                                                        TimePoint deadline, double random) const {
+std::optional<std::chrono::milliseconds> Attempts::Next(const CallPolicy& policy, Delivery delivery,
+                                                        TimePoint now, TimePoint deadline,
+                                                        double random) const {
   if (!policy.Retries(delivery) || made_ >= policy.attempts) return std::nullopt;
   const std::chrono::milliseconds pause = policy.back_off.Pause(made_ + 1, random);
   if (now + pause >= deadline) return std::nullopt;
@@ -21,9 +21,8 @@ absl::Status Attempts::Error(const absl::Status& last, const Target* target) con
   if (target != nullptr && made_ > 1) absl::StrAppend(&text, ", attempt ", made_);
   if (target != nullptr) text += ")";
   absl::Status status(last.code(), text);
-  last.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-    status.SetPayload(url, payload);
-  });
+  last.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { status.SetPayload(url, payload); });
   return WithDelivery(std::move(status), worst_, IsRemote(last));
 }
 

@@ -1,5 +1,5 @@
-// Attempts: how often one target, or one call, was tried, and whether it is tried again. And the text
-// that failures get.
+// Attempts: how often one target, or one call, was tried, and whether it is tried again. And the
+// text that failures get.
 //
 // Pure; its owner locks.
 #ifndef GRID_GRID_ACTOR_ATTEMPTS_H_
@@ -24,8 +24,8 @@ class Attempts {
   void TakeBack() { --made_; }
   uint32_t made() const { return made_; }
 
-  // What one came to. Nothing that came before is forgotten: a call that may have been executed once
-  // stays so, whatever comes after it.
+  // What one came to. Nothing that came before is forgotten: a call that may have been executed
+  // once stays so, whatever comes after it.
   void Failed(Delivery delivery) {
     if (delivery > worst_) worst_ = delivery;
   }

@@ -46,7 +46,8 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   void PauseFor(std::chrono::milliseconds pause);
   CandidatePtr SameAgain();
   void Fail(const absl::Status& why, const Target* target);
-  void Complete(absl::StatusOr<RawAnswer> result);
+  void Complete(Completion<absl::StatusOr<RawAnswer>> completion,
+                absl::StatusOr<RawAnswer> result);
 
   const std::shared_ptr<RecipientsCore> core_;
   const Outgoing message_;
@@ -58,8 +59,8 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   bool asked_ = false;      // the directory, in this call
   bool refreshed_ = false;  // because there was no such target
   std::vector<CandidatePtr> tried_;
-  // The last one tried. Where the callee remembers the call, only it may be asked again: another one
-  // would execute it once more.
+  // The last one tried. Where the callee remembers the call, only it may be asked again: another
+  // one would execute it once more.
   CandidatePtr last_;
   bool only_last_ = false;
 

@@ -95,8 +95,8 @@ class GatherResults {
   // The others.
   std::vector<Name> failed() const { return NamesWhere(false); }
 
-  // Adds what was asked later, the status included. What has succeeded once stays so. Of a name that
-  // was asked again, failures of targets that do not hold it any more are dropped.
+  // Adds what was asked later, the status included. What has succeeded once stays so. Of a name
+  // that was asked again, failures of targets that do not hold it any more are dropped.
   void Merge(GatherResults later) {
     std::set<Name> names;
     for (const auto& [target, value] : later.results_) names.insert(target.name);
@@ -157,11 +157,11 @@ class Gathering {
   }
   ~Gathering() { Drop(); }
 
-  // Completes with the next result, in the order in which they come: one for each target, those that
-  // wait at most ActorLimits::max_targets. With nothing once all were read, or enough have succeeded
-  // (Routing::First; those that were given up have no result). With an error where nobody was asked,
-  // again and again. One Next at a time (a second one fails with kFailedPrecondition). Cancellation
-  // of any kind completes it with kCancelled and loses no result.
+  // Completes with the next result, in the order in which they come: one for each target, those
+  // that wait at most ActorLimits::max_targets. With nothing once all were read, or enough have
+  // succeeded (Routing::First; those that were given up have no result). With an error where nobody
+  // was asked, again and again. One Next at a time (a second one fails with kFailedPrecondition).
+  // Cancellation of any kind completes it with kCancelled and loses no result.
   template <typename Token = asio::use_awaitable_t<>>
   auto Next(Token&& token = Token()) {
     return asio::async_initiate<Token, void(Result)>(

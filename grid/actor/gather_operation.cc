@@ -141,7 +141,6 @@ void GatherOperation::Deliver(const Group& group, std::vector<size_t> slots) {
     }
     if (!calls_.empty()) call = calls_[group.second];
   }
-  core_->env().counters().messages += slots.size();
   const Message message{.type = message_.type,
                         .body = message_.body.view(),
                         .acknowledge = policy.acknowledge,
@@ -213,10 +212,9 @@ void GatherOperation::TryAgain(size_t slot, std::chrono::milliseconds pause) {
   Pausing& pausing = pausing_[group];
   pausing.slots.push_back(slot);
   if (pausing.slots.size() > 1) return;
-  pausing.alarm =
-      env.alarms().At(env.clock().Now() + pause, [weak = weak_from_this(), group] {
-        if (const auto self = weak.lock()) self->OnPaused(group);
-      });
+  pausing.alarm = env.alarms().At(env.clock().Now() + pause, [weak = weak_from_this(), group] {
+    if (const auto self = weak.lock()) self->OnPaused(group);
+  });
 }
 
 void GatherOperation::OnPaused(const Group& group) {
@@ -339,9 +337,10 @@ void GatherOperation::Next(NextCompletion completion) {
     std::unique_lock lock(mutex_);
     if (next_) {
       lock.unlock();
-      return StartingVerb::Complete(core_->env(), std::move(completion),
-                                    absl::StatusOr<std::optional<RawResult>>(
-                                        absl::FailedPreconditionError("another Next is under way")));
+      return StartingVerb::Complete(
+          core_->env(), std::move(completion),
+          absl::StatusOr<std::optional<RawResult>>(
+              absl::FailedPreconditionError("another Next is under way")));
     }
     number = ++next_number_;
     auto slot = completion.cancellation_slot();
@@ -391,8 +390,7 @@ void GatherOperation::Tell() {
       next = std::move(next_);
     }
     if (all_ && over_) {
-      results = {
-          .status = status_, .results = {}, .cancelled = cancelled_, .enough = Enough()};
+      results = {.status = status_, .results = {}, .cancelled = cancelled_, .enough = Enough()};
       results.results.assign(std::make_move_iterator(results_.begin()),
                              std::make_move_iterator(results_.end()));
       results_.clear();

@@ -1,7 +1,8 @@
 // GatherOperation: one message to several targets, and their results as they come.
 //
-// Targets are grouped by member: each group is one message, at most max_fan_out of them are under way
-// at a time. What is to be tried again goes the same way after its pause, those of one group together.
+// Targets are grouped by member: each group is one message, at most max_fan_out of them are under
+// way at a time. What is to be tried again goes the same way after its pause, those of one group
+// together.
 //
 //   queue_ --(fan-out)--> DeliverMany --> result
 //     ^                        |

@@ -73,9 +73,8 @@ absl::Status StatusOf(const RawResults& results) {
   if (first == nullptr || results.enough) return absl::OkStatus();
   absl::Status status(first->code(), absl::StrCat(failed, " of ", results.results.size(),
                                                   " failed, the first: ", first->message()));
-  first->ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-    status.SetPayload(url, payload);
-  });
+  first->ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { status.SetPayload(url, payload); });
   return WithDelivery(std::move(status), worst, IsRemote(*first));
 }
 

@@ -6,12 +6,12 @@
 //   absl::Status sent = co_await workers.Send(kLog, line);                        // no reply
 //   GatherResults<int64_t> all = co_await everyone.GatherAll(kSum, numbers);      // each one's
 //
-// A handle keeps what it has resolved, and from its second use on watches the directory for changes:
-// then no use asks it any more. "No such target" from a member, or nobody at all, makes it ask anew,
-// once in each call. A target that could not be reached leaves the rotation until the directory says
-// something new of it, or it answers another message, unless it is the only one. Whoever is marked
-// kDraining is left out; who is asked for by name is found all the same, as long as nobody else of
-// the selector is there.
+// A handle keeps what it has resolved, and from its second use on watches the directory for
+// changes: then no use asks it any more. "No such target" from a member, or nobody at all, makes it
+// ask anew, once in each call. A target that could not be reached leaves the rotation until the
+// directory says something new of it, or it answers another message, unless it is the only one.
+// Whoever is marked kDraining is left out; who is asked for by name is found all the same, as long
+// as nobody else of the selector is there.
 //
 // Copies are the same handle, with one cache. They may outlive the system: calls then fail with
 // kFailedPrecondition, not sent. Any thread. Completions run on their associated executor,
@@ -20,9 +20,10 @@
 // policy's deadline is for all attempts together, and travels with the message. What fails says how
 // far the message can have come at the most, in all attempts together (DeliveryOf).
 //
-// With CallPolicy::deduplicate a call that may have been executed is tried again only with the member
-// that remembers it. Values that ask for nothing that the verb can do (a routing, a policy, a selector
-// out of range; an answer without Acknowledgement::kProcessed) are kInvalidArgument, not sent.
+// With CallPolicy::deduplicate a call that may have been executed is tried again only with the
+// member that remembers it. Values that ask for nothing that the verb can do (a routing, a policy,
+// a selector out of range; an answer without Acknowledgement::kProcessed) are kInvalidArgument, not
+// sent.
 #ifndef GRID_GRID_ACTOR_RECIPIENTS_H_
 #define GRID_GRID_ACTOR_RECIPIENTS_H_
 
@@ -66,15 +67,15 @@ class Recipients {
 
   // To one of them, by a Routing that takes one (Routing::one(); otherwise kInvalidArgument), with
   // its answer. Tried again as the policy says, each time with whoever is next (but with
-  // Routing::Hash: with the same, as long as it can be reached). kNotFound, not sent, where there is
-  // nobody; otherwise the error of the last attempt, with whom it was for in its text. An answer that
-  // can't be decoded is kInvalidArgument, executed.
+  // Routing::Hash: with the same, as long as it can be reached). kNotFound, not sent, where there
+  // is nobody; otherwise the error of the last attempt, with whom it was for in its text. An answer
+  // that can't be decoded is kInvalidArgument, executed.
   template <typename Req, typename Resp, typename Token = asio::use_awaitable_t<>>
   auto Call(const MessageType<Req, Resp>& type, const std::type_identity_t<Req>& request,
             Token&& token = Token()) const {
     return asio::async_initiate<Token, void(absl::StatusOr<Answer<Resp>>)>(
-        [](auto handler, std::shared_ptr<internal::RecipientsCore> core,
-           internal::Outgoing message, DecodeLimits limits) {
+        [](auto handler, std::shared_ptr<internal::RecipientsCore> core, internal::Outgoing message,
+           DecodeLimits limits) {
           internal::StartCall(core, std::move(message),
                               internal::CallCompletion(internal::Converting(
                                   std::move(handler), AnswerDecoder<Resp>{limits})));
@@ -84,8 +85,8 @@ class Recipients {
 
   // To one of them, or to all by a Routing that takes several, without an answer: completes once
   // the policy's acknowledgement level is reached. With several, OK when each one's was (with
-  // Routing::First(k), when k were); otherwise the first error, and how many of how many there were.
-  // Nobody is kNotFound, not sent, with a Routing that takes one, and otherwise OK.
+  // Routing::First(k), when k were); otherwise the first error, and how many of how many there
+  // were. Nobody is kNotFound, not sent, with a Routing that takes one, and otherwise OK.
   template <typename Req, typename Resp, typename Token = asio::use_awaitable_t<>>
   auto Send(const MessageType<Req, Resp>& type, const std::type_identity_t<Req>& request,
             Token&& token = Token()) const {
@@ -100,10 +101,10 @@ class Recipients {
 
   // To all of them, by a Routing that takes several (otherwise kInvalidArgument), each one's result
   // as it comes: see Gathering. With Routing::First(k) the others are cancelled once k have
-  // succeeded. Each target gets the message once, however often it is meant; one message goes to each
-  // member (with `deduplicate`, one for each holder of a name that it has several of), to
-  // ActorLimits::max_fan_out members at a time. A target is tried again as the policy says; when its
-  // name has moved, whoever holds it. Nobody is no error.
+  // succeeded. Each target gets the message once, however often it is meant; one message goes to
+  // each member (with `deduplicate`, one for each holder of a name that it has several of), to
+  // ActorLimits::max_fan_out members at a time. A target is tried again as the policy says; when
+  // its name has moved, whoever holds it. Nobody is no error.
   template <typename Req, typename Resp>
   Gathering<Resp> Gather(const MessageType<Req, Resp>& type,
                          const std::type_identity_t<Req>& request) const {
@@ -113,11 +114,11 @@ class Recipients {
   // The same, all results together: a GatherResults<Resp>, whose status() says where nobody was
   // asked. Terminal cancellation completes it with what there is.
   template <typename Req, typename Resp, typename Token = asio::use_awaitable_t<>>
-  auto GatherAll(const MessageType<Req, Resp>& type, const Req& request,
+  auto GatherAll(const MessageType<Req, Resp>& type, const std::type_identity_t<Req>& request,
                  Token&& token = Token()) const {
     return asio::async_initiate<Token, void(GatherResults<Resp>)>(
-        [](auto handler, std::shared_ptr<internal::RecipientsCore> core,
-           internal::Outgoing message, DecodeLimits limits) {
+        [](auto handler, std::shared_ptr<internal::RecipientsCore> core, internal::Outgoing message,
+           DecodeLimits limits) {
           internal::StartGatherAll(core, std::move(message),
                                    internal::ResultsCompletion(internal::Converting(
                                        std::move(handler), ResultsDecoder<Resp>{limits})));

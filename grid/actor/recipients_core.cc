@@ -21,9 +21,8 @@ absl::Status CheckAll(const Selector& selector, const Routing& routing, const Ca
 std::shared_ptr<RecipientsCore> RecipientsCore::Make(std::shared_ptr<RecipientsEnv> env,
                                                      Selector selector, Routing routing,
                                                      CallPolicy policy, std::optional<Name> from) {
-  std::shared_ptr<RecipientsCore> core(new RecipientsCore(std::move(env), std::move(selector),
-                                                          std::move(routing), std::move(policy),
-                                                          std::move(from)));
+  std::shared_ptr<RecipientsCore> core(new RecipientsCore(
+      std::move(env), std::move(selector), std::move(routing), std::move(policy), std::move(from)));
   // Close, which comes after Add, must find the Post.
   std::lock_guard lock(core->mutex_);
   core->post_ = core->env_->Add(*core);
@@ -89,9 +88,9 @@ void RecipientsCore::Finish(Verb& verb) {
   held = Unlink(verb);
 }
 
-void RecipientsCore::EndBy(asio::cancellation_slot slot, std::weak_ptr<Verb> verb) {
+void RecipientsCore::EndBy(asio::cancellation_slot slot, const std::shared_ptr<Verb>& verb) {
   if (!slot.is_connected()) return;
-  slot.assign([weak = weak_from_this(), verb = std::move(verb)](asio::cancellation_type type) {
+  slot.assign([weak = weak_from_this(), verb = std::weak_ptr<Verb>(verb)](asio::cancellation_type type) {
     if ((type & asio::cancellation_type::terminal) == asio::cancellation_type::none) return;
     const auto self = weak.lock();
     if (self == nullptr) return;

@@ -122,18 +122,16 @@ void Rotation::Rebuild() {
 
   switch (routing_.mode()) {
     case Routing::Mode::kLocalFirst: {
-      const auto others =
-          std::stable_partition(in_.begin(), in_.end(), [&](const CandidatePtr& candidate) {
-            return candidate->target.member == self_;
-          });
+      const auto others = std::stable_partition(
+          in_.begin(), in_.end(),
+          [&](const CandidatePtr& candidate) { return candidate->target.member == self_; });
       local_ = static_cast<size_t>(others - in_.begin());
       break;
     }
     case Routing::Mode::kHash: {
-      const auto owner =
-          std::min_element(in_.begin(), in_.end(), [](const CandidatePtr& a, const CandidatePtr& b) {
-            return Before(*a, *b);
-          });
+      const auto owner = std::min_element(
+          in_.begin(), in_.end(),
+          [](const CandidatePtr& a, const CandidatePtr& b) { return Before(*a, *b); });
       if (owner != in_.end()) std::iter_swap(in_.begin(), owner);
       break;
     }
@@ -239,7 +237,8 @@ CandidatePtr Rotation::Find(const Name& name, uint64_t epoch) const {
 
 std::vector<CandidatePtr> Rotation::Holders(const Name& name) const {
   std::vector<CandidatePtr> holders;
-  for (auto at = all_.lower_bound(Key(name, 0)); at != all_.end() && at->first.first == name; ++at) {
+  for (auto at = all_.lower_bound(Key(name, 0)); at != all_.end() && at->first.first == name;
+       ++at) {
     holders.push_back(at->second);
   }
   return holders;

@@ -6,8 +6,8 @@
 //
 // Who could not be reached leaves (Leave), and is back once the directory says something of it, or
 // it has answered something else (Join). When all have left, all are in again: the only one is
-// always tried. Who is marked kDraining is left out, unless the selector asks for that attribute; or
-// unless it asks for names, and nobody else that it means is there.
+// always tried. Who is marked kDraining is left out, unless the selector asks for that attribute;
+// or unless it asks for names, and nobody else that it means is there.
 //
 // Pure: no I/O, no clock. Its owner locks; of a Candidate the atomic members may be used without.
 #ifndef GRID_GRID_ACTOR_ROTATION_H_
@@ -66,10 +66,10 @@ class Rotation {
   // greatest. So keys stay with a name when it moves to another member.
   CandidatePtr Pick(std::span<const CandidatePtr> tried);
 
-  // Whom a message to several is for, by name and epoch. kAll and kFirst: everybody, also those that
-  // have left. kOnePerNextSegment: in turn one of each group, where there is a choice one that is
-  // in; a group is those whose names are alike up to the segment that follows the selector's path,
-  // or, for a selector of names, the holders of one name.
+  // Whom a message to several is for, by name and epoch. kAll and kFirst: everybody, also those
+  // that have left. kOnePerNextSegment: in turn one of each group, where there is a choice one that
+  // is in; a group is those whose names are alike up to the segment that follows the selector's
+  // path, or, for a selector of names, the holders of one name.
   std::vector<CandidatePtr> Select();
 
   // Null when it is not there.

@@ -106,8 +106,8 @@ void TargetCache::StartWatch() {
 
 void TargetCache::StartNext(const std::shared_ptr<Watcher>& watcher) {
   // The Watcher is ours alone: the watch ends with this cache.
-  watcher->Next([weak = weak_from_this(), which = std::weak_ptr<Watcher>(watcher)](
-                    absl::StatusOr<WatchEvent> event) {
+  watcher->Next([weak = weak_from_this(),
+                 which = std::weak_ptr<Watcher>(watcher)](absl::StatusOr<WatchEvent> event) {
     const auto self = weak.lock();
     const auto held = which.lock();
     if (self != nullptr && held != nullptr) self->OnEvent(held, std::move(event));

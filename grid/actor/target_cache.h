@@ -1,5 +1,6 @@
-// TargetCache: who a Selector means, as far as one handle knows: what the directory said when it was
-// asked, and from the second time on what a watch says. Those that are known make up a Rotation.
+// TargetCache: who a Selector means, as far as one handle knows: what the directory said when it
+// was asked, and from the second time on what a watch says. Those that are known make up a
+// Rotation.
 //
 //   if (!cache->Current()) cache->Refresh([weak](absl::Status asked) { ... });
 //   CandidatePtr target = cache->Pick({});

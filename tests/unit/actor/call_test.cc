@@ -245,8 +245,8 @@ TEST_F(CallTest, TheDeadlineIsForAllAttemptsTogether) {
   const Registration held = Register("a", "r/k/1");
   const TimePoint begun = clock_->Now();
   post_->script = [](const FakePost::Sent&) { return Unreachable(); };
-  const Called called = Call(
-      To(Selector::Of({N("r/k/1")}), {}, P("deadline=1s attempts=100 backoff=300ms*1..300ms jitter=0%")));
+  const Called called = Call(To(Selector::Of({N("r/k/1")}), {},
+                                P("deadline=1s attempts=100 backoff=300ms*1..300ms jitter=0%")));
   // At 0, 300, 600, 900 ms; for a fifth there is no time, which is known at once.
   EXPECT_EQ(post_->sent.size(), 4u);
   EXPECT_EQ(clock_->Now(), begun + milliseconds(900));
@@ -340,8 +340,7 @@ TEST_F(CallTest, WhatDoesNotFitIsRefusedAtOnce) {
         To(Under("r/k"), Routing::OnePerNextSegment()),
         To(Under("r/k"), Routing::Hash(std::string(5000, 'x'))),
         To(Under("r/k"), Routing::Random(), no_attempts),
-        To(Under("r/k"), Routing::Random(), P("ack=delivered")),
-        To(Under("r/k").Where("", "x"))}) {
+        To(Under("r/k"), Routing::Random(), P("ack=delivered")), To(Under("r/k").Where("", "x"))}) {
     testing::Probe<Called> called("Call");
     to.Call(kAdd, 1, called.Handler());
     ASSERT_TRUE(called.done());

@@ -2,7 +2,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_future.hpp>
+
+#include <algorithm>
+#include <set>
 
 #include "tests/unit/actor/recipients_fixture.h"
 
@@ -10,13 +12,11 @@ namespace grid {
 namespace {
 
 using GatherTest = RecipientsTest;
-using ::testing::Test;
 
 // What the values of the results add up to.
 int64_t Sum(const GatherResults<int64_t>& results) {
-  return results.Fold(int64_t{0}, [](int64_t sum, const Target&, int64_t value) {
-    return sum + value;
-  });
+  return results.Fold(int64_t{0},
+                      [](int64_t sum, const Target&, int64_t value) { return sum + value; });
 }
 
 TEST_F(GatherTest, OneMessagePerMember_EachTargetOnce) {
@@ -76,7 +76,9 @@ TEST_F(GatherTest, ResultsComeOneByOne_AsTheyAreThere) {
     const TargetResult<int64_t>& result = **next.value();
     EXPECT_EQ(result.target.member, "m" + std::to_string(i));
     EXPECT_EQ(result.value.ok(), i != 0);
-    if (i == 0) EXPECT_EQ(DeliveryOf(result.value.status()), Delivery::kExecuted);
+    if (i == 0) {
+      EXPECT_EQ(DeliveryOf(result.value.status()), Delivery::kExecuted);
+    }
   }
   EXPECT_FALSE(Next(gathering)->has_value());
 }

@@ -1,5 +1,5 @@
-// What the tests of Recipients share: a directory on a virtual clock, members that register names in
-// it, and a Post whose targets do what a script says.
+// What the tests of Recipients share: a directory on a virtual clock, members that register names
+// in it, and a Post whose targets do what a script says.
 #ifndef GRID_TESTS_UNIT_ACTOR_RECIPIENTS_FIXTURE_H_
 #define GRID_TESTS_UNIT_ACTOR_RECIPIENTS_FIXTURE_H_
 
@@ -108,6 +108,7 @@ class FakePost final : public internal::Post {
     };
     if (cancellation == nullptr) return;
     cancellation->OnCancel([this, index] {
+      if (!sent[index].open) return;
       sent[index].cancelled = true;
       sent[index].complete(
           WithDelivery(absl::CancelledError("given up"), Delivery::kMaybeExecuted));
@@ -131,9 +132,7 @@ inline LetterOutcome Number(int64_t value) {
 inline absl::Status Failure(Delivery delivery, absl::StatusCode code, const char* text = "failed") {
   return WithDelivery(absl::Status(code, text), delivery);
 }
-inline absl::Status Unreachable() {
-  return DisconnectedError("no connection", Delivery::kNotSent);
-}
+inline absl::Status Unreachable() { return DisconnectedError("no connection", Delivery::kNotSent); }
 
 class RecipientsTest : public ::testing::Test {
  protected:

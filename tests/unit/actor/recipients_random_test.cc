@@ -2,6 +2,8 @@
 // more often than its policy permits.
 #include <boost/asio/bind_cancellation_slot.hpp>
 
+#include <set>
+
 #include "grid/testing/random.h"
 #include "tests/unit/actor/recipients_fixture.h"
 
@@ -54,10 +56,10 @@ TEST_F(RecipientsRandomTest, EachVerbCompletesOnce_NoneIsDeliveredMoreOftenThanI
       }
     };
     std::vector<Recipients> handles;
-    const std::vector<Routing> routings = {
-        Routing::LocalFirst(),       Routing::Random(),   Routing::RoundRobin(),
-        Routing::LeastOutstanding(), Routing::Hash("k"),  Routing::All(),
-        Routing::First(2),           Routing::OnePerNextSegment()};
+    const std::vector<Routing> routings = {Routing::LocalFirst(), Routing::Random(),
+                                           Routing::RoundRobin(), Routing::LeastOutstanding(),
+                                           Routing::Hash("k"),    Routing::All(),
+                                           Routing::First(2),     Routing::OnePerNextSegment()};
     for (int i = 0; i < 6; ++i) {
       CallPolicy policy;
       policy.deadline = milliseconds(random.Between(10, 3000));
@@ -126,7 +128,9 @@ TEST_F(RecipientsRandomTest, EachVerbCompletesOnce_NoneIsDeliveredMoreOftenThanI
         executed = verb.several ? std::max(executed, count) : executed + count;
       }
       for (const auto& [target, count] : verb.delivered) delivered += count;
-      if (!verb.several) EXPECT_LE(delivered, verb.policy.attempts + 1) << number;
+      if (!verb.several) {
+        EXPECT_LE(delivered, verb.policy.attempts + 1) << number;
+      }
       const bool again = verb.policy.retry_maybe_executed || verb.policy.retry_executed;
       EXPECT_LE(executed, again ? verb.policy.attempts : 1) << number;
       // The callee would remember it: then all of them are the same name at the same member.
