@@ -34,7 +34,7 @@ void CallOperation::Start() {
   RecipientsEnv& env = core_->env();
   if (core_->policy().deduplicate.count() > 0) call_ = env.NextCall();
   auto post = core_->Begin(shared_from_this());
-  if (!post.ok()) return Complete(post.status());
+  if (!post.ok()) return Fail(post.status(), nullptr);
   post_ = *std::move(post);
   if (core_->cache().Current()) return Pick();
   Ask();
@@ -90,8 +90,7 @@ void CallOperation::Deliver(const CandidatePtr& candidate) {
     attempts_.Begin();
   }
   const CallPolicy& policy = core_->policy();
-  ++core_->env().counters().messages;
-  candidate->outstanding.fetch_add(1, std::memory_order_relaxed);
+  if (core_->counts()) candidate->outstanding.fetch_add(1, std::memory_order_relaxed);
   const Message message{.type = message_.type,
                         .body = message_.body.view(),
                         .acknowledge = policy.acknowledge,
@@ -106,22 +105,22 @@ void CallOperation::Deliver(const CandidatePtr& candidate) {
 
 void CallOperation::OnOutcome(LetterOutcome outcome) {
   CandidatePtr candidate;
-  bool late = false;
+  Completion<absl::StatusOr<RawAnswer>> completion;
   {
     std::lock_guard lock(mutex_);
     candidate = std::move(delivered_);
-    delivered_ = nullptr;
-    late = over_;
     // For End, which may be waiting to hear how far the message came.
-    if (late) attempts_.Failed(outcome.ok() ? Delivery::kExecuted : DeliveryOf(outcome.status()));
-    if (outcome.ok()) over_ = true;
+    if (over_) attempts_.Failed(outcome.ok() ? Delivery::kExecuted : DeliveryOf(outcome.status()));
+    if (outcome.ok() && !std::exchange(over_, true)) completion = std::move(completion_);
   }
-  candidate->outstanding.fetch_sub(1, std::memory_order_relaxed);
+  if (core_->counts()) candidate->outstanding.fetch_sub(1, std::memory_order_relaxed);
   if (!outcome.ok()) return OnFailure(candidate, outcome.status());
   core_->cache().Answered(*candidate);
-  if (late) return;
-  Complete(RawAnswer{.bytes = *std::move(outcome),
-                     .from = std::shared_ptr<const Target>(candidate, &candidate->target)});
+  if (!completion) return;
+  const Target* const target = &candidate->target;
+  Complete(std::move(completion),
+           RawAnswer{.bytes = *std::move(outcome),
+                     .from = std::shared_ptr<const Target>(std::move(candidate), target)});
 }
 
 void CallOperation::OnFailure(const CandidatePtr& candidate, const absl::Status& failure) {
@@ -178,13 +177,15 @@ void CallOperation::PauseFor(std::chrono::milliseconds pause) {
 
 void CallOperation::Fail(const absl::Status& why, const Target* target) {
   absl::Status error;
+  Completion<absl::StatusOr<RawAnswer>> completion;
   {
     std::lock_guard lock(mutex_);
     if (std::exchange(over_, true)) return;
     attempts_.Failed(DeliveryOf(why));
     error = attempts_.Error(why, target);
+    completion = std::move(completion_);
   }
-  Complete(std::move(error));
+  Complete(std::move(completion), std::move(error));
 }
 
 void CallOperation::End(absl::Status why) {
@@ -198,25 +199,23 @@ void CallOperation::End(absl::Status why) {
   // The Post may know that the message has never left; otherwise it may have been executed.
   if (delivered != nullptr) cancellation_.Cancel(why);
   absl::Status error;
+  Completion<absl::StatusOr<RawAnswer>> completion;
   {
     std::lock_guard lock(mutex_);
     if (delivered_ != nullptr) attempts_.Failed(Delivery::kMaybeExecuted);
     error = attempts_.Error(why, delivered != nullptr ? &delivered->target : nullptr);
-  }
-  if (absl::IsCancelled(why)) ++core_->env().counters().cancelled;
-  Complete(std::move(error));
-}
-
-void CallOperation::Complete(absl::StatusOr<RawAnswer> result) {
-  const auto self = shared_from_this();
-  Completion<absl::StatusOr<RawAnswer>> completion;
-  {
-    std::lock_guard lock(mutex_);
-    over_ = true;
     completion = std::move(completion_);
   }
-  core_->Finish(*this);
-  if (completion) StartingVerb::Complete(core_->env(), std::move(completion), std::move(result));
+  if (absl::IsCancelled(why)) ++core_->env().counters().cancelled;
+  Complete(std::move(completion), std::move(error));
+}
+
+void CallOperation::Complete(Completion<absl::StatusOr<RawAnswer>> completion,
+                             absl::StatusOr<RawAnswer> result) {
+  // Whoever has called this holds us; the handle may go with the last verb.
+  const std::shared_ptr<RecipientsCore> core = core_;
+  core->Finish(*this);
+  StartingVerb::Complete(core->env(), std::move(completion), std::move(result));
 }
 
 }  // namespace grid::internal

@@ -141,7 +141,6 @@ void GatherOperation::Deliver(const Group& group, std::vector<size_t> slots) {
     }
     if (!calls_.empty()) call = calls_[group.second];
   }
-  core_->env().counters().messages += slots.size();
   const Message message{.type = message_.type,
                         .body = message_.body.view(),
                         .acknowledge = policy.acknowledge,

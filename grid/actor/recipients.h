@@ -71,7 +71,8 @@ class Recipients {
   // is nobody; otherwise the error of the last attempt, with whom it was for in its text. An answer
   // that can't be decoded is kInvalidArgument, executed.
   template <typename Req, typename Resp, typename Token = asio::use_awaitable_t<>>
-  auto Call(const MessageType<Req, Resp>& type, const Req& request, Token&& token = Token()) const {
+  auto Call(const MessageType<Req, Resp>& type, const std::type_identity_t<Req>& request,
+            Token&& token = Token()) const {
     return asio::async_initiate<Token, void(absl::StatusOr<Answer<Resp>>)>(
         [](auto handler, std::shared_ptr<internal::RecipientsCore> core, internal::Outgoing message,
            DecodeLimits limits) {
@@ -87,7 +88,8 @@ class Recipients {
   // Routing::First(k), when k were); otherwise the first error, and how many of how many there
   // were. Nobody is kNotFound, not sent, with a Routing that takes one, and otherwise OK.
   template <typename Req, typename Resp, typename Token = asio::use_awaitable_t<>>
-  auto Send(const MessageType<Req, Resp>& type, const Req& request, Token&& token = Token()) const {
+  auto Send(const MessageType<Req, Resp>& type, const std::type_identity_t<Req>& request,
+            Token&& token = Token()) const {
     return asio::async_initiate<Token, void(absl::Status)>(
         [](auto handler, std::shared_ptr<internal::RecipientsCore> core,
            internal::Outgoing message) {
@@ -104,14 +106,15 @@ class Recipients {
   // ActorLimits::max_fan_out members at a time. A target is tried again as the policy says; when
   // its name has moved, whoever holds it. Nobody is no error.
   template <typename Req, typename Resp>
-  Gathering<Resp> Gather(const MessageType<Req, Resp>& type, const Req& request) const {
+  Gathering<Resp> Gather(const MessageType<Req, Resp>& type,
+                         const std::type_identity_t<Req>& request) const {
     return Gathering<Resp>(internal::StartGather(core_, Encoded<Resp>(type, request)),
                            type.limits());
   }
   // The same, all results together: a GatherResults<Resp>, whose status() says where nobody was
   // asked. Terminal cancellation completes it with what there is.
   template <typename Req, typename Resp, typename Token = asio::use_awaitable_t<>>
-  auto GatherAll(const MessageType<Req, Resp>& type, const Req& request,
+  auto GatherAll(const MessageType<Req, Resp>& type, const std::type_identity_t<Req>& request,
                  Token&& token = Token()) const {
     return asio::async_initiate<Token, void(GatherResults<Resp>)>(
         [](auto handler, std::shared_ptr<internal::RecipientsCore> core, internal::Outgoing message,

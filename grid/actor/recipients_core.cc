@@ -88,9 +88,9 @@ void RecipientsCore::Finish(Verb& verb) {
   held = Unlink(verb);
 }
 
-void RecipientsCore::EndBy(asio::cancellation_slot slot, std::weak_ptr<Verb> verb) {
+void RecipientsCore::EndBy(asio::cancellation_slot slot, const std::shared_ptr<Verb>& verb) {
   if (!slot.is_connected()) return;
-  slot.assign([weak = weak_from_this(), verb = std::move(verb)](asio::cancellation_type type) {
+  slot.assign([weak = weak_from_this(), verb = std::weak_ptr<Verb>(verb)](asio::cancellation_type type) {
     if ((type & asio::cancellation_type::terminal) == asio::cancellation_type::none) return;
     const auto self = weak.lock();
     if (self == nullptr) return;

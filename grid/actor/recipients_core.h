@@ -52,6 +52,8 @@ class RecipientsCore final : public std::enable_shared_from_this<RecipientsCore>
   const Name* from() const { return from_.has_value() ? &*from_ : nullptr; }
   // OK, or kInvalidArgument for what no verb can use.
   const absl::Status& check() const { return check_; }
+  // Whether Candidate::outstanding decides anything.
+  bool counts() const { return routing_.mode() == Routing::Mode::kLeastOutstanding; }
   RecipientsEnv& env() const { return *env_; }
   TargetCache& cache() const { return *cache_; }
 
@@ -62,7 +64,7 @@ class RecipientsCore final : public std::enable_shared_from_this<RecipientsCore>
   void Finish(Verb& verb);
 
   // Terminal cancellation by `slot` ends the verb with kCancelled.
-  void EndBy(asio::cancellation_slot slot, std::weak_ptr<Verb> verb);
+  void EndBy(asio::cancellation_slot slot, const std::shared_ptr<Verb>& verb);
 
   // Ends all of them.
   void Close();
