@@ -47,7 +47,6 @@ struct ActorStats {
   uint64_t calls = 0, sends = 0, gathers = 0;
   uint64_t under_way = 0;        // gauge
   uint64_t watches = 0;          // gauge: handles that watch the directory
-  uint64_t messages = 0;         // to one target each, those that were tried again too
   uint64_t retries = 0;          // of them, those tried again by the policy
   uint64_t refreshed = 0;        // "no such target": the directory was asked anew
   uint64_t resolved = 0;         // times the directory was asked

@@ -423,7 +423,6 @@ ActorStats SystemCore::Stats() const {
   stats.gathers = verbs.gathers.load();
   stats.under_way = verbs.under_way.load();
   stats.watches = verbs.watches.load();
-  stats.messages = verbs.messages.load();
   stats.retries = verbs.retries.load();
   stats.refreshed = verbs.refreshed.load();
   stats.resolved = verbs.resolved.load();

@@ -60,7 +60,7 @@ class BusyPost final : public internal::Post {
  private:
   static LetterOutcome Outcome(uint64_t number, const Target& target) {
     if (number % 7 == 0) return DisconnectedError("lost", Delivery::kNotSent);
-    if (number % 11 == 0) return NoSuchTargetError(target.name, target.epoch, 0);
+    if (number % 11 == 0) return NoSuchTargetError(target.name.text(), target.epoch, 0);
     if (number % 13 == 0) return WithDelivery(absl::AbortedError("no"), Delivery::kExecuted);
     Buffer bytes;
     EXPECT_TRUE(Encode(int64_t{1}, bytes).ok());

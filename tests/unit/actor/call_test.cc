@@ -195,7 +195,7 @@ TEST_F(CallTest, NoSuchTarget_RefreshesExactlyOnce_WithoutCountingAnAttempt) {
   const uint64_t resolved = counters().resolved;
   post_->script = [&](const FakePost::Sent& sent) -> LetterOutcome {
     if (sent.target.member == "b") return Number(3);
-    return NoSuchTargetError(sent.target.name, sent.target.epoch, 0);
+    return NoSuchTargetError(sent.target.name.text(), sent.target.epoch, 0);
   };
   // It moves, and the watch has not told of it.
   table_.SetReachable("self", true);
@@ -212,7 +212,7 @@ TEST_F(CallTest, NoSuchTarget_RefreshesExactlyOnce_WithoutCountingAnAttempt) {
 TEST_F(CallTest, NoSuchTargetTwice_IsAFailureLikeOthers) {
   const Registration held = Register("a", "r/k/1");
   post_->script = [&](const FakePost::Sent& sent) {
-    return NoSuchTargetError(sent.target.name, sent.target.epoch, 0);
+    return NoSuchTargetError(sent.target.name.text(), sent.target.epoch, 0);
   };
   const Recipients to = To(Selector::Of({N("r/k/1")}), {}, P("attempts=1"));
   const absl::Status status = Call(to).status();

@@ -250,7 +250,7 @@ TEST_F(GatherTest, NoSuchTarget_WhoeverHoldsTheNameIsAsked_Once) {
   ASSERT_TRUE(Run([&] { return post_->sent.size() == 4; }, seconds(1)));
   EXPECT_EQ(post_->open(), 1u);
   for (auto& sent : post_->sent) {
-    sent.complete(NoSuchTargetError(sent.target.name, sent.target.epoch, 0));
+    sent.complete(NoSuchTargetError(sent.target.name.text(), sent.target.epoch, 0));
   }
   ASSERT_TRUE(gathered.done());
   EXPECT_EQ(gathered.value().succeeded(), std::vector<Name>{N("r/k/1")});

@@ -40,7 +40,7 @@ TEST_F(RecipientsRandomTest, EachVerbCompletesOnce_NoneIsDeliveredMoreOftenThanI
         case 1:
           return Failure(Delivery::kRejected, absl::StatusCode::kResourceExhausted);
         case 2:
-          return NoSuchTargetError(sent.target.name, sent.target.epoch, 0);
+          return NoSuchTargetError(sent.target.name.text(), sent.target.epoch, 0);
         case 3:
           ++verb.executed[sent.target];
           return Failure(Delivery::kMaybeExecuted, absl::StatusCode::kUnavailable);
