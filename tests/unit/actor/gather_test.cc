@@ -245,7 +245,7 @@ TEST_F(GatherTest, NoSuchTarget_WhoeverHoldsTheNameIsAsked_Once) {
   const Registration second = Register("b", "r/k/1");
   for (size_t i = 0; i < 2; ++i) {
     post_->sent[i].complete(
-        NoSuchTargetError(post_->sent[i].target.name, post_->sent[i].target.epoch, 0));
+        NoSuchTargetError(post_->sent[i].target.name.text(), post_->sent[i].target.epoch, 0));
   }
   ASSERT_TRUE(Run([&] { return post_->sent.size() == 4; }, seconds(1)));
   EXPECT_EQ(post_->open(), 1u);
