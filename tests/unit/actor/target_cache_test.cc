@@ -1,4 +1,5 @@
 // TargetCache, by what handles do: when the directory is asked, what a watch changes, limits.
+#include "grid/actor/actor_options.h"
 #include "tests/unit/actor/recipients_fixture.h"
 
 namespace grid {
