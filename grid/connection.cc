@@ -25,7 +25,7 @@ Subroute Subroute::At(std::string_view part) const {
   return Subroute(peer_, path_ + "/" + std::string(part));
 }
 
-void Subroute::StartRequest(HandlerId handler, PayloadRef payload, RequestOptions options,
+void Subroute::StartRequest(HandlerId handler, PayloadRef payload, const RequestOptions& options,
                             ReplyHandler completion) const {
   if (peer_ == nullptr) return FailLater(nullptr, std::move(completion), EmptyHandle());
   const SubrouteId id = id_.ForHandler(handler.value());
@@ -56,7 +56,7 @@ ConnectionStats Connection::Stats() const {
   return peer_ == nullptr ? ConnectionStats() : peer_->Stats();
 }
 
-void Connection::StartRequest(HandlerId handler, PayloadRef payload, RequestOptions options,
+void Connection::StartRequest(HandlerId handler, PayloadRef payload, const RequestOptions& options,
                               ReplyHandler completion) const {
   if (peer_ == nullptr) return FailLater(nullptr, std::move(completion), EmptyHandle());
   peer_->StartRequest(handler, nullptr, payload, options, std::move(completion));

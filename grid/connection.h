@@ -34,7 +34,7 @@ class Subroute final : public Requester, public Streamer {
   Subroute At(std::string_view part) const;
   const std::string& path() const { return path_; }
 
-  void StartRequest(HandlerId handler, PayloadRef payload, RequestOptions options,
+  void StartRequest(HandlerId handler, PayloadRef payload, const RequestOptions& options,
                     ReplyHandler completion) const override;
   absl::StatusOr<Stream> OpenStream(HandlerId handler, BytesView initial,
                                     StreamOptions options) const override;
@@ -71,7 +71,7 @@ class Connection final : public Requester, public Streamer {
         token, *this, timeout);
   }
 
-  void StartRequest(HandlerId handler, PayloadRef payload, RequestOptions options,
+  void StartRequest(HandlerId handler, PayloadRef payload, const RequestOptions& options,
                     ReplyHandler completion) const override;
   absl::StatusOr<Stream> OpenStream(HandlerId handler, BytesView initial,
                                     StreamOptions options) const override;

@@ -8,7 +8,8 @@
 //   Exporter exporter;
 //   grid::ExportMetrics(manager.Stats(), exporter);     // whenever somebody asks
 //
-// This is the one list of what is counted: the pages of gridnode are made from it.
+// This is the one list of what a Manager counts: the pages of gridnode are made from it. What a
+// directory counts is in grid/directory/directory_metrics.h.
 #ifndef GRID_GRID_METRICS_H_
 #define GRID_GRID_METRICS_H_
 

@@ -83,7 +83,7 @@ class Requester {
                Token&& token = Token()) const {
     return asio::async_initiate<Token, void(absl::StatusOr<Buffer>)>(
         [](auto completion, const Requester* self, HandlerId id, BytesView bytes,
-           RequestOptions opts) {
+           const RequestOptions& opts) {
           self->StartRequest(id, bytes, opts, ReplyHandler(std::move(completion)));
         },
         token, this, handler, payload, options);
@@ -94,13 +94,13 @@ class Requester {
                Token&& token = Token()) const {
     return asio::async_initiate<Token, void(absl::StatusOr<Buffer>)>(
         [](auto completion, const Requester* self, HandlerId id, Buffer bytes,
-           RequestOptions opts) {
+           const RequestOptions& opts) {
           self->StartRequest(id, std::move(bytes), opts, ReplyHandler(std::move(completion)));
         },
         token, this, handler, std::forward<Bytes>(payload), options);
   }
 
-  virtual void StartRequest(HandlerId handler, PayloadRef payload, RequestOptions options,
+  virtual void StartRequest(HandlerId handler, PayloadRef payload, const RequestOptions& options,
                             ReplyHandler completion) const = 0;
 };
 

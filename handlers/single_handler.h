@@ -126,7 +126,7 @@ class SingleHandler {
     absl::Status encoded = payload.Encode(request);
     return asio::async_initiate<Token, void(absl::StatusOr<Resp>)>(
         [](auto handler, SingleHandler self, auto target, internal::ScratchBuffer bytes,
-           absl::Status status, RequestOptions opts) {
+           const absl::Status& status, const RequestOptions& opts) {
           self.Start(target, bytes.view(), status, opts, std::move(handler));
         },
         token, *this, internal::HoldTarget(std::forward<To>(to)), std::move(payload),
@@ -195,7 +195,7 @@ class SingleHandler {
 
   template <typename Handler>
   void Start(const Requester& to, BytesView payload, const absl::Status& encoded,
-             RequestOptions options, Handler&& handler) const {
+             const RequestOptions& options, Handler&& handler) const {
     if (!encoded.ok()) {
       asio::dispatch(
           asio::append(std::forward<Handler>(handler),

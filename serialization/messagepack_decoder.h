@@ -201,7 +201,7 @@ class MapFields {
     }
     return left_ > 0 && decoder_.in().TakeStr(name);
   }
-  [[gnu::noinline]] bool IsKey(std::string_view name) const { return has_key_ && key_ == name; }
+  bool IsKey(std::string_view name) const { return has_key_ && key_ == name; }
 
   template <typename T>
   void Read(std::string_view name, T& field) {
@@ -215,7 +215,7 @@ class MapFields {
 
   // The next entry's name was none that a pass came by.
   template <typename T>
-  [[gnu::noinline]] void FindField(T& value) {
+  void FindField(T& value) {
     MsgpackError error = decoder_.in().ReadStr(&key_);
     if (error != MsgpackError::kOk) return Fail("?", error);
     has_key_ = true;
@@ -227,7 +227,7 @@ class MapFields {
     --left_;
   }
 
-  [[gnu::noinline]] void Fail(std::string_view name, MsgpackError error) {
+  void Fail(std::string_view name, MsgpackError error) {
     decoder_.InField(name);
     error_ = error;
     left_ = 0;
@@ -354,7 +354,7 @@ struct ValueReader {
 
 template <>
 struct ValueReader<std::string> {
-  [[gnu::noinline]] static MsgpackError Read(MessagePackDecoder& decoder, std::string& value) {
+  static MsgpackError Read(MessagePackDecoder& decoder, std::string& value) {
     BytesView bytes;
     const MsgpackError error = ReadText(decoder, &bytes);
     if (error != MsgpackError::kOk) return error;

@@ -1,8 +1,9 @@
 // Directory: who holds which name. Every member of a cluster has one, and what it says is the same
 // for all.
 //
-//   std::shared_ptr<Directory> names = ...;     // local_directory.h, hosted_directory.h,
-//   etcd_directory.h absl::StatusOr<Registration> held =
+//   // By local_directory.h, hosted_directory.h or etcd_directory.h.
+//   std::unique_ptr<Directory> names = ...;
+//   absl::StatusOr<Registration> held =
 //       co_await names->Register(*Name::Parse("shop/leader/0"), Holding::kExclusive);
 //   if (std::optional<HolderInfo> other = HolderOf(held.status())) ...   // somebody else has it
 //   held->token().OnLost([] { ... });
@@ -171,8 +172,12 @@ struct DirectoryStats {
   uint64_t stale = 0;         // Resolve answered from what was seen before
   uint64_t coalesced = 0;     // watches whose reader was too slow
   uint64_t resubscribed = 0;  // watches begun again after the directory was lost
+  uint64_t connections = 0;   // to etcd: opened
+  uint64_t reused = 0;        // to etcd: questions asked on one that was there
   // Refused by a limit of DirectoryLimits.
   uint64_t registration_limit = 0, watch_limit = 0, operation_limit = 0;
+  uint64_t cache_limit = 0;   // resolutions forgotten: max_cached
+  uint64_t answer_limit = 0;  // answers not taken: EtcdOptions::max_answer_bytes
 };
 
 class Directory {
@@ -216,6 +221,22 @@ class Directory {
   // kResourceExhausted for one watch too many, with kCancelled when stopped.
   virtual absl::StatusOr<Watcher> Watch(Selector selector) = 0;
 
+  // Takes every name from its holder, ours too, and completes with how many registrations that
+  // were; of several attempts, the last. Their tokens end with their members' next renewals, and
+  // until all members have heard of it, or a lease has passed, nobody gets a name. What is
+  // registered before this completes may be gone as well. Only a member may, and in etcd whoever
+  // may write there: kPermissionDenied for a client of the mesh. In etcd our lease must not be
+  // shorter than that of the holders. Otherwise it completes as Resolve does.
+  template <typename Token = asio::use_awaitable_t<>>
+  auto Flush(std::chrono::milliseconds timeout = std::chrono::milliseconds(0),
+             Token&& token = Token()) {
+    return asio::async_initiate<Token, void(absl::StatusOr<uint64_t>)>(
+        [](auto handler, Directory* self, std::chrono::milliseconds limit) {
+          self->StartFlush(limit, Completion<absl::StatusOr<uint64_t>>(std::move(handler)));
+        },
+        token, this, timeout);
+  }
+
   // Completes with OK once the directory was reached and has taken our session; at once with the
   // error that keeps it from ever doing so (a wrong password, say), and with kDeadlineExceeded
   // after `timeout`, naming the reason why it can't be reached.
@@ -249,6 +270,8 @@ class Directory {
                             Completion<absl::StatusOr<Resolution>> completion) = 0;
   virtual void StartWaitReady(std::chrono::milliseconds timeout,
                               Completion<absl::Status> completion) = 0;
+  virtual void StartFlush(std::chrono::milliseconds timeout,
+                          Completion<absl::StatusOr<uint64_t>> completion) = 0;
   virtual void StartStop(Completion<absl::Status> completion) = 0;
 };
 

@@ -84,6 +84,8 @@ class SubscriptionSink {
   virtual void OnEnd(absl::Status why) = 0;
 };
 
+struct DirectoryStats;
+
 class Subscription {
  public:
   virtual ~Subscription() = default;
@@ -102,10 +104,16 @@ class DirectoryBackend {
   virtual void Update(UpdateCall call, Duration limit, StatusDone done) = 0;
   virtual void Deregister(DeregisterCall call, Duration limit, StatusDone done) = 0;
   virtual void End(LeaseCall call, Duration limit, StatusDone done) = 0;
+  // Ends every session, with all it holds, and says how many registrations that were. Each member
+  // hears of it by kAborted with its next renewal, at the latest; until all have heard, or a lease
+  // has passed, nobody gets a name.
+  virtual void Flush(Duration limit, Done<uint64_t> done) = 0;
   virtual void Resolve(Selector selector, Duration limit, Done<std::vector<Entry>> done) = 0;
   // `sink` must outlive what is returned.
   virtual std::unique_ptr<Subscription> Subscribe(const Selector& selector,
                                                   SubscriptionSink& sink) = 0;
+  // Adds what the backend itself counts. Any thread.
+  virtual void AddStats(DirectoryStats& stats) const { (void)stats; }
 };
 
 }  // namespace grid

@@ -32,6 +32,10 @@ class DirectoryClient final : public Directory {
                       Completion<absl::Status> completion) override {
     core_->StartWaitReady(timeout, std::move(completion));
   }
+  void StartFlush(std::chrono::milliseconds timeout,
+                  Completion<absl::StatusOr<uint64_t>> completion) override {
+    core_->StartFlush(timeout, std::move(completion));
+  }
   void StartStop(Completion<absl::Status> completion) override {
     core_->StartStop(std::move(completion));
   }

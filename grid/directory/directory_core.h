@@ -51,7 +51,7 @@ struct DirectoryCounters {
   std::atomic<uint64_t> ready{0}, registrations{0}, watches{0}, operations{0};
   std::atomic<uint64_t> renewals{0}, renewals_failed{0}, lapsed{0}, lost{0}, claimed{0};
   std::atomic<uint64_t> retries{0}, stale{0}, coalesced{0}, resubscribed{0};
-  std::atomic<uint64_t> registration_limit{0}, watch_limit{0}, operation_limit{0};
+  std::atomic<uint64_t> registration_limit{0}, watch_limit{0}, operation_limit{0}, cache_limit{0};
 };
 
 class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
@@ -71,6 +71,8 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
                     Completion<absl::StatusOr<Resolution>> completion);
   absl::StatusOr<Watcher> StartWatch(Selector selector);
   void StartWaitReady(std::chrono::milliseconds timeout, Completion<absl::Status> completion);
+  void StartFlush(std::chrono::milliseconds timeout,
+                  Completion<absl::StatusOr<uint64_t>> completion);
   void StartStop(Completion<absl::Status> completion);
   DirectoryStats Stats() const;
 
@@ -157,6 +159,8 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   void Remember(const std::string& text, const std::vector<Entry>& entries);
   void WaitReady(TimePoint deadline, const std::shared_ptr<Canceller>& canceller,
                  Completion<absl::Status> completion);
+  void Flush(TimePoint deadline, const std::shared_ptr<Canceller>& canceller,
+             Completion<absl::StatusOr<uint64_t>> completion);
   void Stop(absl::Status why);
   void FinishStop(Completion<absl::Status> completion);
 

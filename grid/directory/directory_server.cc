@@ -113,7 +113,7 @@ absl::Status Gone() { return absl::UnavailableError("the directory is served no 
 // A client of the mesh holds nothing (ManagerOptions::client).
 absl::Status CheckCaller(const RequestContext& context) {
   if (!context.caller().is_client) return absl::OkStatus();
-  return absl::PermissionDeniedError("a client holds no names");
+  return absl::PermissionDeniedError("a client holds no names, and flushes none");
 }
 
 // Serves `handler` with `answer`, absl::StatusOr<Outcome>(RegistryHost&, const Message&, const
@@ -209,6 +209,11 @@ absl::Status ServeTable(Registrar& registrar, const std::shared_ptr<RegistryHost
                               table.End({.member = member, .incarnation = message.incarnation});
                               return Outcome();
                             }));
+  status.Update(ServeSingle(
+      registrar, internal::kDirectoryFlush, host,
+      [](RegistryHost& table, const NoPayload&, const std::string&) -> absl::StatusOr<Outcome> {
+        return Outcome{.count = table.Flush()};
+      }));
   return status;
 }
 

@@ -1,6 +1,6 @@
 // DirectoryServer: the member that keeps the table of a hosted directory, in memory.
 //
-// It serves the handlers 224 to 229 to its peers, and the table to its own process. The library has
+// It serves the handlers 224 to 230 to its peers, and the table to its own process. The library has
 // one member do this for a whole cluster; there is no fail-over. When it restarts, everybody's
 // registrations are claimed by their holders, and nothing is given to others before that is done,
 // or a lease has passed.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grid/directory/etcd_flush.h"
 #include "grid/directory/etcd_keys.h"
 #include "grid/directory/etcd_subscription.h"
 
@@ -14,7 +15,7 @@ namespace {
 using etcd::Created;
 using etcd::EntryOf;
 using etcd::EtcdRange;
-using etcd::FailurePairs;
+using etcd::FlushKey;
 using etcd::kBehindMark;
 using etcd::kMark;
 using etcd::MemberKey;
@@ -25,6 +26,7 @@ using etcd::Revision;
 using etcd::Succeeded;
 using etcd::TextOf;
 using etcd::Transaction;
+using etcd::TransactionPairs;
 using etcd::ValueObject;
 using etcd::ValueText;
 
@@ -103,7 +105,7 @@ void EtcdBackend::PutMember(const std::shared_ptr<Opening>& opening) {
       {"request_put",
        json::object{{"key", EtcdBase64(key)}, {"value", EtcdBase64(value)}, {"lease", lease}}}};
   gateway_->Ask("/v3/kv/txn",
-                Transaction({Created(key, "", opening->member_revision)}, std::move(put), {}),
+                Transaction({Created(key, "", opening->member_revision)}, {std::move(put)}, {}),
                 opening->limit, [this, opening](absl::StatusOr<json::object> answer) {
                   if (!answer.ok()) return opening->done(answer.status());
                   if (!Succeeded(*answer)) {
@@ -159,7 +161,7 @@ void EtcdBackend::Register(RegisterCall call, Duration limit, Done<Entry> done) 
   const std::string key = KeyOf(call);
   const std::string first = absl::StrCat(prefix_, call.name.text(), "!");
   const std::string behind = absl::StrCat(prefix_, call.name.text(), std::string(1, kBehindMark));
-  json::array compare;
+  json::array compare{Created(FlushKey(prefix_), "", 0)};
   if (call.holding == Holding::kExclusive) {
     compare.push_back(Created(first, behind, 0));
   } else {
@@ -173,7 +175,7 @@ void EtcdBackend::Register(RegisterCall call, Duration limit, Done<Entry> done) 
                                                 // A lease that is not there: refused.
                                                 {"lease", std::to_string(mine ? lease_ : 1)}}}};
   gateway_->Ask("/v3/kv/txn",
-                Transaction(std::move(compare), std::move(put),
+                Transaction(std::move(compare), {std::move(put)},
                             {json::object{{"request_range", Range(first, behind)}}}),
                 limit,
                 [this, call = std::move(call), key, lease = lease_,
@@ -194,7 +196,7 @@ void EtcdBackend::Register(RegisterCall call, Duration limit, Done<Entry> done) 
                     return done(std::move(entry));
                   }
                   std::optional<Entry> holder;
-                  for (const json::object& pair : FailurePairs(*answer)) {
+                  for (const json::object& pair : TransactionPairs(*answer)) {
                     std::optional<Entry> other = EntryOf(prefix_, pair);
                     if (!other.has_value()) continue;
                     // The same call, whose answer was lost.
@@ -205,10 +207,11 @@ void EtcdBackend::Register(RegisterCall call, Duration limit, Done<Entry> done) 
                     }
                     if (!holder.has_value()) holder = std::move(other);
                   }
-                  // Gone between the two: it may be had now.
-                  if (!holder.has_value())
-                    return done(absl::UnavailableError("etcd: the name was held"));
-                  done(AlreadyHeldError(*holder));
+                  if (holder.has_value()) return done(AlreadyHeldError(*holder));
+                  // Gone between the two, or not to be had before the tokens of those who held
+                  // names have ended.
+                  done(absl::UnavailableError(
+                      "etcd: the name was held, or names were flushed within the last lease"));
                 });
 }
 
@@ -223,7 +226,8 @@ void EtcdBackend::Update(UpdateCall call, Duration limit, StatusDone done) {
       {"request_put", json::object{{"key", EtcdBase64(at)},
                                    {"value", EtcdBase64(value)},
                                    {"lease", std::to_string(lease_ == 0 ? 1 : lease_)}}}};
-  gateway_->Ask("/v3/kv/txn", Transaction({Created(at, "", call.epoch)}, std::move(put), {}), limit,
+  gateway_->Ask("/v3/kv/txn", Transaction({Created(at, "", call.epoch)}, {std::move(put)}, {}),
+                limit,
                 [this, lease = lease_, name, epoch = call.epoch,
                  done = std::move(done)](absl::StatusOr<json::object> answer) mutable {
                   if (absl::IsNotFound(answer.status())) {
@@ -243,7 +247,7 @@ void EtcdBackend::Deregister(DeregisterCall call, Duration limit, StatusDone don
     const std::string key = known->second;
     json::object remove{{"request_delete_range", Range(key, "")}};
     return gateway_->Ask(
-        "/v3/kv/txn", Transaction({Created(key, "", call.epoch)}, std::move(remove), {}), limit,
+        "/v3/kv/txn", Transaction({Created(key, "", call.epoch)}, {std::move(remove)}, {}), limit,
         [this, epoch = call.epoch,
          done = std::move(done)](const absl::StatusOr<json::object>& answer) mutable {
           if (answer.ok()) keys_.erase(epoch);
@@ -269,6 +273,10 @@ void EtcdBackend::Deregister(DeregisterCall call, Duration limit, StatusDone don
                   }
                   done(absl::OkStatus());
                 });
+}
+
+void EtcdBackend::Flush(Duration limit, Done<uint64_t> done) {
+  std::make_shared<EtcdFlush>(*gateway_, prefix_, ttl_s_, limit, std::move(done))->Start();
 }
 
 // --- Reading ---
@@ -297,6 +305,13 @@ std::unique_ptr<Subscription> EtcdBackend::Subscribe(const Selector& selector,
       gateway_, prefix_, RangeOf(prefix_, selector), attempt_, sink);
   subscription->Start();
   return subscription;
+}
+
+void EtcdBackend::AddStats(DirectoryStats& stats) const {
+  const HttpStats http = gateway_->http();
+  stats.connections += http.connections;
+  stats.reused += http.reused;
+  stats.answer_limit += gateway_->answers_too_large();
 }
 
 }  // namespace grid::internal

@@ -30,9 +30,11 @@ class EtcdBackend final : public DirectoryBackend {
   void Update(UpdateCall call, Duration limit, StatusDone done) override;
   void Deregister(DeregisterCall call, Duration limit, StatusDone done) override;
   void End(LeaseCall call, Duration limit, StatusDone done) override;
+  void Flush(Duration limit, Done<uint64_t> done) override;
   void Resolve(Selector selector, Duration limit, Done<std::vector<Entry>> done) override;
   std::unique_ptr<Subscription> Subscribe(const Selector& selector,
                                           SubscriptionSink& sink) override;
+  void AddStats(DirectoryStats& stats) const override;
 
  private:
   struct Opening;

@@ -29,7 +29,8 @@ absl::StatusOr<std::unique_ptr<Directory>> MakeEtcdDirectory(EtcdOptions etcd,
   auto http = MakeHttpClient(*options.io, options.clock,
                              {.certificate_file = etcd.certificate_file,
                               .key_file = etcd.key_file,
-                              .ca_file = etcd.ca_file});
+                              .ca_file = etcd.ca_file},
+                             {.max_idle = etcd.max_idle_connections});
   if (!http.ok()) return http.status();
   const std::string prefix = etcd.prefix;
   auto gateway =

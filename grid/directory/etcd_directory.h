@@ -35,6 +35,9 @@ struct EtcdOptions {
   std::string ca_file = {};
   std::string certificate_file = {};
   std::string key_file = {};
+  // Connections that wait for the next question, 30 s at most; the oldest is closed when there are
+  // more. 0: each question has one of its own.
+  size_t max_idle_connections = 8;
   // One answer, or one event of a watch; a larger one is kResourceExhausted.
   size_t max_answer_bytes = size_t{64} << 20;
 };

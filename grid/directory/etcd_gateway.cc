@@ -21,6 +21,13 @@ absl::StatusOr<json::object> Parse(std::string_view text) {
   return std::move(value.get_object());
 }
 
+// What may be carried out twice. A transaction finds what it compares with changed by itself, and a
+// second lease would be nobody's.
+bool Idempotent(std::string_view target) {
+  return target == "/v3/kv/range" || target == "/v3/lease/keepalive" ||
+         target == "/v3/lease/revoke" || target == "/v3/auth/authenticate";
+}
+
 // gRPC's codes are absl's. An error that says nothing may pass.
 absl::Status ErrorOf(const json::object& error, int http) {
   const auto code = static_cast<int>(EtcdNumber(error, "code"));
@@ -82,6 +89,7 @@ void EtcdGateway::Send(std::string target, const json::object& body, bool author
                 .body = json::serialize(body),
                 .authorization = authorize ? token_ : std::string(),
                 .limit = limit};
+  post.idempotent = Idempotent(post.target);
   exchanges_[number] = http_->Post(
       std::move(post),
       [this, answer](std::string_view part) {
@@ -97,6 +105,7 @@ void EtcdGateway::Send(std::string target, const json::object& body, bool author
           return done(code.status());
         }
         if (answer->size() > options_.max_answer_bytes) {
+          ++answers_too_large_;
           return done(absl::ResourceExhaustedError(
               absl::StrCat("max_answer_bytes (", options_.max_answer_bytes, "): etcd says more")));
         }
@@ -161,9 +170,13 @@ namespace {
 
 class LineStream final : public EtcdGateway::Stream {
  public:
-  LineStream(size_t max_bytes, absl::AnyInvocable<void(const json::object&)> on_line,
+  LineStream(size_t max_bytes, std::atomic<uint64_t>& too_large,
+             absl::AnyInvocable<void(const json::object&)> on_line,
              absl::AnyInvocable<void(absl::Status)> done)
-      : max_bytes_(max_bytes), on_line_(std::move(on_line)), done_(std::move(done)) {}
+      : max_bytes_(max_bytes),
+        too_large_(too_large),
+        on_line_(std::move(on_line)),
+        done_(std::move(done)) {}
   ~LineStream() override { *alive_ = false; }
 
   void Start(HttpClient& http, HttpPost post) {
@@ -184,6 +197,7 @@ class LineStream final : public EtcdGateway::Stream {
       const size_t end = part.find('\n');
       line_.append(part.substr(0, end));
       if (line_.size() > max_bytes_) {
+        ++too_large_;
         return End(absl::ResourceExhaustedError(
             absl::StrCat("max_answer_bytes (", max_bytes_, "): an event is larger")));
       }
@@ -204,6 +218,7 @@ class LineStream final : public EtcdGateway::Stream {
   }
 
   const size_t max_bytes_;
+  std::atomic<uint64_t>& too_large_;
   absl::AnyInvocable<void(const json::object&)> on_line_;
   absl::AnyInvocable<void(absl::Status)> done_;  // null once called
   std::string line_;
@@ -217,8 +232,8 @@ std::unique_ptr<EtcdGateway::Stream> EtcdGateway::Open(
     std::string target, json::object body, Duration limit,
     absl::AnyInvocable<void(const json::object&)> on_line,
     absl::AnyInvocable<void(absl::Status)> done) {
-  auto stream =
-      std::make_unique<LineStream>(options_.max_answer_bytes, std::move(on_line), std::move(done));
+  auto stream = std::make_unique<LineStream>(options_.max_answer_bytes, answers_too_large_,
+                                             std::move(on_line), std::move(done));
   stream->Start(*http_, {.origin = options_.endpoints[endpoint_],
                          .target = std::move(target),
                          .body = json::serialize(body),

@@ -6,6 +6,7 @@
 #ifndef GRID_GRID_DIRECTORY_ETCD_GATEWAY_H_
 #define GRID_GRID_DIRECTORY_ETCD_GATEWAY_H_
 
+#include <atomic>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <cstdint>
@@ -52,6 +53,11 @@ class EtcdGateway {
                                absl::AnyInvocable<void(const json::object&)> on_line,
                                absl::AnyInvocable<void(absl::Status)> done);
 
+  TimePoint Now() const { return clock_->Now(); }
+  // Answers and events beyond EtcdOptions::max_answer_bytes; any thread.
+  uint64_t answers_too_large() const { return answers_too_large_; }
+  HttpStats http() const { return http_->Stats(); }
+
  private:
   struct Question;
 
@@ -67,6 +73,7 @@ class EtcdGateway {
   std::string token_;
   std::map<uint64_t, std::unique_ptr<HttpExchange>> exchanges_;
   uint64_t last_exchange_ = 0;
+  std::atomic<uint64_t> answers_too_large_{0};
 };
 
 class EtcdGateway::Stream {

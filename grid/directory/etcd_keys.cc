@@ -11,6 +11,10 @@ namespace grid::internal::etcd {
 std::string MemberKey(const std::string& prefix, const std::string& member) {
   return absl::StrCat(prefix, "!member/", member);
 }
+EtcdRange MemberRange(const std::string& prefix) {
+  return {.begin = absl::StrCat(prefix, "!member/"), .end = absl::StrCat(prefix, "!member0")};
+}
+std::string FlushKey(const std::string& prefix) { return absl::StrCat(prefix, "!flush"); }
 
 json::object Range(const std::string& begin, const std::string& end) {
   json::object range{{"key", EtcdBase64(begin)}};
@@ -27,9 +31,9 @@ json::object Created(const std::string& begin, const std::string& end, uint64_t 
   return compare;
 }
 
-json::object Transaction(json::array compare, json::object success, json::array failure) {
+json::object Transaction(json::array compare, json::array success, json::array failure) {
   return {{"compare", std::move(compare)},
-          {"success", json::array{std::move(success)}},
+          {"success", std::move(success)},
           {"failure", std::move(failure)}};
 }
 
@@ -48,17 +52,36 @@ std::vector<json::object> Pairs(const json::object& range) {
   }
   return pairs;
 }
-std::vector<json::object> FailurePairs(const json::object& answer) {
-  std::vector<json::object> pairs;
+
+namespace {
+
+template <typename Visit>
+void ForEachResponse(const json::object& answer, Visit visit) {
   const json::value* responses = answer.if_contains("responses");
-  if (responses == nullptr || !responses->is_array()) return pairs;
+  if (responses == nullptr || !responses->is_array()) return;
   for (const json::value& response : responses->get_array()) {
-    if (!response.is_object()) continue;
-    for (json::object& pair : Pairs(EtcdObject(response.get_object(), "response_range"))) {
+    if (response.is_object()) visit(response.get_object());
+  }
+}
+
+}  // namespace
+
+std::vector<json::object> TransactionPairs(const json::object& answer) {
+  std::vector<json::object> pairs;
+  ForEachResponse(answer, [&](const json::object& response) {
+    for (json::object& pair : Pairs(EtcdObject(response, "response_range"))) {
       pairs.push_back(std::move(pair));
     }
-  }
+  });
   return pairs;
+}
+
+uint64_t Deleted(const json::object& answer) {
+  uint64_t count = 0;
+  ForEachResponse(answer, [&](const json::object& response) {
+    count += EtcdNumber(EtcdObject(response, "response_delete_range"), "deleted");
+  });
+  return count;
 }
 
 json::object ValueObject(const json::object& pair) {
@@ -92,6 +115,10 @@ uint64_t Revision(const json::object& answer) {
 
 EtcdRange RangeOf(const std::string& prefix, const Selector& selector) {
   if (selector.under().has_value()) {
+    // Every name: from behind what is marked to behind the last letter.
+    if (selector.under()->size() == 0) {
+      return {.begin = prefix + kBehindMark, .end = prefix + kBehindNames};
+    }
     EtcdRange range{.begin = prefix + selector.under()->text(), .end = ""};
     range.end = range.begin;
     ++range.end.back();  // a letter, digit or . _ -: there is a next byte

@@ -3,6 +3,7 @@
 //   grid/shop/cart/7!           an exclusive registration
 //   grid/shop/cart/7!18c2-3     a shared one: incarnation and request tell it apart
 //   grid/!member/http://a:1     a member: which lease is its session
+//   grid/!flush                 while it is there no name is given away
 //
 // Pure functions. Internal to the etcd backend.
 #ifndef GRID_GRID_DIRECTORY_ETCD_KEYS_H_
@@ -25,14 +26,18 @@ namespace grid::internal::etcd {
 // name's own keys come before those of longer names.
 inline constexpr char kMark = '!';
 inline constexpr char kBehindMark = '"';
+inline constexpr char kBehindNames = '{';  // above every byte that names have
 
-std::string MemberKey(const std::string& prefix, const std::string& member);
-
-// The range of keys that may hold what a selector means, and more.
 struct EtcdRange {
   std::string begin;
   std::string end;
 };
+
+std::string MemberKey(const std::string& prefix, const std::string& member);
+EtcdRange MemberRange(const std::string& prefix);
+std::string FlushKey(const std::string& prefix);
+
+// The range of keys that may hold what a selector means, and more.
 EtcdRange RangeOf(const std::string& prefix, const Selector& selector);
 
 // What one key says; nothing for a key that is none of ours, or not to be understood.
@@ -47,14 +52,15 @@ std::string TextOf(const json::object& object, const char* field);
 json::object Range(const std::string& begin, const std::string& end);
 // In a transaction: nothing was put there yet (0), or it was at that revision.
 json::object Created(const std::string& begin, const std::string& end, uint64_t revision);
-json::object Transaction(json::array compare, json::object success, json::array failure);
+json::object Transaction(json::array compare, json::array success, json::array failure);
 
-// Answers: whether the comparison held, the revision, and the pairs that a range, or the ranges of
-// a transaction, brought.
+// Answers: whether the comparison held, the revision, the pairs that a range, or the ranges of a
+// transaction, brought, and how many pairs a transaction has deleted.
 bool Succeeded(const json::object& answer);
 uint64_t Revision(const json::object& answer);
 std::vector<json::object> Pairs(const json::object& range);
-std::vector<json::object> FailurePairs(const json::object& answer);
+std::vector<json::object> TransactionPairs(const json::object& answer);
+uint64_t Deleted(const json::object& answer);
 
 }  // namespace grid::internal::etcd
 

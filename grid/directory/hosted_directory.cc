@@ -20,6 +20,8 @@ using WatchStream = decltype(internal::kDirectoryWatch)::CallerStream;
 // the next time.
 absl::Status NotReached(const absl::Status& why) {
   if (absl::IsDeadlineExceeded(why)) return why;
+  // But there is no table there.
+  if (absl::IsUnimplemented(why)) return absl::UnimplementedError("that host serves no directory");
   return absl::UnavailableError(why.message());
 }
 
@@ -201,6 +203,14 @@ class HostedBackend final : public DirectoryBackend {
   void End(LeaseCall call, Duration limit, StatusDone done) override {
     Ask(internal::kDirectoryEnd, {.incarnation = call.incarnation}, limit,
         StatusOnly(std::move(done)));
+  }
+
+  void Flush(Duration limit, Done<uint64_t> done) override {
+    Ask(internal::kDirectoryFlush, {}, limit,
+        [done = std::move(done)](absl::StatusOr<Outcome> outcome) mutable {
+          if (!outcome.ok()) return done(outcome.status());
+          done(outcome->count);
+        });
   }
 
   void Resolve(Selector selector, Duration limit, Done<std::vector<Entry>> done) override {

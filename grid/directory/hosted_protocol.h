@@ -1,5 +1,5 @@
 // What a hosted directory says over grid: the handlers that the serving member hosts, and their
-// messages. Ids 224 to 229 of the library's own.
+// messages. Ids 224 to 230 of the library's own.
 //
 // An answer of the table that is no success travels in the reply (Outcome), so that its code and
 // the holder of a name arrive whatever extensions the connection has; an error of the call itself
@@ -39,9 +39,10 @@ struct Outcome {
   int32_t code = 0;  // of absl::Status; 0: done
   std::string text = {};
   bool fresh = false;                     // of a renewal; see LeaseGrant
+  uint64_t count = 0;                     // of a flush: registrations removed
   EntryMessage entry = {};                // of a registration: what was registered
   std::vector<EntryMessage> holder = {};  // who holds the name instead
-  MSGPACK_DEFINE_MAP(code, text, fresh, entry, holder);
+  MSGPACK_DEFINE_MAP(code, text, fresh, count, entry, holder);
 };
 Outcome ToOutcome(const absl::Status& status);
 absl::Status StatusOf(const Outcome& outcome);
@@ -99,6 +100,7 @@ inline constexpr SingleHandler<DeregisterMessage, Outcome> kDirectoryDeregister{
 inline constexpr SingleHandler<LeaseMessage, Outcome> kDirectoryEnd{HandlerId{228}};
 inline constexpr StreamHandler<WatchMessage, NoPayload, WatchEventMessage> kDirectoryWatch{
     HandlerId{229}, {.out = 16}};
+inline constexpr SingleHandler<NoPayload, Outcome> kDirectoryFlush{HandlerId{230}};
 
 }  // namespace grid::internal
 

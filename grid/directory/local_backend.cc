@@ -120,6 +120,11 @@ void LocalBackend::End(LeaseCall call, Duration /*limit*/, StatusDone done) {
       std::move(done));
 }
 
+void LocalBackend::Flush(Duration /*limit*/, Done<uint64_t> done) {
+  Answer([&](RegistryHost& host) { return absl::StatusOr<uint64_t>(host.Flush()); },
+         std::move(done));
+}
+
 void LocalBackend::Resolve(Selector selector, Duration /*limit*/, Done<std::vector<Entry>> done) {
   Answer(
       [&](RegistryHost& host) {

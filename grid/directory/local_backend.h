@@ -55,6 +55,7 @@ class LocalBackend final : public DirectoryBackend {
   void Update(UpdateCall call, Duration limit, StatusDone done) override;
   void Deregister(DeregisterCall call, Duration limit, StatusDone done) override;
   void End(LeaseCall call, Duration limit, StatusDone done) override;
+  void Flush(Duration limit, Done<uint64_t> done) override;
   void Resolve(Selector selector, Duration limit, Done<std::vector<Entry>> done) override;
   std::unique_ptr<Subscription> Subscribe(const Selector& selector,
                                           SubscriptionSink& sink) override;

@@ -17,6 +17,7 @@ bool IsSegmentByte(char c) {
 }
 
 size_t CountSegments(std::string_view text) {
+  if (text.empty()) return 0;
   return static_cast<size_t>(std::count(text.begin(), text.end(), '/')) + 1;
 }
 
@@ -77,6 +78,7 @@ absl::StatusOr<Path> Path::Parse(std::string_view text) {
 size_t Path::size() const { return CountSegments(text_); }
 
 bool Path::Contains(const Name& name) const {
+  if (text_.empty()) return true;
   const std::string& other = name.text();
   return other.starts_with(text_) && (other.size() == text_.size() || other[text_.size()] == '/');
 }

@@ -30,6 +30,8 @@ class Path {
   static constexpr size_t kMaxSegments = 16;
 
   static absl::StatusOr<Path> Parse(std::string_view text);
+  // The path of no segment, below which every name lies. It has no text, so Parse gives none.
+  static Path Root() { return Path(std::string()); }
 
   const std::string& text() const { return text_; }
   size_t size() const;  // in segments

@@ -29,7 +29,7 @@ Registry::Registry(RegistryOptions options)
 Registry::Session* Registry::FindSession(const std::string& member, uint64_t incarnation) {
   const auto found = sessions_.find(member);
   if (found == sessions_.end() || found->second.incarnation != incarnation) return nullptr;
-  return &found->second;
+  return found->second.flushed ? nullptr : &found->second;
 }
 
 absl::StatusOr<LeaseGrant> Registry::Renew(const LeaseCall& call, TimePoint now) {
@@ -39,6 +39,12 @@ absl::StatusOr<LeaseGrant> Registry::Renew(const LeaseCall& call, TimePoint now)
   if (found != sessions_.end() && found->second.incarnation > call.incarnation) {
     return absl::FailedPreconditionError(
         absl::StrCat("a newer incarnation of ", call.member, " is there"));
+  }
+  if (found != sessions_.end() && found->second.flushed &&
+      found->second.incarnation == call.incarnation) {
+    // It stays until the member comes back as another incarnation: this answer may be lost, and the
+    // member go on with what it held.
+    return absl::AbortedError("the directory was flushed");
   }
   if (found != sessions_.end() && found->second.incarnation < call.incarnation) {
     ++stats_.superseded;
@@ -71,12 +77,17 @@ void Registry::End(const LeaseCall& call, TimePoint now) {
   EndSession(found);
 }
 
-void Registry::EndSession(Sessions::iterator found) {
-  Session& session = found->second;
+void Registry::RemoveAll(Session& session) {
   while (!session.holds.empty()) {
     const auto [epoch, name] = *session.holds.begin();
     Remove(session, name, epoch);
   }
+}
+
+void Registry::EndSession(Sessions::iterator found) {
+  Session& session = found->second;
+  RemoveAll(session);
+  if (session.flushed) --flushed_sessions_;
   expiries_.erase({session.expires, found->first});
   sessions_.erase(found);
 }
@@ -132,11 +143,9 @@ absl::StatusOr<Entry> Registry::Register(const RegisterCall& call, TimePoint now
   Session* const session = FindSession(call.member, call.incarnation);
   if (session == nullptr) return NoSession(call.member);
   if (const Record* own = FindOwn(*session, call.name, 0, call.request)) return own->entry;
-  if (call.claim == 0 && InGrace(now)) {
-    return absl::UnavailableError(absl::StrCat(
-        "the directory has restarted; names are given to others than their holders in ",
-        std::chrono::duration_cast<std::chrono::milliseconds>(options_.grace_end - now).count(),
-        " ms at the latest"));
+  if (absl::Status why = WhyNotNow(now); call.claim == 0 && !why.ok()) return why;
+  if (call.claim != 0 && claims_over_) {
+    return absl::NotFoundError(absl::StrCat(call.name.text(), ": the directory was flushed"));
   }
   // Whoever may have held the name since then has not been told of this holder.
   if (call.claim != 0 && !InGrace(now)) {
@@ -155,6 +164,19 @@ absl::StatusOr<Entry> Registry::Register(const RegisterCall& call, TimePoint now
         absl::StrCat("max_entries (", options_.limits.max_entries, ") names are held"));
   }
   return Insert(*session, call);
+}
+
+absl::Status Registry::WhyNotNow(TimePoint now) const {
+  if (flushed_sessions_ > 0) {
+    return absl::UnavailableError(
+        absl::StrCat("the directory was flushed; names are given away once ", flushed_sessions_,
+                     " members know, or their leases have run out"));
+  }
+  if (!InGrace(now)) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(
+      "the directory has restarted; names are given to others than their holders in ",
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.grace_end - now).count(),
+      " ms at the latest"));
 }
 
 Entry Registry::Insert(Session& session, const RegisterCall& call) {
@@ -221,6 +243,20 @@ void Registry::Remove(Session& session, const Name& name, uint64_t epoch) {
     watch->view_.Remove(name, epoch);
     if (watch->ready()) watch->notify_();
   }
+}
+
+uint64_t Registry::Flush(TimePoint now) {
+  Expire(now);
+  const uint64_t count = stats_.entries;
+  for (auto& [member, session] : sessions_) {
+    if (session.holds.empty()) continue;
+    RemoveAll(session);
+    session.flushed = true;
+    ++flushed_sessions_;
+  }
+  stats_.flushed += count;
+  claims_over_ = true;
+  return count;
 }
 
 // --- Reading ---

@@ -9,6 +9,10 @@
 // during its grace time: holders renew what they had (RegisterCall::claim), and everybody else
 // waits. That ends early when all members that are expected have said that they are done.
 //
+// Flush takes everything away. A session that held something is over, which its member hears at its
+// next renewal; until all these members are back as another incarnation, or their leases have run
+// out, nobody gets a name.
+//
 //   Registry registry({.lease = 15s});
 //   registry.Renew({.member = "http://a:1", .incarnation = 1}, now);
 //   registry.Register({.member = "http://a:1", .incarnation = 1, .request = 1, .name = name}, now);
@@ -62,6 +66,7 @@ struct RegistryStats {
   uint64_t registered = 0, claimed = 0, deregistered = 0;
   uint64_t expired = 0;     // sessions whose lease ran out
   uint64_t superseded = 0;  // sessions ended by a newer incarnation
+  uint64_t flushed = 0;     // registrations removed by Flush
   uint64_t coalesced = 0;   // watches that were too slow
   // Refused by a limit, or because somebody holds the name.
   uint64_t entry_limit = 0, session_limit = 0, watch_limit = 0, already_held = 0;
@@ -74,12 +79,12 @@ class Registry {
   Registry& operator=(const Registry&) = delete;
 
   // Opens the session or renews it. kFailedPrecondition: a newer incarnation of the member has one.
-  // kResourceExhausted: max_sessions.
+  // kResourceExhausted: max_sessions. kAborted: the session was flushed.
   absl::StatusOr<LeaseGrant> Renew(const LeaseCall& call, TimePoint now);
 
   // The same call again is answered as the first time. kAlreadyExists with the holder (HolderOf);
   // kAborted: there is no such session; kNotFound: a claim comes too late; kUnavailable: during the
-  // grace time; kInvalidArgument; kResourceExhausted: max_entries.
+  // grace time, and after a Flush; kInvalidArgument; kResourceExhausted: max_entries.
   absl::StatusOr<Entry> Register(const RegisterCall& call, TimePoint now);
   // kNotFound: the session does not hold it (any more).
   absl::Status Update(const UpdateCall& call, TimePoint now);
@@ -87,6 +92,9 @@ class Registry {
   absl::Status Deregister(const DeregisterCall& call, TimePoint now);
   // Ends the session, with all it holds.
   void End(const LeaseCall& call, TimePoint now);
+
+  // Removes every registration, and what could still be claimed; returns how many there were.
+  uint64_t Flush(TimePoint now);
 
   std::vector<Entry> Resolve(const Selector& selector, TimePoint now);
 
@@ -115,6 +123,7 @@ class Registry {
     uint64_t incarnation = 0;
     TimePoint expires = {};
     bool settled = false;
+    bool flushed = false;                 // over, but its member has not heard of it
     std::map<uint64_t, Name> holds = {};  // by epoch
   };
   using Holders = std::map<uint64_t, Record>;  // of one name, by epoch
@@ -125,7 +134,9 @@ class Registry {
   std::optional<Entry> Conflict(const RegisterCall& call) const;
   Entry Insert(Session& session, const RegisterCall& call);
   void Remove(Session& session, const Name& name, uint64_t epoch);
+  void RemoveAll(Session& session);
   void EndSession(Sessions::iterator found);
+  absl::Status WhyNotNow(TimePoint now) const;
   // Calls `visit` for every record that the selector may mean.
   template <typename Visit>
   void ForEach(const Selector& selector, Visit visit) const;
@@ -136,6 +147,8 @@ class Registry {
   std::set<std::pair<TimePoint, std::string>> expiries_;
   std::set<Watch*> watches_;
   uint64_t last_epoch_ = 0;
+  size_t flushed_sessions_ = 0;
+  bool claims_over_ = false;  // whatever was held before was flushed
   RegistryStats stats_;
 };
 

@@ -54,6 +54,11 @@ void RegistryHost::End(const LeaseCall& call) {
   registry_.End(call, clock_->Now());
 }
 
+uint64_t RegistryHost::Flush() {
+  std::lock_guard lock(mutex_);
+  return registry_.Flush(clock_->Now());
+}
+
 std::vector<Entry> RegistryHost::Resolve(const Selector& selector) {
   std::lock_guard lock(mutex_);
   return registry_.Resolve(selector, clock_->Now());

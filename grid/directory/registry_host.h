@@ -30,6 +30,7 @@ class RegistryHost final : public std::enable_shared_from_this<RegistryHost> {
   absl::Status Update(const UpdateCall& call);
   absl::Status Deregister(const DeregisterCall& call);
   void End(const LeaseCall& call);
+  uint64_t Flush();
   std::vector<Entry> Resolve(const Selector& selector);
   RegistryStats Stats() const;
 

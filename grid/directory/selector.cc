@@ -139,7 +139,9 @@ absl::StatusOr<Selector> Selector::Parse(std::string_view text) {
     return cursor.RefuseAt(kMaxTextBytes, absl::StrCat("more than ", kMaxTextBytes, " bytes"));
   }
   absl::Status status;
-  if (cursor.Skip("under(")) {
+  if (cursor.Skip("under()")) {
+    selector.under_ = Path::Root();
+  } else if (cursor.Skip("under(")) {
     absl::StatusOr<Path> path = Next<Path>(cursor);
     if (!path.ok()) return path.status();
     selector.under_ = *std::move(path);

@@ -4,6 +4,7 @@
 //   Selector::Of({*name})                                     "names(shop/cart/7)"
 //   Selector::Under(*path).Where("version", "1.1")            "under(shop/cart) where(version=1.1)"
 //   Selector::Under(*path).Except({*name})                    "under(shop) except(shop/cart/7)"
+//   Selector::Under(Path::Root())                             "under()": all names
 //
 // A pure value: it says nothing of how many are taken (grid/directory/routing.h) or what happens
 // when that fails (call_policy.h). ToString and Parse are exact inverses: there is one text for

@@ -15,8 +15,10 @@ namespace grid::internal {
 // in.
 class Dialer::Exchange final : public TransportHandler {
  public:
-  Exchange(Dialer& dialer, std::unique_ptr<Transport> transport)
+  // `serving`: from here on the peer may call us, once it has answered.
+  Exchange(Dialer& dialer, std::unique_ptr<Transport> transport, Activity serving)
       : dialer_(dialer),
+        serving_(std::move(serving)),
         transport_(std::move(transport)),
         timer_(dialer.loop_.io(), *dialer.core_.clock(),
                [this] { Finish(absl::DeadlineExceededError("no ConnectResponse in time")); }) {}
@@ -32,15 +34,17 @@ class Dialer::Exchange final : public TransportHandler {
     written_ = transport_->Write(request_.mutable_view());
   }
 
-  void OnWritten() override {
-    written_ = true;
-    Answered();
-  }
+  void OnWritten() override { written_ = true; }
 
   void OnMessage(BytesView message) override {
-    if (over_ || answer_.has_value()) return;
-    answer_ = DecodeConnectResponse(message);
-    Answered();
+    if (over_) return;
+    const absl::StatusOr<ConnectResponse> answer = DecodeConnectResponse(message);
+    if (!answer.ok()) return Finish(answer.status());
+    if (!answer->accepted) {
+      return Finish(absl::PermissionDeniedError(
+          absl::StrCat("refused: ", Printable(answer->rejected_reason))));
+    }
+    HandOver(*answer);
   }
 
   void OnClosed(CloseCause, std::string_view detail) override {
@@ -49,24 +53,22 @@ class Dialer::Exchange final : public TransportHandler {
   }
 
  private:
-  // The link takes over when the request is off our hands too.
-  void Answered() {
-    if (over_ || !answer_.has_value() || !written_) return;
-    if (!answer_->ok()) return Finish(answer_->status());
-    if (!(*answer_)->accepted) {
-      return Finish(absl::PermissionDeniedError(
-          absl::StrCat("refused: ", Printable((*answer_)->rejected_reason))));
-    }
+  // At once: calls of the peer's may come right behind its answer, even before we hear that the
+  // request has been written.
+  void HandOver(const ConnectResponse& answer) {
     timer_.Clear();
     // The owner may be destroyed from inside Establish, and this with it.
     Peer& peer = dialer_.peer_;
     Established established;
     established.activity = dialer_.core_.activity();
+    established.serving = std::move(serving_);
     established.transport = std::move(transport_);
     established.loop = &dialer_.loop_;
-    established.instance = (*answer_)->id;
+    established.instance = answer.id;
     established.extensions =
-        Agree(dialer_.core_.extensions(ManagerCore::Side::kDialer), (*answer_)->extensions);
+        Agree(dialer_.core_.extensions(ManagerCore::Side::kDialer), answer.extensions);
+    if (!written_) established.first = std::move(request_);
+    established.writing = !written_;
     std::unique_ptr<Exchange> self = std::move(dialer_.exchange_);
     peer.Establish(std::move(established));
   }
@@ -81,12 +83,12 @@ class Dialer::Exchange final : public TransportHandler {
   }
 
   Dialer& dialer_;
+  Activity serving_;  // this and the next are given up after the transport
+  Buffer request_;
   std::unique_ptr<Transport> transport_;
   LoopTimer timer_;
-  Buffer request_;
   bool written_ = false;
   bool over_ = false;  // Finish was called
-  std::optional<absl::StatusOr<ConnectResponse>> answer_;
 };
 
 Dialer::Dialer(ManagerCore& core, Peer& peer, IoLoop& loop)
@@ -135,7 +137,9 @@ void Dialer::OnDialled(uint64_t attempt, DialResult result) {
   // Another one: what was shown for the upgrade may be over by now.
   const absl::StatusOr<std::string> token = core_.MakeToken(peer_.host());
   if (!token.ok()) return Failed(token.status());
-  exchange_ = std::make_unique<Exchange>(*this, *std::move(result));
+  Activity serving = core_.serving();
+  if (serving == nullptr) return;  // we have drained: the peer is shut down next
+  exchange_ = std::make_unique<Exchange>(*this, *std::move(result), std::move(serving));
   exchange_->Start(*token);
 }
 

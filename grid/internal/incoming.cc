@@ -66,6 +66,8 @@ void Incoming::OnMessage(BytesView message) {
                                     absl::StrCat(options.local, " dials ", Printable(request->host),
                                                  ", not the other way round")));
   }
+  Activity serving = core_->serving();
+  if (serving == nullptr) return;  // we have drained: Cancel comes next
   if (!member) peer = core_->AddClient(request->host);
   if (peer == nullptr) {
     return Refuse("client-limit",
@@ -77,6 +79,7 @@ void Incoming::OnMessage(BytesView message) {
   timer_.Clear();
   Established established;
   established.activity = activity_;
+  established.serving = std::move(serving);
   established.transport = std::move(transport_);
   established.loop = &loop_;
   established.instance = request->id;

@@ -1,19 +1,15 @@
 #include "grid/internal/manager_core.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <cstring>
 #include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "grid/authenticator.h"
-#include "grid/internal/incoming.h"
+#include "grid/internal/check_options.h"
 #include "grid/internal/peer.h"
 #include "grid/internal/stats_sum.h"
-#include "grid/mux/mux_table.h"
-#include "grid/runtime/handshake.h"
-#include "grid/transport/adopter.h"
 #include "grid/transport/beast_network.h"
 #include "grid/transport/url.h"
 #include "handlers/delivery.h"
@@ -39,36 +35,7 @@ std::mt19937_64 MakeRandom(uint64_t seed) {
   return std::mt19937_64(words);
 }
 
-absl::Status OutOfRange(std::string_view field, std::string_view range) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("ManagerOptions::", std::string(field), " must be ", std::string(range)));
-}
-
 }  // namespace
-
-std::string_view RefusalName(HttpRefusal refusal) {
-  switch (refusal) {
-    case HttpRefusal::kBadToken:
-      return "http-bad-token";
-    case HttpRefusal::kNotUpgrade:
-      return "http-not-upgrade";
-    case HttpRefusal::kBadVersion:
-      return "http-bad-version";
-    case HttpRefusal::kBadMethod:
-      return "http-bad-method";
-    case HttpRefusal::kBadPath:
-      return "http-bad-path";
-    case HttpRefusal::kBadRequest:
-      return "http-bad-request";
-    case HttpRefusal::kTimeout:
-      return "handshake-timeout";
-    case HttpRefusal::kTls:
-      return "tls";
-    case HttpRefusal::kTooMany:
-      break;
-  }
-  return "pre-handshake-limit";
-}
 
 ManagerCore::ManagerCore(ManagerOptions options)
     : options_(WithDefaults(std::move(options))),
@@ -93,82 +60,13 @@ ManagerCore::~ManagerCore() = default;
 
 // --- Life ---
 
-absl::Status ManagerCore::CheckOptions() const {
-  const auto url = ParseHostUrl(options_.local);
-  if (options_.client && !options_.extensions.client) {
-    return absl::InvalidArgumentError(
-        "ManagerOptions::client: extensions.client must be offered, too");
-  }
-  if (options_.client && !IsClientName(options_.local)) {
-    return OutOfRange("local", "1 to 255 printable characters without spaces");
-  }
-  if (!options_.client && !url.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("ManagerOptions::local: ", std::string(url.status().message())));
-  }
-  if (options_.route.empty() || options_.route[0] != '/') {
-    return OutOfRange("route", "a path that begins with /");
-  }
-  if (options_.authenticator != nullptr && !options_.token.empty()) {
-    return absl::InvalidArgumentError(
-        "ManagerOptions::token and authenticator: only one of them may be set");
-  }
-  if (options_.io_threads < 1 || options_.io_threads > 256) {
-    return OutOfRange("io_threads", "1 to 256");
-  }
-  if (options_.worker_threads < 1 || options_.worker_threads > 4096) {
-    return OutOfRange("worker_threads", "1 to 4096");
-  }
-  if (options_.poll_budget.count() < 0 || options_.poll_budget > std::chrono::milliseconds(1)) {
-    return OutOfRange("poll_budget", "0 to 1 ms");
-  }
-  const Limits& limits = options_.limits;
-  if (limits.max_message_bytes < 1024)
-    return OutOfRange("limits.max_message_bytes", "1024 or more");
-  if (limits.max_message_bytes > UINT32_MAX) {
-    return OutOfRange("limits.max_message_bytes", "at most 4 GiB");
-  }
-  if (limits.max_payload_bytes < 1024) {
-    return OutOfRange("limits.max_payload_bytes", "1024 or more");
-  }
-  if (limits.max_reassemblies < 1) return OutOfRange("limits.max_reassemblies", "at least 1");
-  const uint32_t fragment = options_.extensions.fragment_bytes;
-  if (fragment != 0 && (fragment < kMinFragmentBytes || fragment > 16u << 20)) {
-    return OutOfRange("extensions.fragment_bytes", "0, or 1 KiB to 16 MiB");
-  }
-  if (options_.extensions.zstd_level > static_cast<uint32_t>(ZstdCodec::kMaxLevel)) {
-    return OutOfRange("extensions.zstd_level", "0 to 12");
-  }
+absl::Status ManagerCore::Start() {
+  absl::Status checked = CheckOptions(options_);
+  if (!checked.ok()) return checked;
   if (!codec_.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("ManagerOptions::dictionaries: ", std::string(codec_.status().message())));
   }
-  if (limits.max_inflight < 1 || limits.max_inflight >= 1u << MuxTable::kIndexBits) {
-    return OutOfRange("limits.max_inflight", "1 to 1048575");
-  }
-  for (const auto& [name, value] : {std::pair("max_resets", limits.max_resets),
-                                    std::pair("resets_per_second", limits.resets_per_second)}) {
-    if (value < 1 || value > 1'000'000'000) {
-      return OutOfRange(absl::StrCat("limits.", name), "1 to 1000000000");
-    }
-  }
-  const Timeouts& timeouts = options_.timeouts;
-  for (const auto& [name, value] :
-       {std::pair("request", timeouts.request), std::pair("dial", timeouts.dial),
-        std::pair("redial_min", timeouts.redial_min), std::pair("handshake", timeouts.handshake),
-        std::pair("ping", timeouts.ping), std::pair("stream_ping", timeouts.stream_ping),
-        std::pair("write_stall", timeouts.write_stall), std::pair("close", timeouts.close)}) {
-    if (value.count() < 1) return OutOfRange(absl::StrCat("timeouts.", name), "at least 1 ms");
-  }
-  if (timeouts.redial_max < timeouts.redial_min) {
-    return OutOfRange("timeouts.redial_max", "at least redial_min");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ManagerCore::Start() {
-  absl::Status checked = CheckOptions();
-  if (!checked.ok()) return checked;
   std::shared_ptr<Network> network = options_.network;
   if (network == nullptr) {
     TlsOptions tls;
@@ -196,6 +94,8 @@ absl::Status ManagerCore::Start() {
     network_ = std::move(network);
     activity_ = MakeActivity([self = shared_from_this()] { self->OnIdle(); });
     shares_ = activity_;
+    serving_ = MakeActivity([self = shared_from_this()] { self->StopAsync([] {}); });
+    serving_shares_ = serving_;
     peers = AllPeers();
   }
   if (options_.authenticator == nullptr && options_.token.empty()) {
@@ -214,252 +114,10 @@ TransportLimits ManagerCore::NetworkLimits() const {
   return limits;
 }
 
-ListenRequest ManagerCore::NewListenRequest() {
-  ListenRequest request;
-  request.gate = std::make_shared<HandshakeGate>(options_.limits.max_pre_handshake);
-  request.route = options_.route;
-  request.ios = loops_->contexts();
-  request.handshake_timeout = options_.timeouts.handshake;
-  // The listener is destroyed by StopAsync, but its callbacks may come later: they hold what they
-  // use.
-  const std::weak_ptr<ManagerCore> weak = weak_from_this();
-  request.check_token = [weak](std::string_view token) {
-    const auto self = weak.lock();
-    return self != nullptr && self->TokenAllowed(token, {});
-  };
-  request.on_accept = [weak](AcceptedTransport accepted) {
-    if (const auto self = weak.lock()) self->OnAccept(std::move(accepted));
-  };
-  request.on_refuse = [weak](HttpRefusal refusal, std::string_view detail) {
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    self->CountRefused(RefusalName(refusal));
-    self->Log(LogLevel::kDebug,
-              absl::StrCat("refused an incoming connection: ", std::string(detail)));
-  };
-  return request;
-}
-
-absl::StatusOr<uint16_t> ManagerCore::Listen(const std::string& address) {
-  if (options_.client) return absl::FailedPreconditionError("a client does not listen");
-  std::shared_ptr<Network> network;
-  Activity activity;  // until the listener is in place, or gone: its loops must run
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ != Phase::kRunning) {
-      return absl::FailedPreconditionError("Listen needs a manager that has been started");
-    }
-    network = network_;
-    activity = shares_.lock();
-  }
-  ListenRequest request = NewListenRequest();
-  request.address = address;
-  request.tls = options_.local.rfind("https://", 0) == 0;
-  request.keep = activity;
-  const auto gate = request.gate;
-  auto listener = network->Listen(std::move(request));
-  if (!listener.ok()) return listener.status();
-  const uint16_t port = (*listener)->port();
-  std::lock_guard lock(mutex_);
-  if (phase_ != Phase::kRunning) return absl::FailedPreconditionError("the manager stops");
-  listeners_.push_back(*std::move(listener));
-  gates_.push_back(gate);
-  return port;
-}
-
-absl::StatusOr<AcceptPlace> ManagerCore::ReserveAccept() {
-  AcceptPlace place;
-  if (options_.client) return absl::FailedPreconditionError("a client accepts no connections");
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ != Phase::kRunning) {
-      return absl::FailedPreconditionError(phase_ == Phase::kNew
-                                               ? "the manager has not been started"
-                                               : "the manager has been stopped");
-    }
-    place.activity = shares_.lock();
-    if (adopter_ == nullptr) {
-      ListenRequest request = NewListenRequest();
-      request.keep = place.activity;
-      gates_.push_back(request.gate);
-      adopter_ = std::make_shared<Adopter>(NetworkLimits(), options_.clock, options_.log,
-                                           std::move(request));
-    }
-    place.adopter = adopter_;
-  }
-  const auto& gate = place.adopter->request().gate;
-  if (!gate->TryEnter()) {
-    CountRefused(RefusalName(HttpRefusal::kTooMany));
-    return absl::ResourceExhaustedError(absl::StrCat("max_pre_handshake (",
-                                                     options_.limits.max_pre_handshake,
-                                                     ") connections are in their handshake"));
-  }
-  place.admission = Admission(gate);
-  place.io = &loops_->Next().io();
-  return place;
-}
-
-void ManagerCore::OnAccept(AcceptedTransport accepted) {
-  const auto contexts = loops_->contexts();
-  const auto at = std::find(contexts.begin(), contexts.end(), accepted.io) - contexts.begin();
-  Activity activity = this->activity();
-  if (activity == nullptr) return;
-  auto incoming = std::make_shared<Incoming>(shared_from_this(), std::move(accepted),
-                                             loops_->at(static_cast<size_t>(at)), activity);
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ != Phase::kRunning) return;
-    ++accepted_;
-    incoming_.insert(incoming.get());
-  }
-  incoming->Start();
-}
-
-void ManagerCore::Forget(Incoming* incoming) {
-  std::lock_guard lock(mutex_);
-  incoming_.erase(incoming);
-}
-
-void ManagerCore::Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void()> stopped) {
-  constexpr std::chrono::milliseconds kLongest{UINT32_MAX};
-  const TimePoint deadline =
-      clock()->Now() + std::clamp(limit, std::chrono::milliseconds(0), kLongest);
-  std::vector<std::shared_ptr<Peer>> peers;
-  Activity activity;
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ == Phase::kRunning) {
-      on_stopped_.push_back(std::move(stopped));
-      stopped = nullptr;
-      if (drain_deadline_.has_value()) return;
-      drain_deadline_ = deadline;
-      activity = activity_;
-      peers = AllPeers();
-    }
-  }
-  if (stopped != nullptr) return StopAsync(std::move(stopped));
-  const ConnectionStats now = Stats().total;
-  Log(LogLevel::kInfo, absl::StrCat("draining: ", now.incoming_requests, " requests and ",
-                                    now.incoming_streams, " streams are being served"));
-  loops_->PostTo(0, [&](asio::io_context* io) {
-    if (io == nullptr) return;
-    asio::post(
-        *io, [self = shared_from_this(), activity, deadline] { self->StartDrainTimer(deadline); });
-  });
-  for (const auto& peer : peers) peer->Drain(deadline);
-  OnPeerDrained();
-}
-
-void ManagerCore::StartDrainTimer(TimePoint deadline) {
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ != Phase::kRunning) return;
-  }
-  drain_timer_ = std::make_unique<LoopTimer>(loops_->at(0).io(), *clock(), [this] {
-    Log(LogLevel::kWarning, "the drain took too long: what runs is cancelled");
-    StopAsync([] {});
-  });
-  drain_timer_->Set(deadline);
-}
-
-std::optional<TimePoint> ManagerCore::drain_deadline() const {
-  std::lock_guard lock(mutex_);
-  return drain_deadline_;
-}
-
-void ManagerCore::OnPeerDrained() {
-  std::vector<std::shared_ptr<Peer>> peers;
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ != Phase::kRunning || !drain_deadline_.has_value()) return;
-    peers = AllPeers();
-  }
-  if (std::all_of(peers.begin(), peers.end(), [](const auto& peer) { return peer->Drained(); })) {
-    StopAsync([] {});
-  }
-}
-
 std::vector<std::shared_ptr<Peer>> ManagerCore::AllPeers() const {
   std::vector<std::shared_ptr<Peer>> peers;
   for (const auto& [host, peer] : peers_) peers.push_back(peer);
   return peers;
-}
-
-void ManagerCore::StopAsync(absl::AnyInvocable<void()> stopped) {
-  std::vector<std::shared_ptr<Peer>> peers;
-  std::vector<std::unique_ptr<Listener>> listeners;
-  std::shared_ptr<Adopter> adopter;
-  Activity activity;
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ == Phase::kNew || phase_ == Phase::kRunning) peers = AllPeers();
-    if (phase_ == Phase::kNew) phase_ = Phase::kStopped;
-    if (phase_ != Phase::kStopped) {
-      on_stopped_.push_back(std::move(stopped));
-      stopped = nullptr;
-    }
-    if (phase_ == Phase::kRunning) {
-      phase_ = Phase::kStopping;
-      activity = std::move(activity_);
-      activity_ = nullptr;
-      listeners.swap(listeners_);
-      adopter.swap(adopter_);
-      // Each takes itself out, under this lock, before it goes away.
-      for (Incoming* incoming : incoming_) incoming->Cancel();
-    }
-  }
-  listeners.clear();
-  if (adopter != nullptr) adopter->Stop();
-  adopter.reset();
-  const absl::Status why =
-      DisconnectedError("the manager has been stopped", Delivery::kMaybeExecuted);
-  for (const auto& peer : peers) peer->Shutdown(why, activity);
-  if (activity != nullptr) {
-    loops_->PostTo(0, [&](asio::io_context* io) {
-      if (io == nullptr) return;
-      asio::post(*io, [self = shared_from_this(), activity] { self->drain_timer_.reset(); });
-    });
-  }
-  activity.reset();
-  if (stopped != nullptr) stopped();
-}
-
-void ManagerCore::OnIdle() {
-  // What the last events posted (completions, the listeners' end) runs before `stopped` is called:
-  // every loop is passed once more.
-  const Activity passing = MakeActivity([self = shared_from_this()] { self->OnPassed(); });
-  for (size_t i = 0; i < loops_->size(); ++i) {
-    loops_->PostTo(i, [&](asio::io_context* io) {
-      if (io != nullptr) asio::post(*io, [passing] {});
-    });
-  }
-}
-
-void ManagerCore::OnPassed() {
-  // The host program may destroy its io_contexts as soon as it is told, while handles remain.
-  if (!options_.io_contexts.empty()) loops_->Stop();
-  std::vector<absl::AnyInvocable<void()>> stopped;
-  {
-    std::lock_guard lock(mutex_);
-    phase_ = Phase::kStopped;
-    stopped.swap(on_stopped_);
-  }
-  for (auto& callback : stopped) callback();
-}
-
-void ManagerCore::Join() {
-  std::lock_guard lock(join_mutex_);
-  workers_.Stop();
-  loops_->Stop();
-}
-
-void ManagerCore::Clear() {
-  std::map<std::string, std::shared_ptr<Peer>> peers;
-  std::unique_ptr<HandlerTable> handlers;
-  std::lock_guard lock(mutex_);
-  peers.swap(peers_);
-  // Handlers may own Connections, and those share this.
-  if (phase_ == Phase::kStopped) handlers = std::move(handlers_);
 }
 
 bool ManagerCore::OnOwnThread() const { return loops_->RunningHere() || workers_.RunningHere(); }

@@ -65,8 +65,10 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   void Drain(std::chrono::milliseconds limit, absl::AnyInvocable<void()> stopped);
   // While we drain: when that ends at the latest.
   std::optional<TimePoint> drain_deadline() const;
-  // For the peers: the connection to one has drained, or is gone. Any thread.
-  void OnPeerDrained();
+  // A share in what Drain waits for, for each connection that calls may come over: taken before its
+  // peer can think itself connected, kept until no more come and none runs. Null once a drain is
+  // over: none may be made then. Dropped without a lock, as that may begin to stop.
+  Activity serving() const;
   // After `stopped`: ends the threads. Not on one of them.
   void Join();
   // The Manager is gone: lets go of the peers and handlers, which share this.
@@ -117,7 +119,6 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
  private:
   enum class Phase { kNew, kRunning, kStopping, kStopped };
 
-  absl::Status CheckOptions() const;
   // Route, token, gate and callbacks of a listener.
   ListenRequest NewListenRequest();
   TransportLimits NetworkLimits() const;
@@ -144,6 +145,8 @@ class ManagerCore final : public std::enable_shared_from_this<ManagerCore> {
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kNew;
   Activity activity_ ABSL_GUARDED_BY(mutex_);  // our own share: given up by StopAsync
   std::weak_ptr<void> shares_ ABSL_GUARDED_BY(mutex_);
+  Activity serving_ ABSL_GUARDED_BY(mutex_);  // our own share: given up by Drain
+  std::weak_ptr<void> serving_shares_ ABSL_GUARDED_BY(mutex_);
   std::optional<TimePoint> drain_deadline_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::AnyInvocable<void()>> on_stopped_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Peer>> peers_ ABSL_GUARDED_BY(mutex_);

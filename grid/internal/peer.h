@@ -48,23 +48,27 @@ class Dialer;
 class ParkedTransport final : public TransportHandler {
  public:
   void OnMessage(BytesView) override {}
-  void OnWritten() override {}
+  void OnWritten() override { written_ = true; }
   void OnClosed(CloseCause, std::string_view) override { closed_ = true; }
+  bool written() const { return written_; }
   bool closed() const { return closed_; }
 
  private:
+  bool written_ = false;
   bool closed_ = false;
 };
 
 // A connection whose handshake has succeeded, about to become a Link.
 struct Established {
   Activity activity;                             // what Stop waits for, until the link has it
+  Activity serving;                              // what Drain waits for, until the link has drained
   std::unique_ptr<ParkedTransport> parked = {};  // outlives the transport
+  Buffer first;  // to be written first: the acceptor's ConnectResponse; outlives the transport
+  bool writing = false;  // or being written already: the dialler's ConnectRequest
   std::unique_ptr<Transport> transport;
   IoLoop* loop = nullptr;
   InstanceId instance{};  // of the remote process
   Extensions extensions;  // that both speak
-  Buffer first;           // to be written first: the acceptor's ConnectResponse
 };
 
 class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
@@ -87,8 +91,6 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   void Replace(Activity activity);
   // Drains the connection, if there is one; one that is made later asks the core. Any thread.
   void Drain(TimePoint deadline);
-  // There is no connection, or it has been drained.
-  bool Drained() const;
 
   // On the thread of `established.loop`. Ends the link there is, then starts the new one.
   void Establish(Established established);
@@ -129,7 +131,10 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   void ExpireWaiters();
   absl::Status CheckPayload(std::string_view what, size_t bytes);
   absl::Status CheckDictionary(const Compression& compression) const;
-  void Count(Drop drop);
+  void Count(Drop drop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Count(DropName(drop)); }
+  void Count(std::string_view drop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    ++totals_.drops[std::string(drop)];
+  }
   // The connection that takes new calls.
   std::shared_ptr<Link> Usable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return peer_draining_ ? nullptr : link_;
@@ -156,8 +161,8 @@ class Peer final : public LinkOwner, public std::enable_shared_from_this<Peer> {
   mutable std::mutex mutex_;
   ConnectionState state_ ABSL_GUARDED_BY(mutex_) = ConnectionState::kUnconnected;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
-  bool link_drained_ ABSL_GUARDED_BY(mutex_) = false;   // of link_: our drain is over,
-  bool peer_draining_ ABSL_GUARDED_BY(mutex_) = false;  // and the peer's has begun
+  Activity serving_ ABSL_GUARDED_BY(mutex_);            // of link_, until our drain is over
+  bool peer_draining_ ABSL_GUARDED_BY(mutex_) = false;  // of link_: the peer's has begun
   std::list<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_waiter_ ABSL_GUARDED_BY(mutex_) = 1;
   std::string last_error_ ABSL_GUARDED_BY(mutex_);

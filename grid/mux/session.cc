@@ -167,7 +167,7 @@ void Session::Fail(SessionEnd why, std::string_view detail) {
   host_.OnSessionEnd(why, detail);
 }
 
-OutputQueue::Ticket Session::Push(Message message, Priority priority, PayloadRef payload) {
+OutputQueue::Ticket Session::Push(Message& message, Priority priority, PayloadRef payload) {
   // After the end nothing can leave; while it approaches (failed_), what is pushed is dropped with
   // the queue.
   if (ended_) return {};
@@ -178,6 +178,15 @@ OutputQueue::Ticket Session::Push(Message message, Priority priority, PayloadRef
                                          : Schedule(message, priority, payload);
   CheckOutput();
   return ticket;
+}
+
+// With a block that says what `fields` do.
+OutputQueue::Ticket Session::PushExtended(Message message, const ExtensionFields& fields,
+                                          Priority priority, PayloadRef payload) {
+  ExtensionBlock block;
+  block.Write(fields);
+  message.extension = block.view();
+  return Push(message, priority, payload);
 }
 
 // Of what answers the message being processed.
@@ -208,13 +217,14 @@ void Session::PushError(Message message, const absl::Status& error, Priority pri
 }
 
 void Session::PushWithStatus(Message message, const absl::Status& error, Priority priority) {
-  ExtensionBlock block;
-  if (config_.extensions.status != 0) {
-    block.Write({.code = static_cast<uint8_t>(error.code()),
-                 .delivery = static_cast<uint8_t>(1 + static_cast<int>(DeliveryOf(error)))});
-    message.extension = block.view();
+  if (config_.extensions.status == 0) {
+    Push(message, priority);
+    return;
   }
-  Push(message, priority);
+  PushExtended(message,
+               {.code = static_cast<uint8_t>(error.code()),
+                .delivery = static_cast<uint8_t>(1 + static_cast<int>(DeliveryOf(error)))},
+               priority);
 }
 
 // An error that has come: as its block says, or else with `code` and `delivery`.

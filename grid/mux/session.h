@@ -78,7 +78,7 @@ struct CallArgs {
   TimePoint deadline = {};
   Priority priority = Priority::kDefault;
   Compressed compressed = {};  // what `payload` was; only where zstd is spoken
-  CallMeta meta = {};
+  const CallMeta& meta = kNoMeta;
 };
 
 struct StreamArgs {
@@ -258,9 +258,20 @@ class Session {
   void OnPingTimer();
   void SendPing();
   void SendPong(const Message& ping, const PongMessage& pong);
-  // `payload`: that of the message, if it may be taken; anything else is not looked at.
-  OutputQueue::Ticket Push(Message message, Priority priority = Priority::kDefault,
+  // Completes the flags. `payload`: that of the message, if it may be taken; anything else is not
+  // looked at.
+  OutputQueue::Ticket Push(Message& message, Priority priority = Priority::kDefault,
                            PayloadRef payload = {});
+  // With `payload`, which `compressed` tells of, and a block if that or `fields` (may be null) has
+  // something to say.
+  OutputQueue::Ticket PushPayload(Message& message, Priority priority, PayloadRef payload,
+                                  const Compressed& compressed, ExtensionFields* fields = nullptr) {
+    message.payload = payload.view();
+    if (fields == nullptr && !compressed.tried()) return Push(message, priority, payload);
+    return PushCompressed(message, priority, payload, compressed, fields);
+  }
+  OutputQueue::Ticket PushExtended(Message message, const ExtensionFields& fields,
+                                   Priority priority, PayloadRef payload = {});
   void PushError(Message message, const absl::Status& error, Priority priority);
   void PushWithStatus(Message message, const absl::Status& error, Priority priority);
   absl::Status RemoteError(std::string_view text, absl::StatusCode code, Delivery delivery) const;
@@ -305,8 +316,9 @@ class Session {
   void CountLeftOut(const CallMeta& meta) {
     if (config_.extensions.meta == 0 && !meta.empty()) counters_.Count(Drop::kMetadataNotSent);
   }
-  void WriteExtension(uint16_t handler, Priority priority, const CallMeta& meta,
-                      ExtensionFields fields, ExtensionBlock* block);
+  OutputQueue::Ticket PushOpening(Message& message, Priority priority, PayloadRef payload,
+                                  const Compressed& compressed, const CallMeta& meta,
+                                  ExtensionFields fields);
   bool TakeMeta(const Message& message, CallMeta* meta);
 
   // session_drain.cc
@@ -321,35 +333,39 @@ class Session {
   void OnAckMux(const Message& message);
   void OnStreamMessage(const Message& message, StreamMux::Side side);
   void OnStreamData(const Message& message, StreamMux* mux);
-  void OnUnblock(const Message& message, StreamMux* mux);
-  void TakeCredits(StreamMux* mux, Credits credits);
-  void OnMuxPing(const Message& message);
-  void OnMuxPong(const Message& message);
-  void OnStreamDeadline(StreamMux* mux);
-  void OnStreamPingTimer(StreamMux* mux);
   StreamMux* FindStream(uint64_t id, StreamMux::Side side);
   StreamMux* FindAlive(uint64_t id, StreamMux::Side side);
   bool CheckSequence(const Message& message, StreamMux* mux);
   bool CheckCredit(StreamMux* mux);
-  bool WaitForOutput(StreamMux* mux, size_t payload);
-  void StartStreamTimers(StreamMux* mux);
   void EndCallerStream(StreamMux* mux, const absl::Status& status);
   void EndHandlerStream(StreamMux* mux, const absl::Status& status);
   void SendEnd(StreamMux* mux);
   void SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
-                    const Compressed& compressed = {});
+                    const Compressed& compressed = {}, ExtensionFields* fields = nullptr);
+  void SendStreamError(StreamMux* mux, const absl::Status& error);
+  void SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error,
+                      Priority priority = Priority::kDefault);
+  std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
+
+  // session_credits.cc
+  void OnUnblock(const Message& message, StreamMux* mux);
+  void TakeCredits(StreamMux* mux, Credits credits);
+  bool WaitForOutput(StreamMux* mux, size_t payload);
+  void ResumeWaiters();
   void SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
                  const Compressed& compressed = {});
   static void AddWindow(const ReceiveWindow& window, ExtensionFields* fields);
   void OpenReceiveWindow(StreamMux* mux, const StreamWindow& window);
   uint64_t TakeWindowBytes(uint64_t wanted);
-  void ResumeWaiters();
   void ReleaseWindow(const StreamMux& mux);
   void MeasureRoundTrip();
-  void SendStreamError(StreamMux* mux, const absl::Status& error);
-  void SendDisconnect(uint64_t mux_id, Op op, const absl::Status& error,
-                      Priority priority = Priority::kDefault);
-  std::unique_ptr<StreamMux> NewStream(StreamMux::Side side, uint64_t id, TimePoint deadline);
+
+  // session_stream_timers.cc
+  void OnMuxPing(const Message& message);
+  void OnMuxPong(const Message& message);
+  void OnStreamDeadline(StreamMux* mux);
+  void OnStreamPingTimer(StreamMux* mux);
+  void StartStreamTimers(StreamMux* mux);
 
   // session_fragments.cc
   OutputQueue::Ticket Schedule(const Message& message, Priority priority, PayloadRef payload);
@@ -364,9 +380,8 @@ class Session {
   void DropPartsOfHandler(uint64_t id);
 
   // session_compression.cc
-  bool IsCompressed(const Compressed& compressed, BytesView payload);
-  static void AddCompressed(const Compressed& compressed, Message* message,
-                            ExtensionFields* fields);
+  OutputQueue::Ticket PushCompressed(Message& message, Priority priority, PayloadRef payload,
+                                     const Compressed& compressed, ExtensionFields* fields);
   Compressed CompressedIn(const Message& message) const;
   void HandleCompressed(const Message& message);
   std::string DescribeFault(CompressionFault fault, const Compressed& compressed) const;

@@ -95,22 +95,15 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
                   .deadline_ms = RemainingMs(args.deadline, now),
                   .handler = args.handler,
                   .op = Op::kRequest,
-                  .flags = kFlagEof,
-                  .payload = args.payload.view()};
+                  .flags = kFlagEof};
   if (args.subroute != nullptr) {
     message.flags |= kFlagSubroute;
     message.subroute = args.subroute->bytes.data();
   }
-  ExtensionBlock block;
-  const bool compressed = IsCompressed(args.compressed, args.payload.view());
-  if (extended) {
-    ExtensionFields fields;
-    if (compressed) AddCompressed(args.compressed, &message, &fields);
-    WriteExtension(args.handler, args.priority, args.meta, fields, &block);
-    message.extension = block.view();
-  }
   mux->priority = args.priority;
-  mux->opening = Push(message, args.priority, args.payload);
+  mux->opening =
+      extended ? PushOpening(message, args.priority, args.payload, args.compressed, args.meta, {})
+               : PushPayload(message, args.priority, args.payload, args.compressed);
   return id;
 }
 
@@ -237,17 +230,15 @@ void Session::OnRequest(const Message& message) {
       message.handler == 0 ? nullptr : handlers_.Find(message.handler, message.subroute);
   if (entry == nullptr || entry->is_stream()) return RefuseUnknownHandler(message);
   if (!AdmitInbound(message)) return;
-  CallMeta meta;
-  if (has_fields_ && !TakeMeta(message, &meta)) return;
   const auto timeout = message.deadline_ms == 0 ? config_.default_timeout
                                                 : std::chrono::milliseconds(message.deadline_ms);
-  const InboundRequest request{.mux_id = message.mux_id,
-                               .seq = message.seq,
-                               .deadline = now_ + timeout,
-                               .payload = message.payload,
-                               .priority = AnswerPriority(*entry),
-                               .compressed = CompressedIn(message),
-                               .meta = meta};
+  InboundRequest request{.mux_id = message.mux_id,
+                         .seq = message.seq,
+                         .deadline = now_ + timeout,
+                         .payload = message.payload,
+                         .priority = AnswerPriority(*entry),
+                         .compressed = CompressedIn(message)};
+  if (has_fields_ && !TakeMeta(message, &request.meta)) return;
   RunningRequest* running = nullptr;
   switch (host_.OnRequest(*entry, request, &running)) {
     case SessionHost::Admit::kAnswered:
@@ -275,20 +266,10 @@ void Session::Answer(const InboundRequest& request, RunningRequest* running, Pay
   }
   now_ = now;
   if (!EndRunning(request, running)) return;
-  Message message{.mux_id = request.mux_id,
-                  .seq = request.seq,
-                  .op = Op::kResponse,
-                  .flags = kFlagEof,
-                  .payload = payload.view()};
+  Message message{
+      .mux_id = request.mux_id, .seq = request.seq, .op = Op::kResponse, .flags = kFlagEof};
   if (payload.size() == 0 && !IsNil(payload.view())) message.flags |= kFlagPayloadIsZero;
-  ExtensionBlock block;
-  if (IsCompressed(compressed, payload.view())) {
-    ExtensionFields fields;
-    AddCompressed(compressed, &message, &fields);
-    block.Write(fields);
-    message.extension = block.view();
-  }
-  Push(message, request.priority, payload);
+  PushPayload(message, request.priority, payload, compressed);
 }
 
 void Session::AnswerError(const InboundRequest& request, RunningRequest* running,
@@ -376,6 +357,11 @@ void Session::RemoveServer(ServerMux* mux) {
   mux->running = nullptr;
   server_free_.push_back(mux);
   CountServed();
+}
+
+void Session::CountServed() {
+  counters_.incoming_streams.Set(serving_streams_);
+  counters_.incoming_requests.Set(serving_.size() - serving_streams_);
 }
 
 }  // namespace grid

@@ -38,20 +38,21 @@ Drop LateFor(Op op) { return op == Op::kResponse ? Drop::kLateResponse : Drop::k
 
 // --- Sending ---
 
-// Counts it, too: of a payload that is about to be sent.
-bool Session::IsCompressed(const Compressed& compressed, BytesView payload) {
+// Or with `fields` only; what it takes to decompress the payload is added to them.
+OutputQueue::Ticket Session::PushCompressed(Message& message, Priority priority, PayloadRef payload,
+                                            const Compressed& compressed, ExtensionFields* fields) {
+  ExtensionFields own;
   if (compressed.skipped) counters_.compression_skipped.Add(1);
-  if (compressed.original_bytes == 0) return false;
-  counters_.compressed_out.Add(1);
-  counters_.saved_bytes_out.Add(compressed.original_bytes - payload.size());
-  return true;
-}
-
-void Session::AddCompressed(const Compressed& compressed, Message* message,
-                            ExtensionFields* fields) {
-  message->flags |= kFlagCompressed;
-  fields->original_bytes = compressed.original_bytes;
-  fields->dictionary = compressed.dictionary;
+  if (compressed.original_bytes != 0) {
+    counters_.compressed_out.Add(1);
+    counters_.saved_bytes_out.Add(compressed.original_bytes - payload.size());
+    if (fields == nullptr) fields = &own;
+    fields->original_bytes = compressed.original_bytes;
+    fields->dictionary = compressed.dictionary;
+    message.flags |= kFlagCompressed;
+  }
+  return fields == nullptr ? Push(message, priority, payload)
+                           : PushExtended(message, *fields, priority, payload);
 }
 
 // --- Receiving ---

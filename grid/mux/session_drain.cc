@@ -23,7 +23,9 @@ void Session::Drain(TimePoint deadline, TimePoint now) {
   // Without the extension it is not known what is on its way, and Disconnect would end it all.
   drain_answered_ = config_.extensions.goaway == 0;
   if (!drain_answered_) {
-    Push({.seq = kDrainBegins, .deadline_ms = RemainingMs(deadline, now), .op = Op::kDisconnect});
+    Message begins{
+        .seq = kDrainBegins, .deadline_ms = RemainingMs(deadline, now), .op = Op::kDisconnect};
+    Push(begins);
   }
   // By id: a handler that is told may end, and others with it.
   std::vector<uint64_t> ids;
@@ -83,7 +85,8 @@ void Session::AnswerDrain() {
   }
   if (!all_left) return;
   answer_due_ = false;
-  Push({.seq = kDrainAnswered, .op = Op::kDisconnect});
+  Message answered{.seq = kDrainAnswered, .op = Op::kDisconnect};
+  Push(answered);
 }
 
 absl::Status Session::PeerDrainingError() {

@@ -65,6 +65,7 @@ struct CallMeta {
 
   bool empty() const { return !trace && metadata.empty(); }
 };
+inline const CallMeta kNoMeta;
 
 struct InboundRequest {
   uint64_t mux_id = 0;

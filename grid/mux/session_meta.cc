@@ -5,9 +5,10 @@
 
 namespace grid {
 
-// Into `block`, what `fields` say besides. It fits (extension_block.cc).
-void Session::WriteExtension(uint16_t handler, Priority priority, const CallMeta& meta,
-                             ExtensionFields fields, ExtensionBlock* block) {
+// What it says goes into the block beside `fields`. It fits (extension_block.cc).
+OutputQueue::Ticket Session::PushOpening(Message& message, Priority priority, PayloadRef payload,
+                                         const Compressed& compressed, const CallMeta& meta,
+                                         ExtensionFields fields) {
   TraceContext::Text traceparent;
   if (config_.extensions.meta != 0) {
     if (meta.trace) {
@@ -16,9 +17,9 @@ void Session::WriteExtension(uint16_t handler, Priority priority, const CallMeta
     }
     fields.metadata = meta.metadata.bytes();
   }
-  if (handler > UINT8_MAX) fields.handler = handler;
+  if (message.handler > UINT8_MAX) fields.handler = message.handler;
   if (config_.extensions.fragments != 0) fields.priority = static_cast<uint8_t>(priority);
-  block->Write(fields);
+  return PushPayload(message, priority, payload, compressed, &fields);
 }
 
 // Of the message being processed, which has a block. False when it can't be read: the message was

@@ -1,6 +1,5 @@
 // Session: streams, at both ends.
 #include <algorithm>
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,23 +7,6 @@
 #include "handlers/delivery.h"
 
 namespace grid {
-namespace {
-
-// The server gives up after this many of the caller's ping intervals; the caller after
-// kCallerPatience.
-constexpr int kHandlerPatience = 4;
-constexpr int kCallerPatience = 2;
-
-// Every stream is let have this much, whatever the others have.
-constexpr uint64_t kLeastWindow = 4096;
-
-// Streams with a deadline up to one ping interval need no pings: the deadline ends them soon
-// enough.
-bool NeedsPings(const StreamMux& mux, TimePoint now, std::chrono::milliseconds interval) {
-  return mux.deadline == TimePoint::max() || mux.deadline - now > interval;
-}
-
-}  // namespace
 
 std::unique_ptr<StreamMux> Session::NewStream(StreamMux::Side side, uint64_t id,
                                               TimePoint deadline) {
@@ -45,14 +27,6 @@ std::unique_ptr<StreamMux> Session::NewStream(StreamMux::Side side, uint64_t id,
   mux->ping_timer.kind = kStreamPing;
   mux->ping_timer.owner = mux.get();
   return mux;
-}
-
-void Session::StartStreamTimers(StreamMux* mux) {
-  if (mux->deadline != TimePoint::max()) wheel_.Set(&mux->deadline_timer, mux->deadline);
-  if (!NeedsPings(*mux, now_, config_.stream_ping_interval)) return;
-  const int intervals = mux->side == StreamMux::Side::kCaller ? 1 : kHandlerPatience;
-  mux->next_ping = now_ + intervals * config_.stream_ping_interval;
-  wheel_.Set(&mux->ping_timer, mux->next_ping);
 }
 
 // --- Opening ---
@@ -84,11 +58,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   counters_.outgoing_streams.Add(1);
   CountLeftOut(args.meta);
 
-  Message message{.mux_id = mux->id,
-                  .handler = args.handler,
-                  .op = Op::kConnectMux,
-                  .flags = 0,
-                  .payload = args.initial};
+  Message message{.mux_id = mux->id, .handler = args.handler, .op = Op::kConnectMux, .flags = 0};
   if (args.deadline != TimePoint::max()) message.deadline_ms = RemainingMs(args.deadline, now);
   if (!args.has_input) message.flags |= kFlagEof;
   if (args.initial.empty() && !IsNil(args.initial)) message.flags |= kFlagPayloadIsZero;
@@ -96,10 +66,7 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
     message.flags |= kFlagSubroute;
     message.subroute = args.subroute->bytes.data();
   }
-  ExtensionBlock block;
   ExtensionFields fields;
-  if (IsCompressed(args.compressed, args.initial))
-    AddCompressed(args.compressed, &message, &fields);
   if (credits) {
     OpenReceiveWindow(mux, args.window);
     AddWindow(mux->receive, &fields);
@@ -107,11 +74,9 @@ absl::StatusOr<StreamMux*> Session::OpenStream(const StreamArgs& args, StreamSin
   } else {
     mux->receive.Open({std::max(1u, args.out_capacity), kUnlimitedBytes}, 0);
   }
-  if (extended) {
-    WriteExtension(args.handler, args.priority, args.meta, fields, &block);
-    message.extension = block.view();
-  }
-  slot->opening = Push(message, args.priority);
+  slot->opening = extended ? PushOpening(message, args.priority, args.initial, args.compressed,
+                                         args.meta, fields)
+                           : PushPayload(message, args.priority, args.initial, args.compressed);
   MeasureRoundTrip();
   return mux;
 }
@@ -148,24 +113,27 @@ void Session::OnConnectMux(const Message& message) {
   mux->priority = AnswerPriority(*entry);
   mux->received_eof = (message.flags & kFlagEof) != 0;
   // The acknowledgement leaves before anything that the handler sends: it is number 0.
-  Message ack{.mux_id = mux->id, .seq = mux->next_send++, .op = Op::kAckMux};
-  ExtensionBlock block;
+  const Message ack{.mux_id = mux->id, .seq = mux->next_send++, .op = Op::kAckMux};
+  ExtensionFields window;
+  const bool states_window =
+      config_.extensions.credits != 0 && !mux->received_eof && entry->in_capacity > 0;
   if (config_.extensions.credits != 0) {
     mux->send.Grant({fields_.window_messages, fields_.window_bytes});
     mux->peer_reads_pieces = fields_.pieces && SpeaksPieces();
-    if (!mux->received_eof && entry->in_capacity > 0) {
+    if (states_window) {
       OpenReceiveWindow(mux, entry->window);
-      ExtensionFields fields;
-      AddWindow(mux->receive, &fields);
-      if (entry->read_pieces) ReadInPieces(mux, &fields);
-      block.Write(fields);
-      ack.extension = block.view();
+      AddWindow(mux->receive, &window);
+      if (entry->read_pieces) ReadInPieces(mux, &window);
     }
   } else {
     mux->send.Grant({std::max(1u, entry->out_capacity), kUnlimitedBytes});
     mux->receive.Open({entry->in_capacity, kUnlimitedBytes}, 0);
   }
-  Push(ack, mux->priority);
+  if (states_window) {
+    PushExtended(ack, window, mux->priority);
+  } else {
+    Push(ack, mux->priority);
+  }
   MeasureRoundTrip();
   const InboundStream stream{mux, deadline, message.payload, mux->received_eof, meta};
   StreamSink* sink = host_.OnStream(*entry, stream);
@@ -285,23 +253,6 @@ void Session::OnStreamData(const Message& message, StreamMux* mux) {
   mux->sink->OnEof();
 }
 
-void Session::OnUnblock(const Message& message, StreamMux* mux) {
-  if (mux == nullptr) return counters_.Count(Drop::kLateStreamMessage);
-  if (!CheckSequence(message, mux)) return;
-  TakeCredits(mux, config_.extensions.credits != 0
-                       ? Credits{fields_.grant_messages, fields_.grant_bytes}
-                       : Credits{.messages = 1});
-}
-
-void Session::TakeCredits(StreamMux* mux, Credits credits) {
-  mux->send.Grant(credits);
-  if (!mux->send.open() && !(mux->sending.open && mux->send.open_for_more())) return;
-  if (mux->finishing) return SendEnd(mux);
-  if (!mux->wants_credit) return;
-  mux->wants_credit = false;
-  mux->sink->OnSendable();
-}
-
 Session::SendResult Session::Send(StreamMux* mux, PayloadRef payload,
                                   const Compressed& compressed) {
   if (ended_ || mux->over || mux->sent_eof || mux->finishing) return SendResult::kClosed;
@@ -338,117 +289,10 @@ Session::SendResult Session::Send(StreamMux* mux, PayloadRef payload,
   return SendResult::kSent;
 }
 
-// With `credits`: true when it has to wait, and will be told to go on.
-bool Session::WaitForOutput(StreamMux* mux, size_t payload) {
-  if (OutputAllows(payload + config_.max_output_bytes / 2)) return false;
-  mux->wants_credit = true;
-  if (!std::exchange(mux->waits_for_output, true)) output_waiters_.push_back({mux->id, mux->side});
-  return true;
-}
-
-void Session::Consumed(StreamMux* mux, uint32_t messages, size_t bytes, TimePoint now) {
-  mux->receive.Consume(messages, bytes);
-  if (ended_ || mux->over || mux->received_eof || mux->finishing) return;
-  const Op op = mux->side == StreamMux::Side::kCaller ? Op::kUnblockSrvMux : Op::kUnblockClMux;
-  if (config_.extensions.credits != 0) {
-    now_ = now;
-    if (mux->receive.GrantDue()) SendGrant(mux, op, 0, {});
-    return;
-  }
-  for (uint32_t left = mux->receive.TakeGrant().messages; left > 0; --left) {
-    SendStreamOp(mux, op, 0, {});
-  }
-}
-
-// --- Windows (the extension `credits`) ---
-
-void Session::AddWindow(const ReceiveWindow& window, ExtensionFields* fields) {
-  const Credits size = window.size();
-  fields->window_messages = size.messages;
-  fields->window_bytes = size.bytes;
-}
-
-// With all the credit that is due in its block. The window grows, if it should.
-void Session::SendGrant(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
-                        const Compressed& compressed) {
-  const uint64_t wanted = mux->receive.WantedGrowth(now_, round_trip_);
-  if (wanted > 0) mux->receive.Grow(TakeWindowBytes(wanted));
-  const Credits grant = mux->receive.TakeGrant();
-  ExtensionFields fields{.grant_messages = grant.messages, .grant_bytes = grant.bytes};
-  Message message{.mux_id = mux->id,
-                  .seq = mux->next_send++,
-                  .op = op,
-                  .flags = flags,
-                  .payload = payload.view()};
-  if (IsCompressed(compressed, payload.view())) AddCompressed(compressed, &message, &fields);
-  ExtensionBlock block;
-  block.Write(fields);
-  message.extension = block.view();
-  Push(message, mux->priority, payload);
-}
-
-void Session::OpenReceiveWindow(StreamMux* mux, const StreamWindow& window) {
-  uint64_t bytes = std::clamp<uint64_t>(window.bytes, 1, kUnlimitedBytes);
-  const uint64_t least = std::min(bytes, kLeastWindow);
-  const uint64_t taken = TakeWindowBytes(bytes);
-  bytes = std::max(taken, least);
-  window_bytes_ += bytes - taken;
-  mux->receive.Open({std::max(1u, window.messages), bytes},
-                    std::min<uint64_t>(window.max_bytes, kUnlimitedBytes));
-}
-
-// Takes from max_window_bytes: at most half of what is left, so that something is left for whoever
-// comes next.
-uint64_t Session::TakeWindowBytes(uint64_t wanted) {
-  const uint64_t left =
-      config_.max_window_bytes - std::min(config_.max_window_bytes, window_bytes_);
-  if (wanted > left / 2) {
-    counters_.Count(Drop::kWindowLimit);
-    wanted = left / 2;
-  }
-  window_bytes_ += wanted;
-  return wanted;
-}
-
-// Those that waited for room in the output, once half of what they may fill is free.
-void Session::ResumeWaiters() {
-  if (output_.bytes() > config_.max_output_bytes / 4) return;
-  std::vector<Waiter> waiters;
-  waiters.swap(output_waiters_);
-  for (const Waiter& waiter : waiters) {
-    // It may have ended, and waits no longer if credit has come.
-    StreamMux* mux = FindAlive(waiter.id, waiter.side);
-    if (mux == nullptr) continue;
-    mux->waits_for_output = false;
-    TakeCredits(mux, {});
-  }
-}
-
-void Session::ReleaseWindow(const StreamMux& mux) {
-  if (mux.reads_pieces) --piece_readers_;
-  if (config_.extensions.credits != 0) window_bytes_ -= mux.receive.size().bytes;
-}
-
-// Windows grow by the round trip: the first stream asks for it, before there is data in the way.
-void Session::MeasureRoundTrip() {
-  if (config_.extensions.credits != 0 && ping_sent_ == TimePoint{}) SendPing();
-}
-
 void Session::SendStreamOp(StreamMux* mux, Op op, uint8_t flags, PayloadRef payload,
-                           const Compressed& compressed) {
-  Message message{.mux_id = mux->id,
-                  .seq = mux->next_send++,
-                  .op = op,
-                  .flags = flags,
-                  .payload = payload.view()};
-  ExtensionBlock block;
-  if (IsCompressed(compressed, payload.view())) {
-    ExtensionFields fields;
-    AddCompressed(compressed, &message, &fields);
-    block.Write(fields);
-    message.extension = block.view();
-  }
-  Push(message, mux->priority, payload);
+                           const Compressed& compressed, ExtensionFields* fields) {
+  Message message{.mux_id = mux->id, .seq = mux->next_send++, .op = op, .flags = flags};
+  PushPayload(message, mux->priority, payload, compressed, fields);
 }
 
 // The handler's end: the last message of a stream that has failed.
@@ -548,78 +392,6 @@ void Session::Abort(StreamMux* mux, const absl::Status& status) {
     SendDisconnect(mux->id, Op::kDisconnectClientMux, status, mux->priority);
   }
   EndHandlerStream(mux, status);
-}
-
-// --- Time ---
-
-void Session::OnStreamDeadline(StreamMux* mux) {
-  Abort(mux, WithDelivery(absl::DeadlineExceededError("the stream's deadline has passed"),
-                          Delivery::kMaybeExecuted));
-}
-
-void Session::OnStreamPingTimer(StreamMux* mux) {
-  const auto interval = config_.stream_ping_interval;
-  const bool caller = mux->side == StreamMux::Side::kCaller;
-  // Behind a large message of its own our Ping has not even left; the connection's pings must do.
-  if (caller && output_.HasLane({mux->id, true})) mux->last_heard = now_;
-  const TimePoint give_up =
-      mux->last_heard + (caller ? kCallerPatience : kHandlerPatience) * interval;
-  if (now_ >= give_up) {
-    counters_.Count(Drop::kStreamPingTimeout);
-    return Abort(mux, WithDelivery(absl::UnavailableError(
-                                       caller ? "the peer no longer answers pings of this stream"
-                                              : "the caller no longer pings this stream"),
-                                   Delivery::kMaybeExecuted));
-  }
-  if (!caller) return wheel_.Set(&mux->ping_timer, give_up);
-  if (now_ >= mux->next_ping) {
-    SendStreamOp(mux, Op::kPing, 0, {});
-    mux->next_ping = now_ + interval;
-  }
-  wheel_.Set(&mux->ping_timer, std::min(mux->next_ping, give_up));
-}
-
-void Session::OnMuxPing(const Message& message) {
-  StreamMux* mux = FindAlive(message.mux_id, StreamMux::Side::kHandler);
-  PongMessage pong;
-  PingMessage ping;
-  if (!message.payload.empty()) {
-    if (Decode(message.payload, &ping).ok()) {
-      pong.time = ping.time;
-    } else {
-      counters_.Count(Drop::kBadControlPayload);
-    }
-  }
-  if (mux == nullptr) {
-    // Its end may still wait to be written, and a Pong overtakes it. The caller asks again.
-    if (config_.extensions.fragments != 0 && output_.bytes() > 0) return;
-    pong.not_found = true;
-  } else if (!CheckSequence(message, mux)) {
-    return;
-  }
-  SendPong(message, pong);
-}
-
-void Session::OnMuxPong(const Message& message) {
-  StreamMux* mux = FindAlive(message.mux_id, StreamMux::Side::kCaller);
-  if (mux == nullptr) return counters_.Count(Drop::kLateStreamMessage);
-  PongMessage pong;
-  if (!Decode(message.payload, &pong).ok()) return counters_.Count(Drop::kBadControlPayload);
-  mux->last_heard = now_;
-  if (pong.not_found) {
-    return EndCallerStream(
-        mux, WithDelivery(absl::AbortedError("the peer does not know this stream any more"),
-                          Delivery::kMaybeExecuted, /*remote=*/true));
-  }
-  if (pong.error.has_value()) {
-    EndCallerStream(mux, WithDelivery(absl::UnknownError(*pong.error), Delivery::kMaybeExecuted,
-                                      /*remote=*/true));
-  }
-}
-
-void Session::CountServed() {
-  counters_.incoming_streams.Set(serving_streams_);
-  counters_.incoming_requests.Set(serving_.size() - serving_streams_);
 }
 
 }  // namespace grid

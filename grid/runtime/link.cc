@@ -113,7 +113,7 @@ Link::Link(const LinkConfig& config, const LinkServices& services, IoLoop& loop,
 
 Link::~Link() = default;
 
-void Link::Start(Buffer first) {
+void Link::Start(Buffer first, bool writing) {
   timer_.emplace(loop_.io(), *services_.clock, [this] { OnSessionTimer(); });
   stall_timer_.emplace(loop_.io(), *services_.clock, [this] { OnStallTimer(); });
   self_ = shared_from_this();
@@ -122,7 +122,11 @@ void Link::Start(Buffer first) {
   Event event(*this);
   if (!first.is_nil()) {
     first_ = std::move(first);
-    if (Write(first_.mutable_view())) first_ = Buffer();
+    if (writing) {
+      AwaitWritten();
+    } else if (Write(first_.mutable_view())) {
+      first_ = Buffer();
+    }
   }
 }
 
@@ -220,13 +224,17 @@ void Link::Flush() {
 // True: written already.
 bool Link::Write(MutableBytes message) {
   if (transport_->Write(message)) return true;
+  AwaitWritten();
+  return false;
+}
+
+void Link::AwaitWritten() {
   writing_ = true;
   stall_since_ = TimePoint();  // progress: a new write
   if (!stall_armed_) {
     stall_armed_ = true;
     stall_timer_->Set(Now() + kStallCheck);
   }
-  return false;
 }
 
 void Link::Changed() {
@@ -370,18 +378,21 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
   PendingCall* call = call_free_.back().release();
   call_free_.pop_back();
   call->Begin(std::move(handler));
-  // A thread of the caller's has done it already.
-  OutgoingPayload here;
-  if (!out.compressed.tried()) here = compressor_.Compress(out.compression, out.payload.view());
-  const absl::StatusOr<uint64_t> started =
-      session_.StartCall({.handler = out.handler.value(),
-                          .subroute = out.subroute,
-                          .payload = here.Wire(out.payload),
-                          .deadline = out.deadline,
-                          .priority = out.priority,
-                          .compressed = out.compressed.tried() ? out.compressed : here.compressed,
-                          .meta = out.meta},
-                         call, Now());
+  CallArgs args{.handler = out.handler.value(),
+                .subroute = out.subroute,
+                .payload = out.payload,
+                .deadline = out.deadline,
+                .priority = out.priority,
+                .compressed = out.compressed,
+                .meta = out.meta};
+  OutgoingPayload packed;
+  // A thread of the caller's may have done it already.
+  if (out.compression.enabled && !out.compressed.tried()) {
+    packed = compressor_.Compress(out.compression, out.payload.view());
+    args.payload = packed.Wire(out.payload);
+    args.compressed = packed.compressed;
+  }
+  const absl::StatusOr<uint64_t> started = session_.StartCall(args, call, Now());
   if (!started.ok()) {
     ReplyHandler failed = call->TakeHandler();
     Recycle(call);
@@ -418,7 +429,8 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
     context.Finish();
     if (result.ok()) {
-      OutgoingPayload answer = compressor_.Compress(entry.compression, *result);
+      OutgoingPayload answer;
+      if (entry.compression.enabled) answer = compressor_.Compress(entry.compression, *result);
       session_.Answer(request, nullptr, answer.Wire(*std::move(result)), Now(), answer.compressed);
     } else {
       session_.AnswerError(request, nullptr, result.status(), Now());

@@ -97,7 +97,7 @@ struct OutgoingCall {
   Priority priority = Priority::kDefault;
   Compression compression = {};
   Compressed compressed = {};  // what `payload` was, if it is compressed already
-  CallMeta meta = {};
+  const CallMeta& meta = kNoMeta;
 };
 
 class Link final : public std::enable_shared_from_this<Link>,
@@ -109,8 +109,9 @@ class Link final : public std::enable_shared_from_this<Link>,
        std::unique_ptr<Transport> transport, std::shared_ptr<LinkOwner> owner, Activity activity);
   ~Link() override;
 
-  // Takes over from the handshake. `first`: a message to write before anything else (may be nil).
-  void Start(Buffer first);
+  // Takes over from the handshake. `first`: a message to write before anything else (may be nil);
+  // with `writing` one that the transport has been given, of which OnWritten has still to come.
+  void Start(Buffer first, bool writing);
   // Ends every call with `status`, then closes the transport. Idempotent; not from inside a session
   // callback.
   void Close(const absl::Status& status, CloseCode code, std::string_view cause);
@@ -177,6 +178,7 @@ class Link final : public std::enable_shared_from_this<Link>,
   void EndEvent();
   void Flush();
   bool Write(MutableBytes message);
+  void AwaitWritten();
   void Down(const absl::Status& status, std::string_view cause);
   void ArmTimer();
   void OnSessionTimer();

@@ -30,6 +30,14 @@ class Line : public std::enable_shared_from_this<Line> {
   Line(asio::io_context& io, const TcpProxyOptions& options, tcp::socket accepted)
       : options_(options), ways_{Way(io, std::move(accepted)), Way(io, tcp::socket(io))} {}
 
+  void Close() {
+    for (Way& way : ways_) {
+      Error ignored;
+      way.from.close(ignored);
+      way.timer.cancel();
+    }
+  }
+
   void Start(uint16_t port) {
     ways_[1].from.async_connect({asio::ip::address_v4::loopback(), port},
                                 [self = shared_from_this()](Error error) {
@@ -114,14 +122,6 @@ class Line : public std::enable_shared_from_this<Line> {
                       });
   }
 
-  void Close() {
-    for (Way& way : ways_) {
-      Error ignored;
-      way.from.close(ignored);
-      way.timer.cancel();
-    }
-  }
-
   const TcpProxyOptions options_;
   Way ways_[2];
 };
@@ -144,13 +144,24 @@ class TcpProxy::Impl {
 
   const std::string& address() const { return address_; }
   void Forward(uint16_t port) { port_ = port; }
+  void CloseConnections() {
+    asio::post(io_, [this] {
+      for (const auto& line : lines_) {
+        if (const auto open = line.lock()) open->Close();
+      }
+      lines_.clear();
+    });
+  }
 
  private:
   void Accept() {
     acceptor_.async_accept([this](Error error, tcp::socket socket) {
       if (error) return;
       if (const uint16_t port = port_; port != 0) {
-        std::make_shared<Line>(io_, options_, std::move(socket))->Start(port);
+        auto line = std::make_shared<Line>(io_, options_, std::move(socket));
+        line->Start(port);
+        std::erase_if(lines_, [](const auto& known) { return known.expired(); });
+        lines_.push_back(line);
       }
       Accept();
     });
@@ -161,6 +172,7 @@ class TcpProxy::Impl {
   tcp::acceptor acceptor_;
   const std::string address_;
   std::atomic<uint16_t> port_{0};
+  std::vector<std::weak_ptr<Line>> lines_;  // its thread's
   std::thread thread_;
 };
 
@@ -169,5 +181,6 @@ TcpProxy::~TcpProxy() = default;
 
 const std::string& TcpProxy::address() const { return impl_->address(); }
 void TcpProxy::Forward(uint16_t port) { impl_->Forward(port); }
+void TcpProxy::CloseConnections() { impl_->CloseConnections(); }
 
 }  // namespace grid::testing

@@ -42,6 +42,8 @@ class TcpProxy {
   // Where connections are passed on to from now on: a port of 127.0.0.1. Until it is called they
   // are closed at once.
   void Forward(uint16_t port);
+  // Ends all connections there are.
+  void CloseConnections();
 
  private:
   class Impl;

@@ -1,23 +1,16 @@
 #include "grid/transport/dialler.h"
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/websocket/error.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <chrono>
-#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,7 +23,9 @@
 #include "grid/transport/channel.h"
 #include "grid/transport/loop_timer.h"
 #include "grid/transport/socket_options.h"
+#include "grid/transport/spawn.h"
 #include "grid/transport/text.h"
+#include "grid/transport/tls_client.h"
 #include "grid/transport/url.h"
 #include "grid/transport/websocket_transport.h"
 
@@ -89,15 +84,10 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
     timer_.Set(deadline_);
     // The frame holds the attempt, so the timer can't outlive it: a lookup that hangs is waited for
     // here, even though `done` has long been told.
-    asio::co_spawn(
+    Spawn(
         *request_.io, [self = shared_from_this()] { return self->Run(); },
-        [self = shared_from_this()](std::exception_ptr error) {
-          if (error == nullptr) return;
-          try {
-            std::rethrow_exception(error);
-          } catch (const std::exception& e) {
-            self->Finish(absl::InternalError(absl::StrCat("dialling: ", e.what())));
-          }
+        [self = shared_from_this()](std::string_view what) {
+          self->Finish(absl::InternalError(absl::StrCat("dialling: ", Piece(what))));
         });
   }
 
@@ -177,28 +167,7 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
   asio::awaitable<absl::Status> HandshakeTls() {
     step_ = "the TLS handshake";
     Channel::TlsStream& tls = *ws_->next_layer().tls();
-    error_code ec;
-    asio::ip::make_address(url_.host, ec);
-    // Names only: RFC 6066 leaves addresses out of this field.
-    if (ec && SSL_set_tlsext_host_name(tls.native_handle(), url_.host.c_str()) != 1) {
-      co_return absl::InternalError("TLS: the host name can't be sent");
-    }
-    if (config_->tls.verify_server) {
-      tls.set_verify_callback(asio::ssl::host_name_verification(url_.host), ec);
-      if (ec) co_return absl::InternalError(absl::StrCat("TLS: ", ec.message()));
-    }
-    std::tie(ec) = co_await tls.async_handshake(asio::ssl::stream_base::client, kTuple);
-    if (!ec) co_return absl::OkStatus();
-    const long verdict = SSL_get_verify_result(tls.native_handle());
-    if (verdict != X509_V_OK) {
-      co_return absl::UnauthenticatedError(
-          absl::StrCat("the server's certificate: ", X509_verify_cert_error_string(verdict)));
-    }
-    if (ERR_GET_REASON(static_cast<unsigned long>(ec.value())) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-      co_return absl::UnauthenticatedError(
-          absl::StrCat("the server's certificate is not one for ", url_.host));
-    }
-    co_return absl::UnavailableError(absl::StrCat("the TLS handshake: ", ec.message()));
+    return HandshakeTlsClient(tls, url_.host, config_->tls.verify_server);
   }
 
   asio::awaitable<absl::Status> Upgrade() {

@@ -2,16 +2,11 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/ssl.h>
 
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
@@ -19,14 +14,16 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
-#include <exception>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "grid/transport/channel.h"
+#include "grid/transport/idle_channels.h"
 #include "grid/transport/loop_timer.h"
+#include "grid/transport/spawn.h"
 #include "grid/transport/text.h"
+#include "grid/transport/tls_client.h"
 #include "grid/transport/tls_context.h"
 #include "grid/transport/url.h"
 
@@ -53,30 +50,28 @@ void KeepAlive(Channel::Socket& socket) {
 
 class Exchange final : public std::enable_shared_from_this<Exchange> {
  public:
-  Exchange(asio::io_context& io, Clock& clock, const TlsContexts& tls, HttpPost post,
+  Exchange(asio::io_context& io, std::shared_ptr<Clock> clock, const TlsContexts& tls,
+           std::shared_ptr<IdleChannels> idle, HttpPost post,
            absl::AnyInvocable<void(std::string_view)> on_part,
            absl::AnyInvocable<void(absl::StatusOr<int>)> done)
       : io_(io),
+        clock_(std::move(clock)),
         tls_(tls),
+        idle_(std::move(idle)),
         post_(std::move(post)),
         on_part_(std::move(on_part)),
         done_(std::move(done)),
         resolver_(io.get_executor()),
-        timer_(io, clock, [this] { OnTimeout(); }) {
-    timer_.Set(clock.Now() + post_.limit);
+        timer_(io, *clock_, [this] { OnTimeout(); }) {
+    timer_.Set(clock_->Now() + post_.limit);
   }
 
   void Start() {
     // The frame holds the exchange, so nothing outlives what it uses.
-    asio::co_spawn(
+    Spawn(
         io_, [self = shared_from_this()] { return self->Run(); },
-        [self = shared_from_this()](std::exception_ptr error) {
-          if (error == nullptr) return;
-          try {
-            std::rethrow_exception(error);
-          } catch (const std::exception& e) {
-            self->Finish(absl::InternalError(absl::StrCat("HTTP: ", e.what())));
-          }
+        [self = shared_from_this()](std::string_view what) {
+          self->Finish(absl::InternalError(absl::StrCat("HTTP: ", Piece(what))));
         });
   }
   void Abandon() {
@@ -97,12 +92,21 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   asio::awaitable<absl::StatusOr<int>> Talk() {
     absl::StatusOr<HostUrl> url = ParseHostUrl(post_.origin);
     if (!url.ok()) co_return url.status();
+    channel_ = idle_->Take(post_.origin, clock_->Now());
+    if (channel_ != nullptr) {
+      absl::StatusOr<int> code = co_await Ask(*url);
+      // Closed by the server in the very moment.
+      const bool again = !code.ok() && !answered_ && post_.idempotent && done_ != nullptr;
+      if (!again) co_return code;
+    }
+    ++idle_->opened;
     const std::string port = std::to_string(url->port);
     auto [lookup, endpoints] =
         co_await resolver_.async_resolve(url->host, port, Resolver::numeric_service, kTuple);
     if (lookup) co_return Failed("looking up the name", lookup);
     if (done_ == nullptr) co_return absl::CancelledError("given up");
-    channel_.emplace(Channel::Socket(io_), url->tls ? tls_.client.get() : nullptr);
+    channel_ =
+        std::make_unique<Channel>(Channel::Socket(io_), url->tls ? tls_.client.get() : nullptr);
     error_code ec = asio::error::host_not_found;
     for (const auto& endpoint : endpoints) {
       if (done_ == nullptr) break;
@@ -114,42 +118,22 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
     if (ec) co_return Failed("connecting", ec);
     KeepAlive(channel_->socket());
     if (url->tls) {
-      absl::Status secured = co_await HandshakeTls(*url);
+      absl::Status secured =
+          co_await HandshakeTlsClient(*channel_->tls(), url->host, tls_.verify_server);
       if (!secured.ok()) co_return secured;
     }
     co_return co_await Ask(*url);
-  }
-
-  asio::awaitable<absl::Status> HandshakeTls(const HostUrl& url) {
-    Channel::TlsStream& tls = *channel_->tls();
-    error_code ec;
-    asio::ip::make_address(url.host, ec);
-    // Names only: RFC 6066 leaves addresses out of this field.
-    if (ec && SSL_set_tlsext_host_name(tls.native_handle(), url.host.c_str()) != 1) {
-      co_return absl::InternalError("TLS: the host name can't be sent");
-    }
-    if (tls_.verify_server) {
-      tls.set_verify_callback(asio::ssl::host_name_verification(url.host), ec);
-    }
-    std::tie(ec) = co_await tls.async_handshake(asio::ssl::stream_base::client, kTuple);
-    if (!ec) co_return absl::OkStatus();
-    const long verdict = SSL_get_verify_result(tls.native_handle());
-    if (verdict != X509_V_OK) {
-      co_return absl::UnauthenticatedError(
-          absl::StrCat("the server's certificate: ", X509_verify_cert_error_string(verdict)));
-    }
-    co_return Failed("the TLS handshake", ec);
   }
 
   asio::awaitable<absl::StatusOr<int>> Ask(const HostUrl& url) {
     http::request<http::string_body> request(http::verb::post, post_.target, 11);
     request.set(http::field::host, url.authority);
     request.set(http::field::content_type, "application/json");
-    request.set(http::field::connection, "close");
+    request.keep_alive(!post_.endless);
     if (!post_.authorization.empty()) {
       request.set(http::field::authorization, post_.authorization);
     }
-    request.body() = std::move(post_.body);
+    request.body() = post_.body;
     request.prepare_payload();
     auto [wrong, written] = co_await http::async_write(*channel_, request, kTuple);
     if (wrong) co_return Failed("writing", wrong);
@@ -158,6 +142,7 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
     http::response_parser<http::buffer_body> parser;
     parser.body_limit(boost::none);
     auto [unread, header] = co_await http::async_read_header(*channel_, buffer, parser, kTuple);
+    answered_ = parser.got_some();
     if (unread) co_return Failed("reading", unread);
     if (post_.endless) timer_.Clear();
     std::array<char, kPartBytes> part;
@@ -173,6 +158,7 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
       if (got > 0) on_part_(std::string_view(part.data(), got));
       if (done_ == nullptr) co_return absl::CancelledError("given up");
     }
+    reusable_ = !post_.endless && parser.keep_alive() && buffer.size() == 0;
     co_return static_cast<int>(parser.get().result_int());
   }
 
@@ -188,6 +174,7 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
     if (done_ == nullptr) return;
     const auto self = shared_from_this();
     auto done = std::exchange(done_, nullptr);
+    if (code.ok() && reusable_) idle_->Put(post_.origin, std::move(channel_), clock_->Now());
     Close();
     done(std::move(code));
   }
@@ -195,17 +182,21 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   void Close() {
     timer_.Clear();
     resolver_.cancel();
-    if (channel_.has_value()) channel_->Close();
+    if (channel_ != nullptr) channel_->Close();
   }
 
   asio::io_context& io_;
+  const std::shared_ptr<Clock> clock_;
   const TlsContexts tls_;  // may outlive the client
+  const std::shared_ptr<IdleChannels> idle_;
   HttpPost post_;
   absl::AnyInvocable<void(std::string_view)> on_part_;
   absl::AnyInvocable<void(absl::StatusOr<int>)> done_;  // null once called, or given up
   Resolver resolver_;
   LoopTimer timer_;
-  std::optional<Channel> channel_;
+  std::unique_ptr<Channel> channel_;
+  bool answered_ = false;  // something has come of the answer
+  bool reusable_ = false;
 };
 
 class ExchangeHandle final : public HttpExchange {
@@ -219,22 +210,30 @@ class ExchangeHandle final : public HttpExchange {
 
 class BeastHttpClient final : public HttpClient {
  public:
-  BeastHttpClient(asio::io_context& io, std::shared_ptr<Clock> clock, TlsContexts tls)
-      : io_(io), clock_(std::move(clock)), tls_(std::move(tls)) {}
+  BeastHttpClient(asio::io_context& io, std::shared_ptr<Clock> clock, TlsContexts tls,
+                  const HttpLimits& limits)
+      : io_(io),
+        clock_(std::move(clock)),
+        tls_(std::move(tls)),
+        idle_(std::make_shared<IdleChannels>(limits.max_idle, limits.idle)) {}
 
   std::unique_ptr<HttpExchange> Post(HttpPost post,
                                      absl::AnyInvocable<void(std::string_view)> on_part,
                                      absl::AnyInvocable<void(absl::StatusOr<int>)> done) override {
-    auto exchange = std::make_shared<Exchange>(io_, *clock_, tls_, std::move(post),
+    auto exchange = std::make_shared<Exchange>(io_, clock_, tls_, idle_, std::move(post),
                                                std::move(on_part), std::move(done));
     exchange->Start();
     return std::make_unique<ExchangeHandle>(std::move(exchange));
+  }
+  HttpStats Stats() const override {
+    return {.connections = idle_->opened, .reused = idle_->reused};
   }
 
  private:
   asio::io_context& io_;
   const std::shared_ptr<Clock> clock_;
   const TlsContexts tls_;
+  const std::shared_ptr<IdleChannels> idle_;
 };
 
 }  // namespace
@@ -244,10 +243,12 @@ namespace grid {
 
 absl::StatusOr<std::unique_ptr<HttpClient>> MakeHttpClient(boost::asio::io_context& io,
                                                            std::shared_ptr<Clock> clock,
-                                                           const TlsOptions& tls) {
+                                                           const TlsOptions& tls,
+                                                           const HttpLimits& limits) {
   absl::StatusOr<internal::TlsContexts> contexts = internal::LoadTlsContexts(tls);
   if (!contexts.ok()) return contexts.status();
-  return std::make_unique<internal::BeastHttpClient>(io, std::move(clock), *std::move(contexts));
+  return std::make_unique<internal::BeastHttpClient>(io, std::move(clock), *std::move(contexts),
+                                                     limits);
 }
 
 }  // namespace grid

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ssl/stream_base.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -17,7 +16,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -25,6 +23,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "grid/transport/spawn.h"
 #include "grid/transport/websocket_transport.h"
 
 namespace grid::internal {
@@ -91,15 +90,10 @@ ServerHandshake::ServerHandshake(std::shared_ptr<const BeastConfig> config,
 
 void ServerHandshake::Start() {
   timer_.Set(deadline_);
-  asio::co_spawn(
+  Spawn(
       io_, [self = shared_from_this()] { return self->Run(); },
-      [self = shared_from_this()](std::exception_ptr error) {
-        if (error == nullptr) return;
-        try {
-          std::rethrow_exception(error);
-        } catch (const std::exception& e) {
-          self->Refuse(HttpRefusal::kBadRequest, e.what());
-        }
+      [self = shared_from_this()](std::string_view what) {
+        self->Refuse(HttpRefusal::kBadRequest, what);
       });
 }
 

@@ -114,6 +114,7 @@ TEST_P(DirectoryContract, LimitsAreNamedAndCounted) {
     options.limits.max_registrations = 2;
     options.limits.max_watches = 1;
     options.limits.max_operations = 2;
+    options.limits.max_cached = 1;
   }});
   std::vector<Registration> held;
   for (int i = 0; i < 2; ++i) held.push_back(*Register(0, "r/k/" + std::to_string(i)));
@@ -137,6 +138,9 @@ TEST_P(DirectoryContract, LimitsAreNamedAndCounted) {
   EXPECT_EQ(stats.registration_limit, 1u);
   EXPECT_EQ(stats.watch_limit, 1u);
   EXPECT_EQ(stats.operation_limit, 1u);
+  EXPECT_EQ(stats.cache_limit, 0u);
+  EXPECT_EQ(Names(0, Only("r/k/0")), "r/k/0");
+  EXPECT_EQ(At(0).Stats().cache_limit, 1u);
 }
 
 TEST_P(DirectoryContract, Clients_ResolveAndWatch_AndHoldNothing) {

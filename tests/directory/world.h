@@ -120,6 +120,12 @@ class DirectoryContract : public ::testing::TestWithParam<WorldFactory> {
     const absl::StatusOr<Resolution> found = Resolve(member, std::move(selector));
     return found.ok() ? Text(found->entries) : found.status().ToString();
   }
+  absl::StatusOr<uint64_t> Flush(int member, milliseconds timeout = milliseconds(0)) {
+    testing::Probe<absl::StatusOr<uint64_t>> flushed("Flush");
+    At(member).Flush(timeout, flushed.Handler());
+    EXPECT_TRUE(world().RunUntil([&] { return flushed.done(); }, std::chrono::minutes(2)));
+    return flushed.done() ? flushed.value() : absl::InternalError("never completed");
+  }
   static std::string Text(const std::vector<Entry>& entries) {
     std::string text;
     for (const Entry& entry : entries) text += (text.empty() ? "" : " ") + entry.name.text();

@@ -38,14 +38,6 @@ class Caller {
   void Start() {
     for (int i = 0; i < inflight_; ++i) Send();
   }
-  // Waits until so many more have been answered.
-  bool Answers(int more, milliseconds limit) const {
-    const int wanted = answered_ + more;
-    for (const auto end = Clock::now() + limit; answered_ < wanted && Clock::now() < end;) {
-      std::this_thread::sleep_for(milliseconds(10));
-    }
-    return answered_ >= wanted;
-  }
   // Begins no more, and waits for the last.
   bool Finish(milliseconds limit) {
     enough_ = true;
@@ -91,7 +83,8 @@ class Caller {
   std::atomic<uint32_t> number_{0};
 };
 
-// Ten thousand calls in flight, from three peers, while the node restarts ten times.
+// Ten thousand calls in flight, from three peers, while the node restarts ten times, connected or
+// not.
 TEST(GridnodeDrain, UnderLoad_NoCallFails) {
   constexpr int kRounds = 10;
   constexpr int kInFlight = 3334;  // of each peer
@@ -106,8 +99,8 @@ TEST(GridnodeDrain, UnderLoad_NoCallFails) {
   }
   for (auto& caller : callers) caller->Start();
   for (int round = 0; round < kRounds; ++round) {
-    // All are connected, and have as many under way as they ever have.
-    for (auto& caller : callers) EXPECT_TRUE(caller->Answers(kInFlight, kLimit)) << round;
+    // It dials the first at once, the last dials it within 2 s.
+    std::this_thread::sleep_for(milliseconds(round * 211));
     node->Signal(SIGTERM);
     EXPECT_EQ(node->Wait(kLimit), 0) << node->err();
     EXPECT_THAT(node->err(), HasSubstr("draining: "));
@@ -118,6 +111,7 @@ TEST(GridnodeDrain, UnderLoad_NoCallFails) {
   for (auto& caller : callers) {
     EXPECT_TRUE(caller->Finish(kLimit));
     EXPECT_EQ(caller->failed(), 0);
+    EXPECT_GE(caller->answered(), kInFlight);
     answered += caller->answered();
     retried += caller->retried();
   }

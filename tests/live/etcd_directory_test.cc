@@ -4,77 +4,19 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
 #include "grid/directory/etcd_gateway.h"
 #include "grid/testing/tcp_proxy.h"
 #include "tests/directory/contract.h"
-#include "tests/live/process.h"
+#include "tests/live/etcd_process.h"
 #include "tests/live/test_certificates.h"
-#include "tests/temp_dir.h"
 
 namespace grid {
 namespace {
 
-uint16_t FreePort() {
-  asio::io_context io;
-  asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});
-  return acceptor.local_endpoint().port();
-}
-
-class Etcd {
- public:
-  explicit Etcd(std::vector<std::string> more = {}, const std::string& scheme = "http")
-      : scheme_(scheme), more_(std::move(more)), port_(FreePort()), peer_port_(FreePort()) {
-    Start();
-  }
-  ~Etcd() { Kill(); }
-
-  void Start() {
-    const std::string client = url(), peer = absl::StrCat("http://127.0.0.1:", peer_port_);
-    // The end of its log must not fill a pipe that nobody reads.
-    std::vector<std::string> argv = {"etcd",
-                                     "--data-dir",
-                                     folder_.File("data"),
-                                     "--listen-client-urls",
-                                     client,
-                                     "--advertise-client-urls",
-                                     client,
-                                     "--listen-peer-urls",
-                                     peer,
-                                     "--initial-advertise-peer-urls",
-                                     peer,
-                                     "--initial-cluster",
-                                     absl::StrCat("default=", peer),
-                                     "--log-outputs",
-                                     "/dev/null",
-                                     "--logger",
-                                     "zap",
-                                     "--heartbeat-interval",
-                                     "50",
-                                     "--election-timeout",
-                                     "250"};
-    argv.insert(argv.end(), more_.begin(), more_.end());
-    process_.emplace(argv);
-  }
-  void Kill() {
-    process_->Signal(SIGCONT);
-    process_->Signal(SIGKILL);
-    process_->Wait(std::chrono::seconds(5));
-  }
-  void Signal(int signal) { process_->Signal(signal); }
-  uint16_t port() const { return port_; }
-  std::string url() const { return absl::StrCat(scheme_, "://127.0.0.1:", port_); }
-
- private:
-  const std::string scheme_;
-  const std::vector<std::string> more_;
-  const uint16_t port_, peer_port_;
-  test::TempDir folder_;
-  std::optional<live::Process> process_;
-};
+using Etcd = live::EtcdProcess;
 
 bool RunIo(asio::io_context& io, absl::FunctionRef<bool()> predicate, Duration limit) {
   const TimePoint end = std::chrono::steady_clock::now() + limit;
@@ -117,7 +59,10 @@ class EtcdWorld final : public World {
     ASSERT_TRUE(directory.ok()) << directory.status();
     directories_[member] = *std::move(directory);
   }
-  void Cut(int member) override { proxies_[member]->Forward(1); }
+  void Cut(int member) override {
+    proxies_[member]->Forward(1);
+    proxies_[member]->CloseConnections();
+  }
   void Heal(int member) override { proxies_[member]->Forward(etcd_.port()); }
   void KillServer() override { etcd_.Kill(); }
   void StartServer() override { etcd_.Start(); }
@@ -244,6 +189,46 @@ TEST(EtcdSecurityTest, WrongPasswordIsAClearError_AndTheRightOneWorks) {
   EXPECT_EQ(wrong.code(), absl::StatusCode::kUnauthenticated) << wrong;
   EXPECT_NE(std::string(wrong.message()).find("user \"root\""), std::string::npos) << wrong;
   EXPECT_FALSE(ReadyStatus({.endpoints = {etcd.url()}}).ok());
+}
+
+TEST(EtcdLimitsTest, AnswersThatAreTooLarge_AreNamedAndCounted_AndConnectionsAreUsedAgain) {
+  Etcd etcd;
+  asio::io_context io;
+  DirectoryOptions options;
+  options.io = &io;
+  options.member = "http://a:1";
+  options.log = NullLog();
+  auto directory =
+      MakeEtcdDirectory({.endpoints = {etcd.url()}, .max_answer_bytes = 1000}, options);
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  testing::Probe<absl::StatusOr<Registration>> held("held");
+  (*directory)
+      ->Register(*Name::Parse("r/k/a"), Holding::kExclusive, {{"big", std::string(2000, 'x')}},
+                 seconds(20), held.Handler());
+  ASSERT_TRUE(RunIo(
+      io, [&] { return held.done(); }, seconds(30)));
+  ASSERT_TRUE(held.value().ok()) << held.value().status();
+  const Selector all = Selector::Under(Path::Root());
+  testing::Probe<absl::StatusOr<Resolution>> found("found");
+  (*directory)->Resolve(all, seconds(20), found.Handler());
+  absl::StatusOr<Watcher> watcher = (*directory)->Watch(all);
+  ASSERT_TRUE(watcher.ok()) << watcher.status();
+  testing::Probe<absl::StatusOr<WatchEvent>> event("event");
+  watcher->Next(event.Handler());
+  ASSERT_TRUE(RunIo(
+      io, [&] { return found.done() && event.done(); }, seconds(30)));
+  EXPECT_EQ(found.value().status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(std::string(found.value().status().message()).find("max_answer_bytes (1000)"),
+            std::string::npos);
+  EXPECT_EQ(event.value().status().code(), absl::StatusCode::kResourceExhausted);
+  const DirectoryStats stats = (*directory)->Stats();
+  EXPECT_EQ(stats.answer_limit, 2u);
+  EXPECT_GE(stats.connections, 1u);
+  EXPECT_GE(stats.reused, 3u);  // opening the session takes several questions
+  testing::Probe<absl::Status> stopped("stopped");
+  (*directory)->Stop(stopped.Handler());
+  RunIo(
+      io, [&] { return stopped.done(); }, seconds(5));
 }
 
 TEST(EtcdSecurityTest, OptionsAreNamed) {

@@ -68,13 +68,13 @@ class Process {
     if (pid_ > 0) kill(pid_, signal);
   }
 
-  // Reads on until standard output holds `text`; false after `limit` or at the process's end.
+  // Reads on until standard output, or error, holds `text`; false after `limit` or at the process's
+  // end.
   bool WaitForOutput(const std::string& text, std::chrono::milliseconds limit) {
-    const Clock::time_point end = Clock::now() + limit;
-    while (out_.find(text) == std::string::npos) {
-      if (!ReadSome(end)) return false;
-    }
-    return true;
+    return WaitFor(out_, text, limit);
+  }
+  bool WaitForStderr(const std::string& text, std::chrono::milliseconds limit) {
+    return WaitFor(err_, text, limit);
   }
 
   // Its exit status, or 128 + signal; -1 when it still ran after `limit`, and was killed.
@@ -98,6 +98,13 @@ class Process {
   const std::string& err() const { return err_; }
 
  private:
+  bool WaitFor(const std::string& in, const std::string& text, std::chrono::milliseconds limit) {
+    const Clock::time_point end = Clock::now() + limit;
+    while (in.find(text) == std::string::npos) {
+      if (!ReadSome(end)) return false;
+    }
+    return true;
+  }
   // False when both outputs are closed, or at `end`.
   bool ReadSome(Clock::time_point end) {
     pollfd fds[2] = {{.fd = out_fd_, .events = POLLIN, .revents = 0},

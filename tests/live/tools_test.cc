@@ -217,6 +217,9 @@ TEST(Gridctl, HelpExitsWithZero) {
                                                            {"stream", "--help"},
                                                            {"bench", "--help"},
                                                            {"conformance", "--help"},
+                                                           {"names", "--help"},
+                                                           {"watch", "--help"},
+                                                           {"flush", "--help"},
                                                            {"decode", "--help"}}) {
     const Result result = RunProgram(Arguments{kGridctl} + arguments);
     EXPECT_EQ(result.status, 0);

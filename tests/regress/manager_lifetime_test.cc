@@ -256,9 +256,9 @@ TEST_F(ScriptedDialTest, AnswerForARemovedPeer_LeavesTheTransportAHandler) {
   OnLoop([this](TransportHandler& handler) {
     ASSERT_TRUE(manager_->RemovePeer(host_).ok());
     const Buffer answer = EncodeConnectResponse({InstanceId{}, true, ""});
-    handler.OnMessage(answer.view());
-    handler.OnWritten();  // the answer is whole: the connection is handed over, and dropped
+    handler.OnMessage(answer.view());  // the connection is handed over, and dropped
     // What the transport had in hand already comes all the same.
+    network_->transport->handler().OnWritten();
     network_->transport->handler().OnClosed(CloseCause::kPeerClosed, "gone");
   });
   testing::Drain(io_);

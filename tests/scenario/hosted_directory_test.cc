@@ -5,80 +5,14 @@
 
 #include <map>
 
+#include "grid/directory/directory_client.h"
 #include "grid/directory/hosted_protocol.h"
-#include "grid/testing/cluster.h"
 #include "grid/testing/random.h"
 #include "tests/directory/contract.h"
+#include "tests/directory/hosted_world.h"
 
 namespace grid {
 namespace {
-
-// Node 0 serves, the members are nodes 1 to 3.
-class HostedWorld final : public World {
- public:
-  explicit HostedWorld(WorldOptions options, testing::ClusterOptions cluster = {})
-      : options_(std::move(options)), cluster_(WithNodes(std::move(cluster))) {
-    for (int node = 0; node < cluster_.size(); ++node) StartNode(node);
-  }
-  ~HostedWorld() override {
-    for (auto& hosted : hosted_) Drop(hosted);
-  }
-
-  Directory& At(int member) override { return *hosted_[member + 1].directory; }
-  std::string MemberName(int member) override { return cluster_.name(member + 1); }
-  void Kill(int member) override { KillNode(member + 1); }
-  void Start(int member) override { StartNode(member + 1); }
-  void Cut(int member) override { cluster_.Partition(0, member + 1); }
-  void Heal(int member) override { cluster_.Heal(0, member + 1); }
-  void KillServer() override { KillNode(0); }
-  void StartServer() override { StartNode(0); }
-  bool RunUntil(absl::FunctionRef<bool()> predicate, Duration limit) override {
-    return cluster_.RunUntil(predicate, limit);
-  }
-  TimePoint Now() override { return cluster_.Now(); }
-  milliseconds Lease() override { return options_.lease; }
-
-  testing::Cluster& cluster() { return cluster_; }
-  DirectoryServer& server() { return *hosted_[0].server; }
-  Directory& ServersOwn() { return *hosted_[0].directory; }
-
-  void KillNode(int node) {
-    Drop(hosted_[node]);
-    cluster_.Kill(node);
-  }
-  void StartNode(int node) {
-    ASSERT_TRUE(cluster_.Start(node).ok());
-    DirectoryOptions options;
-    options.io = &cluster_.io();
-    options.lease = options_.lease;
-    options.clock = cluster_.shared_clock();
-    options.log = NullLog();
-    options.seed = 1000 + ++starts_;
-    options_.adjust(node - 1, options);
-    std::vector<std::string> hosts;
-    for (int host = 0; host < cluster_.size(); ++host) hosts.push_back(cluster_.name(host));
-    auto hosted = MakeHostedDirectory(cluster_.manager(node), hosts, options);
-    ASSERT_TRUE(hosted.ok()) << hosted.status();
-    hosted_[node].server = std::move(hosted->server);
-    hosted_[node].directory = std::move(hosted->directory);
-  }
-
- private:
-  static testing::ClusterOptions WithNodes(testing::ClusterOptions options) {
-    options.nodes = kMembers + 1;
-    return options;
-  }
-  void Drop(HostedDirectory& hosted) {
-    hosted.directory.reset();
-    hosted.server.reset();
-    cluster_.Drain();
-  }
-
-  const WorldOptions options_;
-  testing::Cluster cluster_;
-  HostedDirectory hosted_[kMembers + 1];
-  uint64_t starts_ = 0;
-};
 
 std::unique_ptr<World> MakeHostedWorld(WorldOptions options) {
   return std::make_unique<HostedWorld>(std::move(options));
@@ -109,6 +43,14 @@ INSTANTIATE_TEST_SUITE_P(Hosted, DirectoryContract,
 class HostedDirectoryTest : public DirectoryContract {
  protected:
   HostedWorld& hosted() { return static_cast<HostedWorld&>(world()); }
+  static DirectoryOptions Options(testing::Cluster& cluster) {
+    DirectoryOptions options;
+    options.io = &cluster.io();
+    options.clock = cluster.shared_clock();
+    options.log = NullLog();
+    options.seed = 1;
+    return options;
+  }
 };
 
 TEST_P(HostedDirectoryTest, ServersRestart_ExclusiveHoldersKeepTheirNamesAndEpochs) {
@@ -220,6 +162,58 @@ TEST_P(HostedDirectoryTest, BadMessages_AreAnsweredWithWhatIsWrong) {
             std::string::npos);
 }
 
+// Whatever it asks for, only members may take names from others.
+TEST_P(HostedDirectoryTest, ClientOfTheMesh_WatchesAndFlushesNothing) {
+  testing::Cluster cluster(
+      {.nodes = 2, .names = {"http://node0:9000", "backup@host7"}, .clients = {1}});
+  ASSERT_TRUE(cluster.Start(0).ok());
+  const DirectoryOptions options = Options(cluster);
+  auto hosted = MakeHostedDirectory(cluster.manager(0), {cluster.name(0)}, options);
+  ASSERT_TRUE(hosted.ok()) << hosted.status();
+  ASSERT_TRUE(cluster.Start(1).ok());
+  DirectoryOptions client = options;
+  client.member = cluster.name(1);
+  client.client = true;
+  auto directory = MakeDirectory(client, MakeHostedBackend(cluster.Peer(1, 0), cluster.io()));
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  testing::Probe<Held> held("held");
+  hosted->directory->Register(N("r/k/a"), Holding::kExclusive, {}, milliseconds(0), held.Handler());
+  testing::Probe<absl::StatusOr<uint64_t>> flushed("flushed");
+  (*directory)->Flush(milliseconds(0), flushed.Handler());
+  testing::Probe<absl::StatusOr<Resolution>> found("found");
+  ASSERT_TRUE(cluster.RunUntil([&] { return held.done() && flushed.done(); }, seconds(10)));
+  EXPECT_EQ(flushed.value().status().code(), absl::StatusCode::kPermissionDenied);
+  (*directory)->Resolve(Selector::Under(Path::Root()), milliseconds(0), found.Handler());
+  ASSERT_TRUE(cluster.RunUntil([&] { return found.done(); }, seconds(10)));
+  ASSERT_TRUE(found.value().ok()) << found.value().status();
+  EXPECT_EQ(Text(found.value()->entries), "r/k/a");
+  EXPECT_TRUE(held.value()->token().valid());
+  directory->reset();
+  hosted->directory.reset();
+  hosted->server.reset();
+  held.value() = absl::NotFoundError("dropped");
+  cluster.Drain();
+}
+
+// Waiting would not make one of it.
+TEST_P(HostedDirectoryTest, HostThatServesNoDirectory_IsAnErrorAtOnce) {
+  Make();
+  DirectoryOptions options = Options(hosted().cluster());
+  options.member = "client";
+  options.client = true;
+  auto directory =
+      MakeDirectory(options, MakeHostedBackend(hosted().cluster().Peer(1, 2), *options.io));
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  testing::Probe<absl::Status> ready("ready");
+  (*directory)->WaitReady(seconds(60), ready.Handler());
+  const TimePoint began = world().Now();
+  ASSERT_TRUE(world().RunUntil([&] { return ready.done(); }, seconds(90)));
+  EXPECT_EQ(ready.value().code(), absl::StatusCode::kUnimplemented) << ready.value();
+  EXPECT_LT(world().Now() - began, seconds(5));
+  directory->reset();
+  hosted().cluster().Drain();
+}
+
 TEST_P(HostedDirectoryTest, ServerThatDrains_EndsItsWatches) {
   Make();
   Watcher watcher = Watch(0, Under("r"));
@@ -282,6 +276,10 @@ TEST_P(HostedDirectoryTest, RandomFaults_NeverTwoHolders) {
         case 4:
           held.erase({name, member});
           break;
+        case 5:
+          // Whoever flushes asks for a name at once.
+          if (alive[member]) At(member).Flush(seconds(5), [](const absl::StatusOr<uint64_t>&) {});
+          [[fallthrough]];
         default: {
           if (!alive[member]) break;
           auto one = std::make_shared<Held>(absl::UnknownError("waiting"));

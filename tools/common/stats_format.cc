@@ -12,6 +12,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "grid/directory/directory_metrics.h"
 #include "grid/metrics.h"
 
 namespace grid::tools {
@@ -79,7 +80,8 @@ class Prometheus final : public MetricsSink {
 
 }  // namespace
 
-json::object StatsToJson(const ManagerStats& stats) {
+json::object StatsToJson(const NodeStats& node) {
+  const ManagerStats& stats = node.manager;
   json::object out;
   out["local"] = stats.total.host;
   out["total"] = ToJson(stats.total);
@@ -94,12 +96,24 @@ json::object StatsToJson(const ManagerStats& stats) {
   out["peers"] = std::move(peers);
   out["refused"] = Reasons(stats.refused);
   for (const ManagerMetric& field : ManagerMetrics()) out[Name(field.family)] = stats.*field.value;
+  if (node.directory.has_value()) {
+    for (const DirectoryMetric& field : DirectoryMetrics()) {
+      out[Name(field.family)] = *node.directory.*field.value;
+    }
+  }
+  if (node.registry.has_value()) {
+    for (const RegistryMetric& field : RegistryMetrics()) {
+      out[Name(field.family)] = *node.registry.*field.value;
+    }
+  }
   return out;
 }
 
-std::string StatsToPrometheus(const ManagerStats& stats) {
+std::string StatsToPrometheus(const NodeStats& stats) {
   Prometheus out;
-  ExportMetrics(stats, out);
+  ExportMetrics(stats.manager, out);
+  if (stats.directory.has_value()) ExportMetrics(*stats.directory, out);
+  if (stats.registry.has_value()) ExportMetrics(*stats.registry, out);
   return out.Take();
 }
 

@@ -22,6 +22,9 @@ void AddCall(CLI::App& app, Command* chosen);
 void AddStream(CLI::App& app, Command* chosen);
 void AddBench(CLI::App& app, Command* chosen);
 void AddConformance(CLI::App& app, Command* chosen);
+void AddNames(CLI::App& app, Command* chosen);
+void AddWatch(CLI::App& app, Command* chosen);
+void AddFlush(CLI::App& app, Command* chosen);
 void AddDecode(CLI::App& app, Command* chosen);
 void AddTrainDictionary(CLI::App& app, Command* chosen);
 

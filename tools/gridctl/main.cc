@@ -32,6 +32,9 @@ int Run(int argc, char** argv) {
   AddStream(app, &chosen);
   AddBench(app, &chosen);
   AddConformance(app, &chosen);
+  AddNames(app, &chosen);
+  AddWatch(app, &chosen);
+  AddFlush(app, &chosen);
   AddDecode(app, &chosen);
   AddTrainDictionary(app, &chosen);
   if (const ParseResult parsed = ParseArguments(app, argc, argv); !parsed.go()) {

@@ -13,6 +13,8 @@ namespace {
 
 namespace json = boost::json;
 
+}  // namespace
+
 bool IsUtf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
@@ -29,8 +31,6 @@ bool IsUtf8(std::string_view text) {
   }
   return true;
 }
-
-}  // namespace
 
 json::object PayloadToJson(BytesView payload) {
   const std::string_view text = AsText(payload);

@@ -1,8 +1,7 @@
 #include "tools/gridnode/admin_pages.h"
 
 #include <boost/json/serialize.hpp>
-
-#include "tools/common/stats_format.h"
+#include <utility>
 
 namespace grid::tools {
 namespace {
@@ -68,19 +67,19 @@ refresh();
 
 }  // namespace
 
-AdminServer::Handler AdminPages(const Manager& manager, const std::atomic<bool>& ready) {
-  return [&manager, &ready](std::string_view path) -> Page {
+AdminServer::Handler AdminPages(std::function<NodeStats()> stats, const std::atomic<bool>& ready) {
+  return [stats = std::move(stats), &ready](std::string_view path) -> Page {
     if (path == "/healthz") return {.body = "ok\n"};
     if (path == "/readyz") {
       return ready ? Page{.body = "ready\n"} : Page{.status = 503, .body = "not ready\n"};
     }
     if (path == "/metrics") {
       return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-              .body = StatsToPrometheus(manager.Stats())};
+              .body = StatsToPrometheus(stats())};
     }
     if (path == "/status.json") {
       return {.content_type = "application/json",
-              .body = boost::json::serialize(StatsToJson(manager.Stats())) + "\n"};
+              .body = boost::json::serialize(StatsToJson(stats())) + "\n"};
     }
     if (path == "/console" || path == "/") {
       return {.content_type = "text/html; charset=utf-8", .body = kConsole};

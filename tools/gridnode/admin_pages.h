@@ -3,9 +3,10 @@
 #define GRID_TOOLS_GRIDNODE_ADMIN_PAGES_H_
 
 #include <atomic>
+#include <functional>
 #include <string_view>
 
-#include "grid/manager.h"
+#include "tools/common/stats_format.h"
 #include "tools/gridnode/admin_server.h"
 
 namespace grid::tools {
@@ -18,8 +19,8 @@ namespace grid::tools {
 // | /status.json | the same as JSON, with the state of each connection |
 // | /console, / | a page that shows status.json and keeps itself fresh |
 //
-// `manager` and `ready` must outlive the server that calls the handler.
-AdminServer::Handler AdminPages(const Manager& manager, const std::atomic<bool>& ready);
+// `stats` is called on the server's thread; what it uses, and `ready`, must outlive the server.
+AdminServer::Handler AdminPages(std::function<NodeStats()> stats, const std::atomic<bool>& ready);
 
 }  // namespace grid::tools
 

@@ -17,11 +17,13 @@
 #include "grid/manager.h"
 #include "handlers/conformance/conformance.h"
 #include "tools/common/command_line.h"
+#include "tools/common/directory_flags.h"
 #include "tools/common/duration_option.h"
 #include "tools/common/node_flags.h"
 #include "tools/common/real_sleep.h"
 #include "tools/gridnode/admin_pages.h"
 #include "tools/gridnode/admin_server.h"
+#include "tools/gridnode/node_directory.h"
 #include "tools/gridnode/yaml_config.h"
 
 namespace grid::tools {
@@ -39,6 +41,8 @@ struct Flags {
   int workers = 8;
   bool compress = false;
   std::string drain_timeout;  // empty: kDrainTimeout
+  DirectoryFlags directory{.directory = "hosted"};
+  std::vector<std::string> registered;
 };
 
 void AddFlags(CLI::App& app, Flags* flags) {
@@ -57,6 +61,13 @@ void AddFlags(CLI::App& app, Flags* flags) {
                     "what the first SIGTERM or SIGINT leaves to what runs, as 30s (the default)");
   app.add_flag("--compress", flags->compress,
                "compress what the handlers answer; with the first --dictionary, if there is one");
+  AddDirectoryFlags(app,
+                    "where names are: hosted, by the first of all --local and --peer in order; "
+                    "hosted:URL, by that one; etcd:URL[,URL...]; or none",
+                    &flags->directory);
+  app.add_option("--register", flags->registered,
+                 "[shared:]NAME[=KEY:VALUE,...] to hold while the node runs; may be given again")
+      ->allow_extra_args(false);
   app.add_option("--admin", flags->admin,
                  "HOST:PORT that serves /healthz /readyz /metrics /status.json /console");
   const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
@@ -121,6 +132,10 @@ absl::Status Prepare(Manager& manager, const Flags& flags, const Compression& co
   return absl::OkStatus();
 }
 
+NodeStats StatsOf(const Manager& manager, const NodeDirectory& names) {
+  return {.manager = manager.Stats(), .directory = names.Stats(), .registry = names.TableStats()};
+}
+
 int Run(int argc, char** argv) {
   CLI::App app("A node of the mesh that hosts the conformance service.", kProgram);
   Flags flags;
@@ -142,18 +157,23 @@ int Run(int argc, char** argv) {
   BlockStopSignals();
   signal(SIGPIPE, SIG_IGN);
   std::atomic<bool> ready{false};
+  const std::shared_ptr<LogSink> log = options->log;
   const Compression compression = flags.compress ? CompressionFor(*options) : Compression();
+  IoThread names_thread;
   Manager manager(*std::move(options));
   if (absl::Status status = Prepare(manager, flags, compression); !status.ok()) {
     return Fail(status, kExitBadArguments);
   }
+  auto names = NodeDirectory::Make(manager, names_thread, flags.directory, flags.registered, log);
+  if (!names.ok()) return Fail(names.status(), kExitBadArguments);
   if (absl::Status status = manager.Start(); !status.ok()) {
     return Fail(status, absl::IsInvalidArgument(status) ? kExitBadArguments : kExitFailure);
   }
   if (const auto port = manager.Listen(flags.listen); !port.ok()) return Fail(port.status());
   std::unique_ptr<AdminServer> admin;
   if (!flags.admin.empty()) {
-    auto started = AdminServer::Start(flags.admin, AdminPages(manager, ready));
+    auto started = AdminServer::Start(flags.admin,
+                                      AdminPages([&] { return StatsOf(manager, **names); }, ready));
     if (!started.ok()) {
       return Fail({started.status().code(), absl::StrCat("--admin: ", started.status().message())});
     }
@@ -165,6 +185,8 @@ int Run(int argc, char** argv) {
 
   WaitForStop();
   ready = false;
+  // Nobody finds us from here on; who has found us is served.
+  (*names)->Stop();
   Drain(manager, DurationOr(flags.drain_timeout, kDrainTimeout));
   manager.Stop();
   return 0;

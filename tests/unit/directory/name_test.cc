@@ -86,6 +86,8 @@ TEST(PathTest, PrefixesMatchWholeSegments) {
   EXPECT_FALSE(Path::Parse("a/b")->Contains(*Name::Parse("a/b-c/d")));
   EXPECT_TRUE(Path::Parse("a/b/c")->Contains(*Name::Parse("a/b/c")));
   EXPECT_FALSE(Path::Parse("a/b/c/d")->Contains(*Name::Parse("a/b/c")));
+  EXPECT_TRUE(Path::Root().Contains(*Name::Parse("a/b/c")));
+  EXPECT_EQ(Path::Root().size(), 0u);
 }
 
 TEST(PathTest, IsCheckedAsNamesAre) {

@@ -117,6 +117,42 @@ TEST_F(RegistryTest, EpochsThatMembersHaveSeen_AreNotGivenAgain) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(RegistryTest, Flush_NamesWaitUntilTheirMembersAreBackOrTheirLeaseHasRunOut) {
+  Registry registry({});
+  for (const char* member : {"a", "b", "c"}) ASSERT_TRUE(Renew(registry, member, 1).ok());
+  ASSERT_TRUE(Register(registry, "a", 1, "r/k/a").ok());
+  ASSERT_TRUE(Register(registry, "b", 1, "r/k/b").ok());
+  now_ += seconds(5);
+  ASSERT_TRUE(Renew(registry, "c", 1).ok());
+  EXPECT_EQ(registry.Flush(now_), 2u);
+  EXPECT_EQ(registry.Stats().flushed, 2u);
+  EXPECT_TRUE(registry.Resolve(Selector::Under(Path::Root()), now_).empty());
+  // Who held nothing goes on, and waits.
+  EXPECT_TRUE(absl::IsUnavailable(Register(registry, "c", 1, "r/k/a").status()));
+  // However often the answer is lost.
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_TRUE(absl::IsAborted(Renew(registry, "a", 1, 1)));
+    EXPECT_TRUE(absl::IsAborted(Register(registry, "a", 2, "r/k/a").status()));
+  }
+  EXPECT_TRUE(Renew(registry, "a", 2).ok());
+  EXPECT_TRUE(absl::IsUnavailable(Register(registry, "c", 1, "r/k/a").status()));
+  now_ += seconds(10);
+  EXPECT_TRUE(Register(registry, "c", 1, "r/k/a").ok());
+  EXPECT_EQ(registry.Stats().expired, 1u);
+}
+
+TEST_F(RegistryTest, Flush_DuringTheGraceTime_LeavesNothingToBeClaimed) {
+  Registry registry({.grace_end = now_ + seconds(15), .expected = {"a", "b"}});
+  ASSERT_TRUE(Renew(registry, "a", 1, 1).ok());
+  ASSERT_TRUE(Renew(registry, "b", 1).ok());
+  EXPECT_EQ(registry.Flush(now_), 0u);
+  EXPECT_TRUE(absl::IsNotFound(Register(registry, "a", 1, "r/k/a", 50).status()));
+  EXPECT_TRUE(absl::IsUnavailable(Register(registry, "b", 1, "r/k/a").status()));
+  // It knows, and says so.
+  ASSERT_TRUE(Renew(registry, "a", 1, 0).ok());
+  EXPECT_TRUE(Register(registry, "b", 1, "r/k/a").ok());
+}
+
 TEST_F(RegistryTest, LimitsAreNamedAndCounted) {
   Registry registry({.limits = {.max_entries = 1, .max_sessions = 2, .max_watches = 1}});
   ASSERT_TRUE(Renew(registry, "a", 1).ok());

@@ -25,6 +25,7 @@ TEST(SelectorTest, PrintsAndParsesExactly) {
   ExpectExact(Selector(), "names()");
   ExpectExact(Selector::Of({N("a/b/d"), N("a/b/c"), N("a/b/d")}), "names(a/b/c, a/b/d)");
   ExpectExact(Selector::Under(P("a")), "under(a)");
+  ExpectExact(Selector::Under(Path::Root()).Where("k", "v"), "under() where(k=v)");
   ExpectExact(Selector::Under(P("a/b"))
                   .Where("zone", "a b")
                   .Where("version", "1.1")
@@ -38,7 +39,7 @@ TEST(SelectorTest, RefusalsGiveThePosition) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "at byte 0: expected \"names(\" or \"under(\""},
       {"everybody", "at byte 0: expected"},
-      {"under()", "at byte 6: path \"\""},
+      {"under(/)", "at byte 6: path \"/\""},
       {"under(a//b)", "at byte 6: path \"a//b\": at byte 2"},
       {"names(a/b)", "at byte 6: name \"a/b\": at byte 3"},
       {"names(a/b/d, a/b/c)", "at byte 13: names are sorted"},

@@ -1,5 +1,5 @@
-// The tables of grid/README.md against the code: every limit, every statistic, every reason of a
-// counter is there, and nothing that is gone.
+// The tables of grid/README.md, and of directory/README.md, against the code: every limit, every
+// statistic, every reason of a counter is there, and nothing that is gone.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -10,6 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "grid/directory/directory_options.h"
+#include "grid/directory/etcd_directory.h"
+#include "grid/directory/registry.h"
 #include "grid/mux/counters.h"
 #include "grid/options.h"
 #include "handlers/compression.h"
@@ -35,10 +38,11 @@ std::string Readme(const std::string& section) {
 }
 
 // The table that follows the line `intro`, row by row, split at the bars.
-std::vector<std::vector<std::string>> Table(const std::string& intro) {
+std::vector<std::vector<std::string>> Table(const std::string& intro,
+                                            const std::string& document = "grid/README.md") {
   std::vector<std::vector<std::string>> rows;
   bool found = false;
-  for (const std::string& line : Lines(ReadSource("grid/README.md"))) {
+  for (const std::string& line : Lines(ReadSource(document))) {
     if (line == intro) found = true;
     if (!found) continue;
     if (!line.starts_with('|')) {
@@ -175,6 +179,41 @@ TEST(CompressionTable, HasEveryOptionWithItsDefault) {
   ExpectDefaults("Options of `Compression`:", defaults);
 }
 
+// Those of a directory, each with a counter that there is.
+TEST(DirectoryLimitsTable, HasEveryLimitWithItsDefaultAndItsCounter) {
+  const DirectoryLimits limits;
+  const RegistryLimits table;
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"DirectoryLimits::max_registrations", std::to_string(limits.max_registrations)},
+      {"max_watches", std::to_string(limits.max_watches)},
+      {"max_watch_events", std::to_string(limits.max_watch_events)},
+      {"max_operations", std::to_string(limits.max_operations)},
+      {"max_cached", std::to_string(limits.max_cached)},
+      {"EtcdOptions::max_answer_bytes", Bytes(EtcdOptions().max_answer_bytes)},
+      {"max_idle_connections", std::to_string(EtcdOptions().max_idle_connections)},
+      {"RegistryLimits::max_entries", std::to_string(table.max_entries)},
+      {"max_sessions", std::to_string(table.max_sessions)},
+      {"max_watches", std::to_string(table.max_watches)},
+      {"max_watch_events", std::to_string(table.max_watch_events)}};
+  const auto rows = Table("## Limits", "grid/directory/README.md");
+  ASSERT_EQ(rows.size(), expected.size());
+  Names named[3];  // of DirectoryLimits, EtcdOptions, RegistryLimits
+  size_t of = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i][0], "`" + expected[i].first + "`");
+    EXPECT_EQ(rows[i][1], expected[i].second) << rows[i][0];
+    if (i > 0 && rows[i][0].find("::") != std::string::npos) ++of;
+    named[of].merge(FindAll(rows[i][0], "([a-z_]+)`"));
+    const Names counters = FindAll(rows[i].at(3), "`([a-z_]+)`");
+    ASSERT_EQ(counters.size(), 1u) << rows[i][0];
+    const Names known = of == 2 ? Members("grid/directory/registry.h", "RegistryStats")
+                                : Members("grid/directory/directory.h", "DirectoryStats");
+    EXPECT_TRUE(known.contains(*counters.begin())) << *counters.begin();
+  }
+  EXPECT_EQ(named[0], Members("grid/directory/directory_options.h", "DirectoryLimits"));
+  EXPECT_EQ(named[2], Members("grid/directory/registry.h", "RegistryLimits"));
+}
+
 // Counters that the tables of limits name are counters that there are.
 TEST(LimitsTable, NamesCountersThatExist) {
   Names known = FirstColumn("Dropped, refused or ignored, in `drops`:");
@@ -186,7 +225,7 @@ TEST(LimitsTable, NamesCountersThatExist) {
 }
 
 TEST(StatisticsTable, HasEveryDropReason) {
-  Names reasons = FindAll(ReadSource("grid/internal/peer.cc"), "drops\\[\"([a-z-]+)\"\\]");
+  Names reasons = FindAll(ReadSource("grid/internal/peer_waiting.cc"), "Count\\(\"([a-z-]+)\"");
   for (size_t i = 0; i < static_cast<size_t>(Drop::kCount); ++i) {
     reasons.insert(std::string(DropName(static_cast<Drop>(i))));
   }
@@ -205,7 +244,7 @@ TEST(StatisticsTable, HasEveryWayAConnectionEnds) {
 }
 
 TEST(StatisticsTable, HasEveryRefusal) {
-  const std::string core = ReadSource("grid/internal/manager_core.cc");
+  const std::string core = ReadSource("grid/internal/manager_core_accept.cc");
   const size_t begin = core.find("std::string_view RefusalName(");
   ASSERT_NE(begin, std::string::npos);
   Names reasons =

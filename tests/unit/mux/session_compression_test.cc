@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "serialization/extension_block.h"
 #include "serialization/zstd_codec.h"
 #include "tests/json_payload.h"
 #include "tests/unit/mux/session_fixture.h"
@@ -20,8 +19,7 @@ const std::shared_ptr<ZstdCodec>& Codec() {
 }
 
 SessionConfig ZstdConfig(Extensions extensions = {.zstd = 1}) {
-  SessionConfig config = TestConfig();
-  config.extensions = extensions;
+  SessionConfig config = With(extensions);
   config.codec = Codec();
   return config;
 }
@@ -41,11 +39,8 @@ class SessionCompression : public WireTest {
   SessionCompression() : WireTest(ZstdConfig()), packed_(JsonPayload(2000)) {}
 
   void ReceiveCompressed(Message message, const ExtensionFields& fields) {
-    ExtensionBlock block;
-    ASSERT_TRUE(block.Write(fields));
-    message.flags |= kFlagExtended | kFlagCompressed;
-    message.extension = block.view();
-    Receive(message);
+    message.flags |= kFlagCompressed;
+    ReceiveWith(message, fields);
   }
   void ReceivePacked(const Message& message) {
     ReceiveCompressed(message, {.original_bytes = packed_.how.original_bytes});

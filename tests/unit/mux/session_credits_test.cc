@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "serialization/extension_block.h"
 #include "tests/unit/mux/stream_fixture.h"
 
 namespace grid::test {
@@ -14,20 +13,9 @@ namespace {
 using Result = Session::SendResult;
 
 SessionConfig WithCredits(uint64_t max_window_bytes = uint64_t{256} << 20) {
-  SessionConfig config = TestConfig();
-  config.extensions.credits = 1;
+  SessionConfig config = With({.credits = 1});
   config.max_window_bytes = max_window_bytes;
   return config;
-}
-
-ExtensionFields FieldsOf(const SentMessage& sent) {
-  Message message;
-  ExtensionFields fields;
-  EXPECT_EQ(DecodeMessage(AsBytes(sent.bytes), &message), DecodeError::kOk);
-  if (sent.Has(kFlagExtended)) {
-    EXPECT_TRUE(ReadExtension(message.extension, &fields));
-  }
-  return fields;
 }
 
 // One session; the test is the peer.
@@ -35,13 +23,6 @@ class SessionCredits : public WireTest {
  protected:
   SessionCredits() : WireTest(WithCredits()) {}
 
-  void ReceiveWith(Message message, const ExtensionFields& fields) {
-    ExtensionBlock block;
-    ASSERT_TRUE(block.Write(fields));
-    message.flags |= kFlagExtended;
-    message.extension = block.view();
-    Receive(message);
-  }
   // A stream of ours, acknowledged with that window.
   StreamMux* Open(const ExtensionFields& window, StreamWindow ours = {}) {
     const auto mux = session().OpenStream(

@@ -3,35 +3,13 @@
 
 #include <string>
 
-#include "serialization/extension_block.h"
 #include "tests/unit/mux/session_fixture.h"
 
 namespace grid::test {
 namespace {
 
-SessionConfig With(const Extensions& extensions) {
-  SessionConfig config = TestConfig();
-  config.extensions = extensions;
-  return config;
-}
-
 class SessionExtensions : public WireTest {
  protected:
-  // A message whose block holds `fields`.
-  void ReceiveWith(Message message, const ExtensionFields& fields) {
-    ExtensionBlock block;
-    ASSERT_TRUE(block.Write(fields));
-    message.flags |= kFlagExtended;
-    message.extension = block.view();
-    Receive(message);
-  }
-  static ExtensionFields FieldsOf(const SentMessage& sent) {
-    Message message;
-    ExtensionFields fields;
-    EXPECT_EQ(DecodeMessage(AsBytes(sent.bytes), &message), DecodeError::kOk);
-    EXPECT_TRUE(ReadExtension(message.extension, &fields));
-    return fields;
-  }
   uint64_t Call() {
     const auto id = end_->Call(&probe_, "hi");
     EXPECT_TRUE(id.ok());

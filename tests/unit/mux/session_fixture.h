@@ -22,6 +22,7 @@
 
 #include "grid/mux/session.h"
 #include "handlers/delivery.h"
+#include "serialization/extension_block.h"
 #include "serialization/merged.h"
 #include "tests/unit/serialization/vector_file.h"
 
@@ -132,6 +133,20 @@ inline std::vector<SentMessage> Unmerge(BytesView bytes) {
     throw std::logic_error("a Merged that does not hold what it says");
   }
   return sent;
+}
+
+// What the block of a message says; the test fails where there is none.
+inline ExtensionFields FieldsOf(const SentMessage& sent) {
+  Message message;
+  ExtensionFields fields;
+  EXPECT_EQ(DecodeMessage(AsBytes(sent.bytes), &message), DecodeError::kOk);
+  EXPECT_TRUE(sent.Has(kFlagExtended));
+  EXPECT_TRUE(ReadExtension(message.extension, &fields));
+  return fields;
+}
+// The same, but for a message without a block its defaults.
+inline ExtensionFields FieldsIfAny(const SentMessage& sent) {
+  return sent.Has(kFlagExtended) ? FieldsOf(sent) : ExtensionFields();
 }
 
 // Several messages in one, as a peer would send them.
@@ -384,6 +399,12 @@ inline SessionConfig TestConfig(uint32_t first_generation = 7) {
   return {.first_generation = first_generation, .wall_start = kWallStart};
 }
 
+inline SessionConfig With(const Extensions& extensions) {
+  SessionConfig config = TestConfig();
+  config.extensions = extensions;
+  return config;
+}
+
 // One session; the test is the peer.
 class WireTest : public ::testing::Test {
  protected:
@@ -401,6 +422,14 @@ class WireTest : public ::testing::Test {
   void Receive(Message message) {
     message.flags |= kFlagCrc;
     ReceiveBytes(Encoded(message));
+  }
+  // The same with a block that holds `fields`.
+  void ReceiveWith(Message message, const ExtensionFields& fields) {
+    ExtensionBlock block;
+    ASSERT_TRUE(block.Write(fields));
+    message.flags |= kFlagExtended;
+    message.extension = block.view();
+    Receive(message);
   }
 
   // Everything sent since the last time, out of its Merged.

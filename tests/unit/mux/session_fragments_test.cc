@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "serialization/control_payloads.h"
-#include "serialization/extension_block.h"
 #include "tests/unit/mux/session_fixture.h"
 
 namespace grid::test {
@@ -15,9 +14,7 @@ namespace {
 constexpr uint32_t kFragment = 1000;
 
 SessionConfig FragmentConfig(uint32_t fragment = kFragment) {
-  SessionConfig config = TestConfig();
-  config.extensions.fragments = fragment;
-  return config;
+  return With({.fragments = fragment});
 }
 
 // --- Against hand-made fragments ---
@@ -26,12 +23,8 @@ class SessionFragments : public WireTest {
  protected:
   SessionFragments() : WireTest(FragmentConfig()) {}
 
-  void ReceiveFragment(Message message, uint64_t offset, bool more) {
-    ExtensionBlock block;
-    ASSERT_TRUE(block.Write({.offset = offset, .more = more}));
-    message.flags |= kFlagExtended;
-    message.extension = block.view();
-    Receive(message);
+  void ReceiveFragment(const Message& message, uint64_t offset, bool more) {
+    ReceiveWith(message, {.offset = offset, .more = more});
   }
   static Message Request(std::string_view payload, uint64_t id = 1) {
     return {.mux_id = id,

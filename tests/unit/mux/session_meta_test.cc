@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "serialization/extension_block.h"
 #include "tests/unit/mux/session_fixture.h"
 
 namespace grid::test {
@@ -13,12 +12,6 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr std::string_view kTraceText = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-
-SessionConfig With(const Extensions& extensions) {
-  SessionConfig config = TestConfig();
-  config.extensions = extensions;
-  return config;
-}
 
 class SessionMeta : public WireTest {
  protected:
@@ -38,30 +31,19 @@ class SessionMeta : public WireTest {
   absl::Status Open(uint16_t handler, const CallMeta& meta) {
     return session().OpenStream({.handler = handler, .meta = meta}, &stream_, now_).status();
   }
-  static ExtensionFields FieldsOf(const SentMessage& sent) {
-    Message message;
-    ExtensionFields fields;
-    EXPECT_EQ(DecodeMessage(AsBytes(sent.bytes), &message), DecodeError::kOk);
-    if (!IsNil(message.extension)) {
-      EXPECT_TRUE(ReadExtension(message.extension, &fields));
-    }
-    return fields;
-  }
   // A request or ConnectMux whose block holds `fields`.
-  void ReceiveWith(Op op, uint16_t handler, const ExtensionFields& fields,
-                   const SubrouteId* subroute = nullptr) {
-    ExtensionBlock block;
-    ASSERT_TRUE(block.Write(fields));
-    uint8_t flags = kFlagExtended;
+  void ReceiveOpening(Op op, uint16_t handler, const ExtensionFields& fields,
+                      const SubrouteId* subroute = nullptr) {
+    uint8_t flags = 0;
     if (op == Op::kRequest) flags |= kFlagEof;
     if (subroute != nullptr) flags |= kFlagSubroute;
-    Receive({.mux_id = ++next_id_,
-             .handler = handler,
-             .op = op,
-             .flags = flags,
-             .payload = AsBytes("hi"),
-             .subroute = subroute == nullptr ? nullptr : subroute->bytes.data(),
-             .extension = block.view()});
+    ReceiveWith({.mux_id = ++next_id_,
+                 .handler = handler,
+                 .op = op,
+                 .flags = flags,
+                 .payload = AsBytes("hi"),
+                 .subroute = subroute == nullptr ? nullptr : subroute->bytes.data()},
+                fields);
   }
   void ExpectRefused(const std::string& why, Drop drop) {
     const SentMessage sent = SentOne();
@@ -133,11 +115,11 @@ TEST_F(SessionMeta, HandlersAreTold) {
   };
   for (const Op op : {Op::kRequest, Op::kConnectMux}) {
     tenant.clear();
-    ReceiveWith(op, op == Op::kRequest ? kSingle : kStreamOne,
-                {.traceparent = kTraceText, .metadata = metadata_.view().bytes()});
+    ReceiveOpening(op, op == Op::kRequest ? kSingle : kStreamOne,
+                   {.traceparent = kTraceText, .metadata = metadata_.view().bytes()});
     EXPECT_EQ(seen.trace, trace_);
     EXPECT_EQ(tenant, "blue");
-    ReceiveWith(op, op == Op::kRequest ? kSingle : kStreamOne, {.priority = 1});
+    ReceiveOpening(op, op == Op::kRequest ? kSingle : kStreamOne, {.priority = 1});
     EXPECT_FALSE(seen.trace);
     EXPECT_EQ(tenant, "none");
   }
@@ -148,7 +130,8 @@ TEST_F(SessionMeta, WhatWasNotAgreedUpon_IsNotTold) {
   Restart(With({.status = 1}));
   bool empty = false;
   host().on_meta = [&](const CallMeta& meta) { empty = meta.empty(); };
-  ReceiveWith(Op::kRequest, kSingle, {.traceparent = "nonsense", .metadata = AsBytes("nonsense")});
+  ReceiveOpening(Op::kRequest, kSingle,
+                 {.traceparent = "nonsense", .metadata = AsBytes("nonsense")});
   EXPECT_TRUE(empty);
   EXPECT_EQ(SentOne().op, Op::kResponse);
 }
@@ -157,16 +140,16 @@ TEST_F(SessionMeta, WhatCannotBeRead_EndsThatCallAlone) {
   Restart(With({.meta = 1}));
   for (const Op op : {Op::kRequest, Op::kConnectMux}) {
     const uint8_t handler = op == Op::kRequest ? kSingle : kStreamOne;
-    ReceiveWith(op, handler, {.traceparent = "00-0-0-0"});
+    ReceiveOpening(op, handler, {.traceparent = "00-0-0-0"});
     ExpectRefused("traceparent: 8 characters", Drop::kBadMetadata);
-    ReceiveWith(op, handler, {.traceparent = kTraceText, .metadata = AsBytes("\x81\xa1k\x05")});
+    ReceiveOpening(op, handler, {.traceparent = kTraceText, .metadata = AsBytes("\x81\xa1k\x05")});
     ExpectRefused("metadata: a key or a value is no text", Drop::kBadMetadata);
   }
   EXPECT_EQ(end_->Dropped(Drop::kBadMetadata), 4u);
   EXPECT_TRUE(host().requests.empty());
   EXPECT_TRUE(host().streams.empty());
   EXPECT_TRUE(session().Idle());
-  ReceiveWith(Op::kRequest, kSingle, {.traceparent = kTraceText});
+  ReceiveOpening(Op::kRequest, kSingle, {.traceparent = kTraceText});
   EXPECT_EQ(SentOne().op, Op::kResponse);
 }
 
@@ -199,24 +182,24 @@ TEST_F(SessionMeta, HandlersAbove255_AreInTheBlock) {
 
 TEST_F(SessionMeta, HandlersAbove255_AreFound) {
   Restart(With({.handlers16 = 1}));
-  ReceiveWith(Op::kRequest, 0, {.handler = kSingleAbove});
+  ReceiveOpening(Op::kRequest, 0, {.handler = kSingleAbove});
   EXPECT_EQ(SentOne().op, Op::kResponse);
   EXPECT_EQ(host().requests.back().entry->id.value(), kSingleAbove);
   const SubrouteId subroute = MakeSubrouteId(kSubroute, kSingleAbove);
-  ReceiveWith(Op::kRequest, 0, {.handler = kSingleAbove}, &subroute);
+  ReceiveOpening(Op::kRequest, 0, {.handler = kSingleAbove}, &subroute);
   EXPECT_EQ(SentOne().op, Op::kResponse);
   EXPECT_EQ(host().requests.back().entry->subroute, kSubroute);
-  ReceiveWith(Op::kConnectMux, 0, {.handler = kStreamAbove});
+  ReceiveOpening(Op::kConnectMux, 0, {.handler = kStreamAbove});
   EXPECT_EQ(SentOne().op, Op::kAckMux);
   // The block's is the one that counts.
-  ReceiveWith(Op::kRequest, kUnknown, {.handler = kSingle});
+  ReceiveOpening(Op::kRequest, kUnknown, {.handler = kSingle});
   EXPECT_EQ(SentOne().op, Op::kResponse);
 }
 
 TEST_F(SessionMeta, UnknownHandlersAbove255_AreRefusedByTheirId) {
   Restart(With({.handlers16 = 1}));
   for (const uint16_t handler : {301, 512, 65535}) {
-    ReceiveWith(Op::kRequest, 0, {.handler = handler});
+    ReceiveOpening(Op::kRequest, 0, {.handler = handler});
     ExpectRefused("Invalid Handler for type: " + std::to_string(handler), Drop::kUnknownHandler);
   }
 }
@@ -232,7 +215,7 @@ TEST_F(SessionMeta, HandlersAbove255_NeedTheExtension) {
   }
   EXPECT_EQ(end_->Dropped(Drop::kHandlerNotSent), 2u);
   EXPECT_TRUE(Sent().empty());
-  ReceiveWith(Op::kRequest, 0, {.handler = kSingleAbove});
+  ReceiveOpening(Op::kRequest, 0, {.handler = kSingleAbove});
   ExpectRefused("Invalid Handler", Drop::kUnknownHandler);
 }
 

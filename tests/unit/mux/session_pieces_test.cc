@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "serialization/extension_block.h"
 #include "serialization/zstd_codec.h"
 #include "tests/json_payload.h"
 #include "tests/unit/mux/session_fixture.h"
@@ -19,20 +18,7 @@ using Pieces = std::vector<StreamProbe::Piece>;
 constexpr uint32_t kFragment = 1024;
 
 SessionConfig PiecesConfig(uint32_t fragment = kFragment) {
-  SessionConfig config = TestConfig();
-  config.extensions.fragments = fragment;
-  config.extensions.credits = 1;
-  return config;
-}
-
-ExtensionFields FieldsOf(const SentMessage& sent) {
-  Message message;
-  ExtensionFields fields;
-  EXPECT_EQ(DecodeMessage(AsBytes(sent.bytes), &message), DecodeError::kOk);
-  if (sent.Has(kFlagExtended)) {
-    EXPECT_TRUE(ReadExtension(message.extension, &fields));
-  }
-  return fields;
+  return With({.credits = 1, .fragments = fragment});
 }
 
 // --- Against hand-made fragments ---
@@ -41,13 +27,6 @@ class SessionPieces : public WireTest {
  protected:
   SessionPieces() : WireTest(PiecesConfig()) {}
 
-  void ReceiveWith(Message message, const ExtensionFields& fields) {
-    ExtensionBlock block;
-    ASSERT_TRUE(block.Write(fields));
-    message.flags |= kFlagExtended;
-    message.extension = block.view();
-    Receive(message);
-  }
   // A stream of the peer's, which reads in pieces too.
   StreamMux* Serve(bool peer_reads_pieces = true, uint64_t window = 1 << 20) {
     ReceiveWith({.mux_id = 1, .handler = kStreamPieces, .op = Op::kConnectMux},
@@ -94,7 +73,7 @@ TEST_F(SessionPieces, WithoutBothExtensions_NobodySaysSo) {
     StreamProbe probe;
     StreamMux* mux = *session().OpenStream(
         {.handler = kStreamOne, .has_input = true, .read_pieces = true}, &probe, now_);
-    EXPECT_FALSE(FieldsOf(Sent()[0]).pieces);
+    EXPECT_FALSE(FieldsIfAny(Sent()[0]).pieces);
     EXPECT_EQ(Piece(mux, "x", true), Result::kNoPieces);
     session().CancelStream(mux);
   }

@@ -11,8 +11,9 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-ManagerStats Sample() {
-  ManagerStats stats;
+NodeStats Sample() {
+  NodeStats node;
+  ManagerStats& stats = node.manager;
   stats.total.host = "http://a:1";
   stats.total.bytes_in = 12;
   stats.accepted = 3;
@@ -24,7 +25,7 @@ ManagerStats Sample() {
   peer.round_trip = std::chrono::microseconds(150);
   peer.drops["late-response"] = 7;
   stats.peers[peer.host] = peer;
-  return stats;
+  return node;
 }
 
 TEST(StatsToPrometheus, CountersGaugesLabelsAndEscapes) {
@@ -40,6 +41,20 @@ TEST(StatsToPrometheus, CountersGaugesLabelsAndEscapes) {
   EXPECT_THAT(text, HasSubstr("grid_round_trip_seconds{peer=\"http://b:\\\"2\\\"\"} 0.00015\n"));
   EXPECT_THAT(text, Not(HasSubstr("grid_since_last_pong_seconds{")));
   EXPECT_EQ(text.back(), '\n');
+}
+
+TEST(StatsToPrometheus, HasTheDirectoryOfANodeThatHasOne) {
+  NodeStats node = Sample();
+  EXPECT_THAT(StatsToPrometheus(node), Not(HasSubstr("grid_directory_")));
+  node.directory.emplace().renewals = 5;
+  EXPECT_THAT(StatsToPrometheus(node), HasSubstr("# TYPE grid_directory_renewals_total counter\n"
+                                                 "grid_directory_renewals_total 5\n"));
+  EXPECT_THAT(StatsToPrometheus(node), Not(HasSubstr("grid_registry_")));
+  node.registry.emplace().entries = 6;
+  EXPECT_THAT(StatsToPrometheus(node), HasSubstr("grid_registry_entries 6\n"));
+  const boost::json::object out = StatsToJson(node);
+  EXPECT_EQ(out.at("directory_renewals"), 5u);
+  EXPECT_EQ(out.at("registry_entries"), 6u);
 }
 
 TEST(StatsToJson, HasTotalsPeersAndNullBeforeTheFirstPong) {

@@ -1,0 +1,71 @@
+#include "tools/common/directory_flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/temp_dir.h"
+
+namespace grid::tools {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Kind = DirectoryChoice::Kind;
+
+TEST(DirectoryFlags, SayWhereItIs) {
+  EXPECT_EQ(ChooseDirectory({})->kind, Kind::kNone);
+  EXPECT_EQ(ChooseDirectory({.directory = "none"})->kind, Kind::kNone);
+  EXPECT_EQ(ChooseDirectory({.directory = "hosted"})->kind, Kind::kHosted);
+  EXPECT_EQ(ChooseDirectory({.directory = "hosted"})->host, "");
+  EXPECT_EQ(ChooseDirectory({.directory = "hosted:http://a:1"})->host, "http://a:1");
+  const auto etcd = ChooseDirectory({.directory = "etcd:http://a:1,https://b:2"});
+  ASSERT_TRUE(etcd.ok()) << etcd.status();
+  EXPECT_EQ(etcd->kind, Kind::kEtcd);
+  EXPECT_THAT(etcd->etcd.endpoints, ElementsAre("http://a:1", "https://b:2"));
+  EXPECT_EQ(etcd->etcd.prefix, "grid/");
+}
+
+TEST(DirectoryFlags, ReadThePassword) {
+  const test::TempDir dir;
+  std::ofstream(dir.File("password")) << "secret\n";
+  const auto etcd = ChooseDirectory({.directory = "etcd:http://a:1",
+                                     .etcd_user = "root",
+                                     .etcd_password_file = dir.File("password"),
+                                     .etcd_prefix = "mine/"});
+  ASSERT_TRUE(etcd.ok()) << etcd.status();
+  EXPECT_EQ(etcd->etcd.password, "secret");
+  EXPECT_EQ(etcd->etcd.prefix, "mine/");
+}
+
+TEST(DirectoryFlags, NameWhatIsWrong) {
+  const auto why = [](const DirectoryFlags& flags) {
+    const absl::Status status = ChooseDirectory(flags).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  EXPECT_THAT(why({.directory = "zookeeper"}), HasSubstr("--directory zookeeper"));
+  EXPECT_THAT(why({.directory = "hosted:here"}), HasSubstr("--directory: "));
+  EXPECT_THAT(why({.directory = "etcd:"}), HasSubstr("--directory: "));
+  EXPECT_THAT(why({.directory = "etcd:http://a:1,"}), HasSubstr("--directory: "));
+  EXPECT_THAT(why({.directory = "etcd:http://a:1", .etcd_user = "root"}),
+              HasSubstr("--etcd-user and --etcd-password-file"));
+  EXPECT_THAT(why({.directory = "etcd:http://a:1",
+                   .etcd_user = "root",
+                   .etcd_password_file = "/no/such/file"}),
+              HasSubstr("--etcd-password-file"));
+  EXPECT_THAT(why({.directory = "etcd:http://a:1", .etcd_cert = "c"}), HasSubstr("--etcd-key"));
+}
+
+// Whatever order they were given in, and on whichever node.
+TEST(DirectoryFlags, HostsAreTheSameEverywhere) {
+  EXPECT_THAT(*DirectoryHosts({"http://b:1", "http://a:1", "http://c:1"}, ""),
+              ElementsAre("http://a:1", "http://b:1", "http://c:1"));
+  EXPECT_THAT(*DirectoryHosts({"http://c:1", "http://b:1", "http://a:1"}, "http://c:1"),
+              ElementsAre("http://c:1", "http://a:1", "http://b:1"));
+  EXPECT_FALSE(DirectoryHosts({"http://a:1"}, "http://b:1").ok());
+}
+
+}  // namespace
+}  // namespace grid::tools

@@ -1,0 +1,108 @@
+#include "tools/gridctl/directory_client.h"
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/use_future.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grid/directory/directory_client.h"
+#include "grid/directory/etcd_directory.h"
+#include "grid/directory/hosted_directory.h"
+
+namespace grid::tools {
+namespace {
+
+constexpr std::chrono::seconds kDefaultTimeout{10};
+
+}  // namespace
+
+void AddDirectoryClientFlags(CLI::App& command, DirectoryClientFlags* flags) {
+  AddClientFlags(command, &flags->client);
+  command.get_option("--remote")->required(false);
+  AddDirectoryFlags(command, "etcd:URL[,URL...]: ask etcd, and no node", &flags->directory);
+}
+
+absl::StatusOr<Selector> SelectorOf(const std::string& path) {
+  if (path.empty()) return Selector::Under(Path::Root());
+  absl::StatusOr<Path> parsed = Path::Parse(path);
+  if (!parsed.ok()) return parsed.status();
+  return Selector::Under(*std::move(parsed));
+}
+
+absl::StatusOr<std::unique_ptr<DirectoryClient>> DirectoryClient::Connect(
+    const DirectoryClientFlags& flags) {
+  std::unique_ptr<DirectoryClient> made(new DirectoryClient);
+  made->timeout_ = DurationOr(flags.client.timeout_text, kDefaultTimeout);
+  if (absl::Status status = made->Open(flags); !status.ok()) return status;
+  const absl::Status ready =
+      made->directory().WaitReady(made->timeout_, boost::asio::use_future).get();
+  if (!ready.ok()) return made->Explain(ready);
+  return made;
+}
+
+absl::Status DirectoryClient::Open(const DirectoryClientFlags& flags) {
+  absl::StatusOr<DirectoryChoice> choice = ChooseDirectory(flags.directory);
+  if (!choice.ok()) return choice.status();
+  if (choice->kind == DirectoryChoice::Kind::kHosted) {
+    return absl::InvalidArgumentError(
+        "--directory: only etcd:URL,...; a node that serves names is the --remote");
+  }
+  const bool etcd = choice->kind == DirectoryChoice::Kind::kEtcd;
+  if (etcd != flags.client.remote.empty()) {
+    return absl::InvalidArgumentError(
+        "say where names are: --remote with the node that serves them, or --directory etcd:URL");
+  }
+  DirectoryOptions options;
+  options.io = &thread_.io();
+  options.client = true;
+  options.log = flags.client.verbose ? SpdlogLog("gridctl", LogLevel::kDebug) : NullLog();
+  absl::StatusOr<std::unique_ptr<Directory>> directory = absl::UnknownError("not opened");
+  if (etcd) {
+    where_ = "etcd";
+    options.member = "gridctl";
+    directory = MakeEtcdDirectory(std::move(choice->etcd), std::move(options));
+  } else {
+    where_ = flags.client.remote;
+    auto client = Client::Connect(flags.client, timeout_);
+    if (!client.ok()) return client.status();
+    client_ = *std::move(client);
+    options.member = client_->manager().local();
+    directory = MakeDirectory(std::move(options), MakeHostedBackend(client_->peer(), thread_.io()));
+  }
+  if (!directory.ok()) return directory.status();
+  directory_ = *std::move(directory);
+  return absl::OkStatus();
+}
+
+DirectoryClient::~DirectoryClient() { thread_.Stop(); }
+
+absl::Status DirectoryClient::Explain(const absl::Status& status) const {
+  const char* hint = "";
+  switch (status.code()) {
+    case absl::StatusCode::kUnimplemented:
+      hint =
+          "; --remote must be the node that does: of all members the first by name, unless their"
+          " --directory says otherwise";
+      break;
+    case absl::StatusCode::kUnauthenticated:
+      hint = "; look at --etcd-user, --etcd-password-file and --etcd-ca";
+      break;
+    case absl::StatusCode::kPermissionDenied:
+      hint = client_ == nullptr ? "; the user of etcd needs the right to read and write its prefix"
+                                : "; connect as a member: --member, and --local with a name that"
+                                  " the node has as a --peer and that is not in use";
+      break;
+    case absl::StatusCode::kDeadlineExceeded:
+      hint = client_ == nullptr ? "; look whether etcd runs at the --directory, or give it more"
+                                  " --timeout"
+                                : "; give it more --timeout";
+      break;
+    default:
+      break;
+  }
+  // A code of its own: nothing of this is about our arguments.
+  return absl::Status(absl::IsInvalidArgument(status) ? absl::StatusCode::kUnknown : status.code(),
+                      absl::StrCat(where_, ": ", status.message(), hint));
+}
+
+}  // namespace grid::tools

@@ -1,0 +1,67 @@
+// DirectoryClient: gridctl's access to the directory of names: through the node that serves it, or
+// in etcd. It holds nothing.
+//
+//   absl::StatusOr<std::unique_ptr<DirectoryClient>> names = DirectoryClient::Connect(flags);
+//   names->directory().Resolve(selector, {}, asio::use_future).get();
+//
+// Used by the main thread.
+#ifndef GRID_TOOLS_GRIDCTL_DIRECTORY_CLIENT_H_
+#define GRID_TOOLS_GRIDCTL_DIRECTORY_CLIENT_H_
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grid/directory/directory.h"
+#include "tools/common/directory_flags.h"
+#include "tools/common/io_thread.h"
+#include "tools/gridctl/client.h"
+
+namespace CLI {
+class App;
+}
+
+namespace grid::tools {
+
+// What every command that reads or changes the directory takes.
+struct DirectoryClientFlags {
+  ClientFlags client;  // --remote may be missing
+  DirectoryFlags directory;
+};
+// Adds them to a command. `flags` must outlive the parsing.
+void AddDirectoryClientFlags(CLI::App& command, DirectoryClientFlags* flags);
+
+// "": every name. kInvalidArgument says where `path` is wrong.
+absl::StatusOr<Selector> SelectorOf(const std::string& path);
+
+class DirectoryClient {
+ public:
+  // Waits at most --timeout, 10 s unless given, for the directory. kInvalidArgument: the flags are
+  // wrong; otherwise why it can't be used, and what to do.
+  static absl::StatusOr<std::unique_ptr<DirectoryClient>> Connect(
+      const DirectoryClientFlags& flags);
+  ~DirectoryClient();
+
+  Directory& directory() { return *directory_; }
+  std::chrono::milliseconds timeout() const { return timeout_; }
+  boost::asio::io_context& io() { return thread_.io(); }
+  // `status` of an operation, with what to do about it.
+  absl::Status Explain(const absl::Status& status) const;
+
+ private:
+  DirectoryClient() = default;
+  absl::Status Open(const DirectoryClientFlags& flags);
+
+  std::chrono::milliseconds timeout_{0};
+  std::string where_;               // the node, or etcd
+  IoThread thread_;                 // what the node's calls complete on
+  std::unique_ptr<Client> client_;  // null: etcd
+  std::unique_ptr<Directory> directory_;
+};
+
+}  // namespace grid::tools
+
+#endif  // GRID_TOOLS_GRIDCTL_DIRECTORY_CLIENT_H_
