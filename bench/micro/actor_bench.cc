@@ -4,7 +4,7 @@
 //
 // `each` is the time of one letter, from putting it to the end of its handler, in bursts of the
 // given size: with 1 the actor is woken for each. Sends have no answer; asks have one, whose sink
-// is the one thing that is allocated. Plain handlers, and coroutines that do not wait.
+// and bytes are what is allocated. Plain handlers, and coroutines that do not wait.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What any thread may call; actor_turns.cc has what happens on the strand.
+// What any thread may call; actor_life.cc and actor_turns.cc have what happens on the strand.
 #include "grid/actor/actor_cell.h"
 
 #include <boost/asio/post.hpp>

@@ -111,19 +111,24 @@ class ActorCell final : public LetterBox, public std::enable_shared_from_this<Ac
     const Actor::CoroutineBehaviour* behaviour = nullptr;
   };
 
+  static std::string What(const std::exception_ptr& exception);
   Stopping stopping() const { return stopping_.load(std::memory_order_acquire); }
   void StopBecause(StopMode mode, const absl::Status& why);
   void PostRun();
   std::shared_ptr<ControlAlarm> Alarm();
   void OnAlarm();
 
-  // The strand.
+  // The strand: how it starts, restarts and ends (actor_life.cc).
   void Begin();
   void Launch();
   absl::Status MakeActor();
   asio::awaitable<void> RunStart(std::unique_ptr<ActorContext> context,
                                  asio::awaitable<absl::Status> start);
   void OnLaunched(absl::Status status);
+  void Settle();
+  void Restart();
+  void Finish();
+  // The strand: turns (actor_turns.cc).
   void Run();
   NextLetter Advance(size_t& budget);
   bool RunDueTimer();
@@ -140,9 +145,6 @@ class ActorCell final : public LetterBox, public std::enable_shared_from_this<Ac
   void OnBodyEnd(const std::shared_ptr<Lane>& lane);
   void CancelLanes();
   void OnException(std::string_view where, const std::string& what);
-  void Settle();
-  void Restart();
-  void Finish();
   void FlushCounts();
 
   const std::shared_ptr<ActorRuntime> runtime_;

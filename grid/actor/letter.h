@@ -108,8 +108,16 @@ class ReplyToken {
   ReplyToken() = default;  // nobody waits
   explicit ReplyToken(std::unique_ptr<OutcomeSink> sink) : sink_(std::move(sink)) {}
   ReplyToken(ReplyToken&&) noexcept = default;
-  ReplyToken& operator=(ReplyToken&& other) noexcept;
-  ~ReplyToken();  // answers "no reply", unless it was answered
+  ReplyToken& operator=(ReplyToken&& other) noexcept {
+    if (sink_ != nullptr) Drop();
+    sink_ = std::move(other.sink_);
+    observer_ = std::move(other.observer_);
+    return *this;
+  }
+  // Answers "no reply", unless it was answered.
+  ~ReplyToken() {
+    if (sink_ != nullptr) Drop();
+  }
 
   // False: nobody waits, or the answer was given.
   explicit operator bool() const { return sink_ != nullptr; }
@@ -131,6 +139,8 @@ class ReplyToken {
   }
 
  private:
+  void Drop();
+
   std::unique_ptr<OutcomeSink> sink_;
   std::shared_ptr<internal::AnswerObserver> observer_;
 };
