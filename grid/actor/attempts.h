@@ -29,6 +29,8 @@ class Attempts {
   void Failed(Delivery delivery) {
     if (delivery > worst_) worst_ = delivery;
   }
+  bool MayHaveRun() const { return worst_ > Delivery::kRejected; }
+
   // `random`: 0 to 1. The pause before the next attempt; nothing where the policy permits none, or
   // the deadline leaves no time for it.
   std::optional<std::chrono::milliseconds> Next(const CallPolicy& policy, Delivery delivery,

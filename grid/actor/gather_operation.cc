@@ -239,10 +239,14 @@ void GatherOperation::OnRefreshed(size_t slot, const absl::Status& failure) {
     std::lock_guard lock(mutex_);
     if (over_) return;
     Slot& at = slots_[slot];
-    // The directory may stand by it; or somebody holds the name whom we have not asked.
+    // The directory may stand by it; or somebody holds the name whom we have not asked. But what
+    // may have been executed is remembered by that member alone.
+    const Target& before = at.candidate->target;
+    const bool only_there = !calls_.empty() && at.attempts.MayHaveRun();
     CandidatePtr next;
     for (CandidatePtr& holder : holders) {
-      const bool same = holder->target == at.candidate->target;
+      const bool same = holder->target == before;
+      if (only_there && holder->target.member != before.member) continue;
       if (!same && known_.contains({name, holder->target.epoch})) continue;
       next = std::move(holder);
       if (same) break;
@@ -317,88 +321,6 @@ void GatherOperation::Finish(absl::Status status, bool show_open) {
   }
   core_->Finish(*this);
   Tell();
-}
-
-void GatherOperation::Drop() {
-  {
-    std::lock_guard lock(mutex_);
-    results_.clear();
-    if (over_) return;
-  }
-  ++core_->env().counters().cancelled;
-  Finish(absl::CancelledError("the results were dropped"), false);
-}
-
-// --- Who reads ---
-
-void GatherOperation::Next(NextCompletion completion) {
-  uint64_t number = 0;
-  {
-    std::unique_lock lock(mutex_);
-    if (next_) {
-      lock.unlock();
-      return StartingVerb::Complete(
-          core_->env(), std::move(completion),
-          absl::StatusOr<std::optional<RawResult>>(
-              absl::FailedPreconditionError("another Next is under way")));
-    }
-    number = ++next_number_;
-    auto slot = completion.cancellation_slot();
-    if (slot.is_connected()) {
-      slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
-        const auto self = weak.lock();
-        if (self == nullptr) return;
-        self->core_->env().OnControl([self, number] { self->CancelNext(number); });
-      });
-    }
-    next_ = std::move(completion);
-  }
-  Tell();
-}
-
-void GatherOperation::CancelNext(uint64_t number) {
-  NextCompletion next;
-  {
-    std::lock_guard lock(mutex_);
-    if (!next_ || next_number_ != number) return;
-    next = std::move(next_);
-  }
-  next(absl::CancelledError("cancelled"));
-}
-
-void GatherOperation::All(ResultsCompletion completion) {
-  {
-    std::lock_guard lock(mutex_);
-    all_ = std::move(completion);
-  }
-  Tell();
-}
-
-void GatherOperation::Tell() {
-  NextCompletion next;
-  ResultsCompletion all;
-  absl::StatusOr<std::optional<RawResult>> result(std::nullopt);
-  RawResults results;
-  {
-    std::lock_guard lock(mutex_);
-    if (next_ && !results_.empty()) {
-      result = std::move(results_.front());
-      results_.pop_front();
-      next = std::move(next_);
-    } else if (next_ && over_) {
-      if (!status_.ok()) result = status_;
-      next = std::move(next_);
-    }
-    if (all_ && over_) {
-      results = {.status = status_, .results = {}, .cancelled = cancelled_, .enough = Enough()};
-      results.results.assign(std::make_move_iterator(results_.begin()),
-                             std::make_move_iterator(results_.end()));
-      results_.clear();
-      all = std::move(all_);
-    }
-  }
-  if (next) StartingVerb::Complete(core_->env(), std::move(next), std::move(result));
-  if (all) StartingVerb::Complete(core_->env(), std::move(all), std::move(results));
 }
 
 }  // namespace grid::internal

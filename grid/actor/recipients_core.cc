@@ -90,15 +90,16 @@ void RecipientsCore::Finish(Verb& verb) {
 
 void RecipientsCore::EndBy(asio::cancellation_slot slot, const std::shared_ptr<Verb>& verb) {
   if (!slot.is_connected()) return;
-  slot.assign([weak = weak_from_this(), verb = std::weak_ptr<Verb>(verb)](asio::cancellation_type type) {
-    if ((type & asio::cancellation_type::terminal) == asio::cancellation_type::none) return;
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    // Not from inside the slot, which the completion may end.
-    self->env_->OnControl([verb] {
-      if (const auto ended = verb.lock()) ended->End(absl::CancelledError("cancelled"));
-    });
-  });
+  slot.assign(
+      [weak = weak_from_this(), verb = std::weak_ptr<Verb>(verb)](asio::cancellation_type type) {
+        if ((type & asio::cancellation_type::terminal) == asio::cancellation_type::none) return;
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        // Not from inside the slot, which the completion may end.
+        self->env_->OnControl([verb] {
+          if (const auto ended = verb.lock()) ended->End(absl::CancelledError("cancelled"));
+        });
+      });
 }
 
 void RecipientsCore::SetAlarm(TimePoint at) {
