@@ -39,9 +39,9 @@ absl::Status KindTable::Add(Kind kind) {
   if (absl::Status status = kind.Check(); !status.ok()) return status;
   std::string path = kind.path.text();
   if (Paths().size() + 1 + path.size() > kMaxAttributeValueBytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("kind ", path, ": the paths of all kinds have more than ",
-                     kMaxAttributeValueBytes, " bytes together"));
+    return absl::ResourceExhaustedError(absl::StrCat("kind ", path,
+                                                     ": the paths of all kinds have more than ",
+                                                     kMaxAttributeValueBytes, " bytes together"));
   }
   if (kinds_.contains(path)) {
     return absl::AlreadyExistsError(absl::StrCat("kind ", path, ": there is one already"));

@@ -96,8 +96,8 @@ absl::Status KindHost::Core::Enter() {
   if (under_way_.fetch_add(1) < options_.max_under_way) return absl::OkStatus();
   --under_way_;
   ++limit_;
-  return absl::ResourceExhaustedError(absl::StrCat("more than max_under_way, ",
-                                                   options_.max_under_way, ", starts and stops"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("more than max_under_way, ", options_.max_under_way, ", starts and stops"));
 }
 
 void KindHost::Core::Start(StartArguments arguments, Completion<StartAnswer> completion) {
@@ -105,9 +105,8 @@ void KindHost::Core::Start(StartArguments arguments, Completion<StartAnswer> com
   const Kind* const kind = kinds_.Find(name);
   if (kind == nullptr) {
     ++no_kind_;
-    return completion(Rejected(
-        StartAnswer::kNoKind,
-        absl::NotFoundError(absl::StrCat("hosts no kind for ", name.text()))));
+    return completion(Rejected(StartAnswer::kNoKind, absl::NotFoundError(absl::StrCat(
+                                                         "hosts no kind for ", name.text()))));
   }
   for (const auto& [key, selector] : kind->resources) arguments.resources.emplace(key, selector);
   if (absl::Status status = Admit(kind->admit, arguments); !status.ok()) {
@@ -154,16 +153,16 @@ void KindHost::Core::OnStarted(const Name& name, absl::StatusOr<uint64_t> starte
   }
   if (const auto holder = HolderOf(started.status())) {
     ++already_running_;
-    return completion({.what = StartAnswer::kAlreadyRunning,
-                       .member = holder->member,
-                       .epoch = holder->epoch});
+    return completion(
+        {.what = StartAnswer::kAlreadyRunning, .member = holder->member, .epoch = holder->epoch});
   }
   ++failed_;
-  options_.log->Log(LogLevel::kWarning, absl::StrCat("actor ", name.text(), " did not start: ",
-                                                     started.status().message()));
+  options_.log->Log(
+      LogLevel::kWarning,
+      absl::StrCat("actor ", name.text(), " did not start: ", started.status().message()));
   // Without a class it is the actor's own error.
-  const Delivery delivery = IsSafeToRetry(started.status()) ? Delivery::kRejected
-                                                            : Delivery::kExecuted;
+  const Delivery delivery =
+      IsSafeToRetry(started.status()) ? Delivery::kRejected : Delivery::kExecuted;
   completion(internal::ToAnswer(StartAnswer::kFailed, started.status(), delivery));
 }
 
@@ -255,9 +254,8 @@ absl::Status KindHost::Serve(Registrar& registrar) {
       });
   status.Update(internal::kActorStop.Register(
       registrar,
-      [weak = std::weak_ptr<Core>(core_)](
-          const StopMessage& message,
-          RequestContext&) -> asio::awaitable<absl::StatusOr<StopAnswer>> {
+      [weak = std::weak_ptr<Core>(core_)](const StopMessage& message, RequestContext&)
+          -> asio::awaitable<absl::StatusOr<StopAnswer>> {
         const auto core = weak.lock();
         if (core == nullptr) {
           co_return ToStopAnswer(absl::UnavailableError("no actors are stopped any more"),

@@ -47,7 +47,7 @@ struct KindStarter::Starting {
   uint32_t attempts = 0;                               // begun
   std::set<std::string, std::less<>> tried = {};       // members that did not take it
   absl::Status last = {};
-  std::unique_ptr<LoopTimer> timer = {};               // of the pause, and of the deadline
+  std::unique_ptr<LoopTimer> timer = {};  // of the pause, and of the deadline
   bool pausing = false;
   std::string kind = {};  // its path
   std::string at = {};    // the member that is asked; empty: none
@@ -86,10 +86,10 @@ class KindStarter::Core final : public std::enable_shared_from_this<Core> {
   template <typename Result, typename Function>
   Completion<Result> Then(const Operation& operation, Function function) {
     return Completion<Result>(asio::bind_executor(
-        io().get_executor(),
-        [weak = weak_from_this(), operation, function](Result result) {
+        io().get_executor(), [weak = weak_from_this(), operation, function](Result result) {
           const auto self = weak.lock();
-          if (self != nullptr && operation->completion) function(*self, operation, std::move(result));
+          if (self != nullptr && operation->completion)
+            function(*self, operation, std::move(result));
         }));
   }
 
@@ -133,26 +133,24 @@ void KindStarter::Core::Begin(StartRequest request,
     return completion.Complete(&io(), WithDelivery(std::move(refused), Delivery::kNotSent));
   }
   const Kind* const kind = options_.kinds != nullptr ? options_.kinds->Find(request.name) : nullptr;
-  Placement placement = request.placement.value_or(kind != nullptr ? kind->placement
-                                                                   : Placement::Spread());
+  Placement placement =
+      request.placement.value_or(kind != nullptr ? kind->placement : Placement::Spread());
   const TimePoint deadline = clock_->Now() + request.policy.deadline;
   const Path kind_path = KindPathOf(*members_.View(), request.name);
   auto slot = completion.cancellation_slot();
-  const auto operation = std::make_shared<Starting>(
-      Starting{.request = std::move(request),
-               .placement = std::move(placement),
-               .deadline = deadline,
-               .completion = std::move(completion),
-               .kind = kind_path.text()});
+  const auto operation = std::make_shared<Starting>(Starting{.request = std::move(request),
+                                                             .placement = std::move(placement),
+                                                             .deadline = deadline,
+                                                             .completion = std::move(completion),
+                                                             .kind = kind_path.text()});
   if (slot.is_connected()) {
     slot.assign([weak = weak_from_this(), operation](asio::cancellation_type) {
       const auto self = weak.lock();
       if (self == nullptr) return;
       asio::post(self->io(), [self, operation] {
-        self->End(operation,
-                  WithDelivery(absl::CancelledError("cancelled"), operation->attempts > 0
-                                                                      ? Delivery::kMaybeExecuted
-                                                                      : Delivery::kNotSent));
+        self->End(operation, WithDelivery(absl::CancelledError("cancelled"),
+                                          operation->attempts > 0 ? Delivery::kMaybeExecuted
+                                                                  : Delivery::kNotSent));
       });
     });
   }
@@ -182,14 +180,13 @@ void KindStarter::Core::Begin(StartRequest request,
 }
 
 absl::StatusOr<std::string> KindStarter::Core::Pick(Starting& operation) {
-  PlacementQuery query{.name = operation.request.name,
-                       .caller = operation.request.caller.empty() ? members_.self()
-                                                                  : operation.request.caller,
-                       .running = operation.request.running.value_or(
-                           std::map<std::string, size_t>()),
-                       .tried = operation.tried,
-                       .turn = turn_++,
-                       .random = random_()};
+  PlacementQuery query{
+      .name = operation.request.name,
+      .caller = operation.request.caller.empty() ? members_.self() : operation.request.caller,
+      .running = operation.request.running.value_or(std::map<std::string, size_t>()),
+      .tried = operation.tried,
+      .turn = turn_++,
+      .random = random_()};
   // Those that are being started count as well, so that many starts at once spread out.
   if (const auto asked = asked_.find(operation.kind); asked != asked_.end()) {
     for (const auto& [member, count] : asked->second) query.running[member] += count;
@@ -251,8 +248,7 @@ void KindStarter::Core::OnAnswer(const Operation& operation, const std::string& 
 void KindStarter::Core::OnFailed(const Operation& operation, absl::Status status) {
   const CallPolicy& policy = operation->request.policy;
   const double random = std::uniform_real_distribution<double>(0, 1)(random_);
-  const TimePoint next =
-      clock_->Now() + policy.back_off.Pause(operation->attempts + 1, random);
+  const TimePoint next = clock_->Now() + policy.back_off.Pause(operation->attempts + 1, random);
   if (!policy.Retries(DeliveryOf(status)) || operation->attempts >= policy.attempts ||
       next >= operation->deadline) {
     ++failed_;
@@ -270,11 +266,11 @@ void KindStarter::Core::OnTimer(const Operation& operation) {
     return Attempt(operation);
   }
   ++failed_;
-  End(operation, WithDelivery(absl::DeadlineExceededError(absl::StrCat(
-                                  operation->request.name.text(), " was not started in time",
-                                  operation->last.ok() ? "" : ": ", operation->last.message())),
-                              operation->attempts > 0 ? Delivery::kMaybeExecuted
-                                                      : Delivery::kNotSent));
+  End(operation,
+      WithDelivery(absl::DeadlineExceededError(
+                       absl::StrCat(operation->request.name.text(), " was not started in time",
+                                    operation->last.ok() ? "" : ": ", operation->last.message())),
+                   operation->attempts > 0 ? Delivery::kMaybeExecuted : Delivery::kNotSent));
 }
 
 void KindStarter::Core::End(const Operation& operation, absl::StatusOr<StartResult> result) {
@@ -310,9 +306,9 @@ void KindStarter::Core::Stop(const StopRequest& request,
 void KindStarter::Core::Close() {
   closed_ = true;
   for (const Operation& operation : std::set<Operation>(operations_)) {
-    End(operation, WithDelivery(absl::CancelledError("the starter has ended"),
-                                operation->attempts > 0 ? Delivery::kMaybeExecuted
-                                                        : Delivery::kNotSent));
+    End(operation,
+        WithDelivery(absl::CancelledError("the starter has ended"),
+                     operation->attempts > 0 ? Delivery::kMaybeExecuted : Delivery::kNotSent));
   }
 }
 
@@ -326,26 +322,26 @@ KindStarterStats KindStarter::Stats() const { return core_->Stats(); }
 
 void KindStarter::StartStart(StartRequest request,
                              Completion<absl::StatusOr<StartResult>> completion) {
-  asio::post(core_->io(), [weak = std::weak_ptr<Core>(core_), io = &core_->io(),
-                           request = std::move(request),
-                           completion = std::move(completion)]() mutable {
-    const auto core = weak.lock();
-    if (core != nullptr) return core->Begin(std::move(request), std::move(completion));
-    completion.Complete(
-        io, WithDelivery(absl::CancelledError("the starter has ended"), Delivery::kNotSent));
-  });
+  asio::post(
+      core_->io(), [weak = std::weak_ptr<Core>(core_), io = &core_->io(),
+                    request = std::move(request), completion = std::move(completion)]() mutable {
+        const auto core = weak.lock();
+        if (core != nullptr) return core->Begin(std::move(request), std::move(completion));
+        completion.Complete(
+            io, WithDelivery(absl::CancelledError("the starter has ended"), Delivery::kNotSent));
+      });
 }
 
 void KindStarter::StartStop(StopRequest request,
                             Completion<absl::StatusOr<StopResult>> completion) {
-  asio::post(core_->io(), [weak = std::weak_ptr<Core>(core_), io = &core_->io(),
-                           request = std::move(request),
-                           completion = std::move(completion)]() mutable {
-    const auto core = weak.lock();
-    if (core != nullptr) return core->Stop(request, std::move(completion));
-    completion.Complete(
-        io, WithDelivery(absl::CancelledError("the starter has ended"), Delivery::kNotSent));
-  });
+  asio::post(
+      core_->io(), [weak = std::weak_ptr<Core>(core_), io = &core_->io(),
+                    request = std::move(request), completion = std::move(completion)]() mutable {
+        const auto core = weak.lock();
+        if (core != nullptr) return core->Stop(request, std::move(completion));
+        completion.Complete(
+            io, WithDelivery(absl::CancelledError("the starter has ended"), Delivery::kNotSent));
+      });
 }
 
 }  // namespace grid

@@ -103,8 +103,8 @@ class KindStarter {
 
   // Completes with where the actor runs, whether it was started or ran already. Errors, each with
   // its delivery class and, where a member answered, its name: kPermissionDenied or
-  // kFailedPrecondition, rejected: the admission filter refused. kUnavailable, not sent: there is no
-  // member for it. kNotFound, rejected: that member has no such kind. What the factory, the
+  // kFailedPrecondition, rejected: the admission filter refused. kUnavailable, not sent: there is
+  // no member for it. kNotFound, rejected: that member has no such kind. What the factory, the
   // actor's OnStart or the directory there came to, executed. kDeadlineExceeded, maybe executed:
   // the policy's deadline. Terminal cancellation completes with kCancelled, maybe executed.
   template <typename Token = asio::use_awaitable_t<>>

@@ -24,11 +24,11 @@ class ManagerCaller final : public MemberCaller {
       return completion(ToAnswer(StartAnswer::kFailed, arguments.status(), Delivery::kRejected));
     }
     arguments->caller.host = manager_.local();
-    host_->Start(*std::move(arguments),
-                 Completion<StartAnswer>([completion = std::move(completion)](
-                                             StartAnswer answer) mutable {
-                   completion(std::move(answer));
-                 }));
+    host_->Start(
+        *std::move(arguments),
+        Completion<StartAnswer>([completion = std::move(completion)](StartAnswer answer) mutable {
+          completion(std::move(answer));
+        }));
   }
 
   void Stop(const std::string& member, const StopMessage& message,
@@ -38,10 +38,10 @@ class ManagerCaller final : public MemberCaller {
       return kActorStop.Call(manager_.Connection(member), message, {.timeout = timeout},
                              std::move(completion));
     }
-    host_->Stop(message, Completion<StopAnswer>([completion = std::move(completion)](
-                                                    StopAnswer answer) mutable {
-                  completion(std::move(answer));
-                }));
+    host_->Stop(message, Completion<StopAnswer>(
+                             [completion = std::move(completion)](StopAnswer answer) mutable {
+                               completion(std::move(answer));
+                             }));
   }
 
  private:

@@ -52,8 +52,8 @@ namespace asio = boost::asio;
 struct PatrolOptions {
   // The patrol's thread: one thread runs it, which is also the KindStarter's. Required.
   boost::asio::io_context* io = nullptr;
-  Path path;                         // of the kind
-  Activation::CountFunction count;   // required
+  Path path;                        // of the kind
+  Activation::CountFunction count;  // required
   // As StartRequest's.
   std::optional<Placement> placement = {};
   StartParameters parameters = {};
@@ -67,13 +67,13 @@ struct PatrolOptions {
   std::chrono::milliseconds drain{30'000};
   std::chrono::milliseconds stop_timeout{60'000};
   // Of one start, with its attempts at several members.
-  CallPolicy start = {.deadline = std::chrono::milliseconds(10'000)};
+  CallPolicy start = {.deadline = std::chrono::milliseconds(10'000), .back_off = {}};
   // Before a name is tried again whose start or stop has failed.
   BackOff back_off = {.first = std::chrono::milliseconds(1'000),
                       .most = std::chrono::milliseconds(30'000)};
 
-  size_t max_count = 100'000;   // a count beyond it is an error, and changes nothing
-  size_t max_under_way = 64;    // starts and stops at a time; others wait for their turn
+  size_t max_count = 100'000;  // a count beyond it is an error, and changes nothing
+  size_t max_under_way = 64;   // starts and stops at a time; others wait for their turn
 
   std::shared_ptr<Clock> clock = nullptr;  // null: the real one
   std::shared_ptr<LogSink> log = nullptr;  // null: DefaultLog
@@ -82,14 +82,14 @@ struct PatrolOptions {
 
 // Totals; gauges say so.
 struct PatrolStats {
-  uint64_t acting = 0;                  // gauge: 1 while it is us
-  uint64_t desired = 0, running = 0;    // gauges, of the one that acts
+  uint64_t acting = 0;                // gauge: 1 while it is us
+  uint64_t desired = 0, running = 0;  // gauges, of the one that acts
   uint64_t started = 0, stopped = 0;
-  uint64_t killed = 0;                  // those that had not stopped in time
+  uint64_t killed = 0;  // those that had not stopped in time
   uint64_t start_failures = 0, stop_failures = 0;
-  uint64_t count_errors = 0;            // counts that threw, or were too great
-  uint64_t terms = 0;                   // how often it has become us
-  uint64_t lost = 0;                    // how often that ended with the lease
+  uint64_t count_errors = 0;  // counts that threw, or were too great
+  uint64_t terms = 0;         // how often it has become us
+  uint64_t lost = 0;          // how often that ended with the lease
 };
 
 class Patrol {

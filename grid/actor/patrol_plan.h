@@ -28,8 +28,9 @@ absl::StatusOr<Name> PatrolledName(const Path& path, size_t index);
 // Its index; nothing for a name that is none of these.
 std::optional<size_t> PatrolledIndex(const Path& path, const Name& name);
 
-// sys/patrol/<realm>.<kind>: who holds it patrols the kind. A "." or "_" in a segment is "_" and two
-// digits of hex, so that different paths are different names. kInvalidArgument for one too long.
+// sys/patrol/<realm>.<kind>: who holds it patrols the kind. A "." or "_" in a segment is "_" and
+// two digits of hex, so that different paths are different names. kInvalidArgument for one too
+// long.
 absl::StatusOr<Name> PatrolName(const Path& path);
 
 }  // namespace grid

@@ -14,9 +14,9 @@ absl::Status Carried(int32_t code, const std::string& text, uint8_t delivery,
   const Delivery carried = delivery <= static_cast<uint8_t>(Delivery::kExecuted)
                                ? static_cast<Delivery>(delivery)
                                : Delivery::kMaybeExecuted;
-  return WithDelivery(absl::Status(static_cast<absl::StatusCode>(code),
-                                   absl::StrCat("at ", member, ": ", text)),
-                      carried, /*remote=*/true);
+  return WithDelivery(
+      absl::Status(static_cast<absl::StatusCode>(code), absl::StrCat("at ", member, ": ", text)),
+      carried, /*remote=*/true);
 }
 
 }  // namespace
@@ -56,10 +56,10 @@ absl::Status StatusOf(const StartAnswer& answer, const std::string& member) {
   if (answer.what <= StartAnswer::kAlreadyRunning) return absl::OkStatus();
   absl::Status status = Carried(answer.code, answer.text, answer.delivery, member);
   if (!status.ok()) return status;
-  return WithDelivery(absl::InternalError(absl::StrCat(
-                          "at ", member, ": no actor, answer ", static_cast<int>(answer.what),
-                          ", and no reason")),
-                      Delivery::kMaybeExecuted, /*remote=*/true);
+  return WithDelivery(
+      absl::InternalError(absl::StrCat("at ", member, ": no actor, answer ",
+                                       static_cast<int>(answer.what), ", and no reason")),
+      Delivery::kMaybeExecuted, /*remote=*/true);
 }
 
 absl::Status StatusOf(const StopAnswer& answer, const std::string& member) {
