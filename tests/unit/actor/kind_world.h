@@ -127,7 +127,7 @@ class KindWorld : public ::testing::Test {
  protected:
   static constexpr seconds kLease{15};
 
-  class Process;
+  struct Process;
 
   // Reaches the processes of the world, unless told otherwise.
   class Caller final : public internal::MemberCaller {
@@ -212,13 +212,15 @@ class KindWorld : public ::testing::Test {
                  Attributes attributes = {}) {
     table_.SetReachable(name, true);
     auto process = std::make_unique<Process>();
-    auto names = table_.Join({.io = &io_,
-                              .member = name,
-                              .client = client,
-                              .lease = kLease,
-                              .clock = clock_,
-                              .log = NullLog(),
-                              .seed = ++starts_});
+    DirectoryOptions options;
+    options.io = &io_;
+    options.member = name;
+    options.client = client;
+    options.lease = kLease;
+    options.clock = clock_;
+    options.log = NullLog();
+    options.seed = ++starts_;
+    auto names = table_.Join(options);
     EXPECT_TRUE(names.ok()) << names.status();
     process->names = *std::move(names);
     KindTable table;

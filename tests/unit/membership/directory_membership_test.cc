@@ -27,13 +27,15 @@ class DirectoryMembershipTest : public ::testing::Test {
   Process Start(const std::string& name, bool client = false) {
     table_.SetReachable(name, true);
     Process process;
-    auto names = table_.Join({.io = &io_,
-                              .member = name,
-                              .client = client,
-                              .lease = kLease,
-                              .clock = clock_,
-                              .log = NullLog(),
-                              .seed = ++starts_});
+    DirectoryOptions options;
+    options.io = &io_;
+    options.member = name;
+    options.client = client;
+    options.lease = kLease;
+    options.clock = clock_;
+    options.log = NullLog();
+    options.seed = ++starts_;
+    auto names = table_.Join(options);
     EXPECT_TRUE(names.ok()) << names.status();
     process.names = *std::move(names);
     auto members = MakeDirectoryMembership(*process.names, {.io = &io_,
