@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "grid/actor/actor_options.h"
 #include "grid/actor/letter.h"
@@ -25,7 +26,8 @@ class ActorSystem;
 
 namespace internal {
 class ActorCell;
-}
+class CoroutineActor;
+}  // namespace internal
 
 // One of an actor's timers.
 struct ActorTimer {
@@ -34,6 +36,10 @@ struct ActorTimer {
 
 class ActorContext {
  public:
+  ActorContext(const ActorContext&) = delete;
+  ActorContext& operator=(const ActorContext&) = delete;
+  ~ActorContext();
+
   // What runs when a timer has come due: as one more letter would, in its turn.
   using TimerFunction = std::function<void(ActorContext&)>;
 
@@ -43,7 +49,8 @@ class ActorContext {
   // Whether the name is still ours: to be asked before every step that needs it.
   const LeaseToken& lease() const;
   ActorSystem& system() const;
-  // Where its coroutines run: for what they start themselves.
+  // Where its coroutines run: for what they start themselves. Such work may run beside handlers
+  // that wait, and must end with the actor (OnStop).
   boost::asio::any_io_executor executor() const;
 
   // The message. In OnStart and in timers there is none: our own process, no deadline, and nobody
@@ -51,7 +58,8 @@ class ActorContext {
   const Sender& sender() const;
   TimePoint deadline() const;  // on the system's clock; Letter::kNoDeadline
   bool cancelled() const;      // nobody waits for the answer any more
-  // Any thread; see Cancellation::OnCancel. Dropped when the handler has finished.
+  // `callback` runs on the thread that cancels; see Cancellation::OnCancel. Dropped when the
+  // handler has finished.
   void OnCancel(absl::AnyInvocable<void()> callback);
 
   // Timers. `function` runs on the actor, once after `delay`; every `period`, counted from when it
@@ -69,10 +77,12 @@ class ActorContext {
 
  private:
   friend class internal::ActorCell;
+  friend class internal::CoroutineActor;
   ActorContext(internal::ActorCell& cell, const Letter* letter) : cell_(cell), letter_(letter) {}
 
   internal::ActorCell& cell_;
   const Letter* letter_;  // null: no message
+  bool watches_ = false;  // has callbacks with the letter's Cancellation
 };
 
 }  // namespace grid

@@ -24,8 +24,8 @@ struct MailboxOptions {
   // Bytes of the letters that wait; an empty mailbox takes one of any size. At least 1.
   size_t max_bytes = size_t{64} << 20;
   Overflow overflow = Overflow::kReject;
-  // Letters that wait for room, and as many bytes as max_bytes; beyond it they are rejected. Each
-  // waits until the deadline of its call.
+  // Letters that wait for room, 0 to 1,000,000, and as many bytes as max_bytes; beyond it they are
+  // rejected. Each waits until the deadline of its call.
   size_t max_waiting = 1024;
 
   // kInvalidArgument names the field and its range.
@@ -35,20 +35,23 @@ struct MailboxOptions {
 // What happens to an actor when it lets an exception out. In any case it is logged and counted, and
 // the sender gets an error, kInternal and kExecuted.
 enum class OnException {
-  kRestart,  // a new one is made, which goes on with the mailbox
+  // The old one is destroyed, without OnStop, once what it had under way has ended; a new one is
+  // made, which goes on with the mailbox.
+  kRestart,
   kStop,
 };
 
 struct ActorOptions {
   MailboxOptions mailbox;
-  // Letters that are handled at the same time; 1: strictly one after the other, in order, and
-  // never beside a timer. 1 to 10,000. More than one only counts for coroutines that wait, and on
-  // a system with several threads: the actor must then be thread-safe.
+  // Letters that are under way at the same time; 1: strictly one after the other, in order, and
+  // never beside a timer. 1 to 10,000. More than one only counts for coroutines: while one waits,
+  // others go on. Never two on two threads at once, so the actor needs no locks, but what it finds
+  // after a co_await may have changed.
   int concurrency = 1;
   OnException on_exception = OnException::kRestart;
   // Restarts within `restart_window`; one more stops the actor. 0 to 1,000,000.
   int max_restarts = 10;
-  std::chrono::milliseconds restart_window{60'000};
+  std::chrono::milliseconds restart_window{60'000};  // 1 ms to 49 days
   // Timers at a time; beyond it kResourceExhausted.
   size_t max_timers = 10'000;
 
@@ -71,7 +74,9 @@ inline constexpr char kDraining[] = "draining";               // "true": resolve
 enum class StopMode {
   kAfterCurrent,  // what is handled is finished; what waits is answered "closed, not executed"
   kAfterQueue,    // what waits is handled as well; what comes later is answered "closed, ..."
-  kKill,          // coroutines are cancelled; a plain function runs to its end, unheard
+  // Coroutines are cancelled; a plain function runs to its end. Whatever they answer from then on,
+  // their senders get kAborted, kMaybeExecuted.
+  kKill,
 };
 
 }  // namespace grid

@@ -4,8 +4,9 @@
 //   for (;;) {
 //     absl::StatusOr<Letter> letter = co_await mailbox->Receive();
 //     if (!letter.ok()) break;
-//     if (std::optional<absl::StatusOr<Order>> order = letter->Read(kOrder)) ...
-//     letter->reply.Answer(...);
+//     absl::StatusOr<Order> order = letter->Read(kOrder);
+//     if (!order.ok()) letter->reply.Refuse(order.status());
+//     else letter->Answer(kOrder, Take(*order));
 //   }
 //
 // The same bounded queue that actors have (MailboxOptions). Closing answers what waits with
@@ -32,7 +33,9 @@ namespace asio = boost::asio;
 
 namespace internal {
 class MailboxEnd;
-}
+void StartReceive(const std::shared_ptr<MailboxEnd>& end,
+                  Completion<absl::StatusOr<Letter>> completion);
+}  // namespace internal
 
 class Mailbox {
  public:
@@ -42,9 +45,10 @@ class Mailbox {
   Mailbox& operator=(Mailbox&& other) noexcept;
   ~Mailbox();  // Close()
 
+  // Not on a default-constructed or moved-from one.
   const Name& name() const;
   uint64_t epoch() const;
-  LeaseToken lease() const;
+  const LeaseToken& lease() const;
 
   // Completes with the next letter, the oldest first; one Receive at a time (a second one fails
   // with kFailedPrecondition); with kCancelled once it was closed, with kAborted once the lease was
@@ -55,7 +59,7 @@ class Mailbox {
   auto Receive(Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::StatusOr<Letter>)>(
         [](auto handler, std::shared_ptr<internal::MailboxEnd> end) {
-          StartReceive(std::move(end), Completion<absl::StatusOr<Letter>>(std::move(handler)));
+          internal::StartReceive(end, Completion<absl::StatusOr<Letter>>(std::move(handler)));
         },
         token, end_);
   }
@@ -64,9 +68,6 @@ class Mailbox {
   void Close();
 
  private:
-  static void StartReceive(std::shared_ptr<internal::MailboxEnd> end,
-                           Completion<absl::StatusOr<Letter>> completion);
-
   std::shared_ptr<internal::MailboxEnd> end_;
 };
 

@@ -16,6 +16,8 @@ class Ring {
  public:
   bool empty() const { return count_ == 0; }
   size_t size() const { return count_; }
+  // How long it can get without an allocation.
+  size_t places() const { return places_.size(); }
 
   // None of these on an empty one. References stay valid until the next PushBack.
   T& front() { return places_[head_]; }
