@@ -119,7 +119,7 @@ void KindHost::Core::Start(StartArguments arguments, Completion<StartAnswer> com
   }
   absl::Status status = CheckAttributes(options.attributes);
   status.Update(Refusing());
-  if (status.ok() && kind->placement.isolated() && options_.start_isolated == nullptr) {
+  if (status.ok() && kind->placement.isolated() && options_.isolate == nullptr) {
     status = absl::UnimplementedError(absl::StrCat(
         "kind ", kind->path.text(), ": this process starts no processes for isolated actors"));
   }
@@ -134,13 +134,11 @@ void KindHost::Core::Start(StartArguments arguments, Completion<StartAnswer> com
         --self->under_way_;
         self->OnStarted(name, std::move(epoch), std::move(completion));
       });
-  if (kind->placement.isolated()) {
-    return options_.start_isolated(*kind, arguments, std::move(options), std::move(started));
-  }
   // The Kind is the table's, which the actor may outlive.
-  ActorFactory factory = [make = kind->factory, arguments = std::move(arguments)] {
-    return make(arguments);
-  };
+  ActorFactory factory =
+      kind->placement.isolated()
+          ? options_.isolate(arguments)
+          : ActorFactory([make = kind->factory, arguments] { return make(arguments); });
   actors_->StartActor(name, std::move(factory), std::move(options), std::move(started));
 }
 

@@ -48,11 +48,9 @@ struct KindHostOptions {
   boost::asio::io_context* io = nullptr;
   size_t max_under_way = 10'000;  // starts and stops; beyond it kResourceExhausted, rejected
 
-  // Starts the actors of Kinds that are placed in processes of their own (isolated_actors.h);
-  // completes as ActorHost::StartActor does. Null: they are refused, kUnimplemented.
-  std::function<void(const Kind& kind, const StartArguments& arguments, ActorOptions options,
-                     Completion<absl::StatusOr<uint64_t>> completion)>
-      start_isolated = nullptr;
+  // Makes the factory of actors in processes of their own (isolated_processes.h), for Kinds that
+  // are placed so. Null: their starts are refused, kUnimplemented.
+  std::function<ActorFactory(const StartArguments& arguments)> isolate = nullptr;
 
   std::shared_ptr<Clock> clock = nullptr;  // null: the real one
   std::shared_ptr<LogSink> log = nullptr;  // null: DefaultLog

@@ -56,11 +56,6 @@ class FakeActors final : public internal::ActorHost {
           completion(epoch);
         });
   }
-  void StartBox(const Name&, std::shared_ptr<internal::LetterBox>,
-                std::function<void(const absl::Status&)>, ActorOptions,
-                Completion<absl::StatusOr<uint64_t>> completion) override {
-    completion(absl::UnimplementedError("not here"));
-  }
   void MarkDraining(const Name& name, uint64_t) override {
     const auto found = running_.find(name);
     if (found == running_.end()) return;
