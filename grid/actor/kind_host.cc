@@ -1,11 +1,13 @@
 #include "grid/actor/kind_host.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <mutex>
 #include <optional>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "grid/transport/loop_timer.h"
 
@@ -35,6 +37,8 @@ absl::Status Admit(const Kind::AdmissionFilter& filter, const StartArguments& ar
     status = filter(arguments);
   } catch (const std::exception& exception) {
     status = absl::UnknownError(exception.what());
+  } catch (...) {
+    status = absl::UnknownError("an exception");
   }
   if (status.ok() || absl::IsPermissionDenied(status)) return status;
   return absl::FailedPreconditionError(status.message());

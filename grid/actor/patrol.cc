@@ -318,6 +318,8 @@ bool Patrol::Core::UpdateDesired() {
     error = absl::StrCat(count, ", more than max_count, ", options_.max_count);
   } catch (const std::exception& exception) {
     error = exception.what();
+  } catch (...) {
+    error = "an exception";
   }
   ++count_errors_;
   Log(LogLevel::kError, absl::StrCat("the count stays as it was: ", error));

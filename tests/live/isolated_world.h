@@ -101,7 +101,8 @@ class IsolatedWorld {
  private:
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
-  const std::shared_ptr<testing::CaptureLog> log_ = std::make_shared<testing::CaptureLog>();
+  const std::shared_ptr<testing::CaptureLog> log_ =
+      std::make_shared<testing::CaptureLog>(RealClock(), LogLevel::kDebug);
   const std::shared_ptr<internal::ActorRuntime> runtime_ =
       std::make_shared<internal::ActorRuntime>(io_, io_, RealClock(), log_);
   const std::shared_ptr<LeaseToken::State> lease_ =

@@ -47,8 +47,8 @@ class FakeActors final : public internal::ActorHost {
           if (weak.expired()) return;
           if (!held.ok()) return completion(held.status());
           const uint64_t epoch = held->epoch();
-          held->token().OnLost([this, weak, name, epoch] {
-            asio::post(io_, [this, weak, name, epoch] {
+          held->token().OnLost([this, &io = io_, weak, name, epoch] {
+            asio::post(io, [this, weak, name, epoch] {
               if (!weak.expired()) Drop(name, epoch);
             });
           });
