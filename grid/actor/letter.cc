@@ -47,15 +47,7 @@ void Cancellation::Cancel(const absl::Status& why) {
   for (Callback& callback : callbacks) callback.run();
 }
 
-ReplyToken& ReplyToken::operator=(ReplyToken&& other) noexcept {
-  ReplyToken taken(std::move(other));
-  std::swap(sink_, taken.sink_);
-  std::swap(observer_, taken.observer_);
-  return *this;
-}
-
-ReplyToken::~ReplyToken() {
-  if (sink_ == nullptr) return;
+void ReplyToken::Drop() {
   if (observer_ != nullptr) observer_->OnNoReply();
   Answer(NoReplyError());
 }

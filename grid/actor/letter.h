@@ -108,8 +108,16 @@ class ReplyToken {
   ReplyToken() = default;  // nobody waits
   explicit ReplyToken(std::unique_ptr<OutcomeSink> sink) : sink_(std::move(sink)) {}
   ReplyToken(ReplyToken&&) noexcept = default;
-  ReplyToken& operator=(ReplyToken&& other) noexcept;
-  ~ReplyToken();  // answers "no reply", unless it was answered
+  ReplyToken& operator=(ReplyToken&& other) noexcept {
+    if (sink_ != nullptr) Drop();
+    sink_ = std::move(other.sink_);
+    observer_ = std::move(other.observer_);
+    return *this;
+  }
+  // Answers "no reply", unless it was answered.
+  ~ReplyToken() {
+    if (sink_ != nullptr) Drop();
+  }
 
   // False: nobody waits, or the answer was given.
   explicit operator bool() const { return sink_ != nullptr; }
@@ -125,12 +133,14 @@ class ReplyToken {
   // Answers that the answer to a `type` can't be encoded: kInternal, kExecuted, and logged.
   void FailEncoding(std::string_view type, const absl::Status& why);
 
-  // For the actor that begins with the letter: hears of the answer, once.
+  // For the actor that begins with the letter: hears of the answer, once. The first one stays.
   void Observe(std::shared_ptr<internal::AnswerObserver> observer) {
-    observer_ = std::move(observer);
+    if (observer_ == nullptr) observer_ = std::move(observer);
   }
 
  private:
+  void Drop();
+
   std::unique_ptr<OutcomeSink> sink_;
   std::shared_ptr<internal::AnswerObserver> observer_;
 };

@@ -25,11 +25,12 @@ class Ring {
   T& back() { return places_[Place(count_ - 1)]; }
   const T& back() const { return places_[Place(count_ - 1)]; }
 
-  T& PushBack(T value) {
+  T& PushBack(T&& value) {
     if (count_ == places_.size()) Grow();
     ++count_;
     return back() = std::move(value);
   }
+  T& PushBack(const T& value) { return PushBack(T(value)); }
   T PopFront() {
     T value = std::exchange(front(), T());
     head_ = Place(1);
