@@ -49,6 +49,10 @@ namespace grid {
 
 namespace asio = boost::asio;
 
+namespace internal {
+class PatrolCore;
+}
+
 struct PatrolOptions {
   // The patrol's thread: one thread runs it, which is also the KindStarter's. Required.
   boost::asio::io_context* io = nullptr;
@@ -119,11 +123,10 @@ class Patrol {
   }
 
  private:
-  class Core;
-  explicit Patrol(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+  explicit Patrol(std::shared_ptr<internal::PatrolCore> core);
   void StartStop(Completion<absl::Status> completion);
 
-  const std::shared_ptr<Core> core_;
+  const std::shared_ptr<internal::PatrolCore> core_;
 };
 
 }  // namespace grid
