@@ -24,7 +24,7 @@ namespace grid {
 namespace internal {
 namespace {
 
-// The host has checked what it sends.
+// Until the host has said; it has checked what it sends.
 constexpr size_t kMaxFrameBytes = UINT32_MAX;
 
 // The process of one actor: two threads, one for the pipe, so that it is heard whatever the actor
@@ -94,6 +94,7 @@ class IsolatedMain {
     absl::StatusOr<StartArguments> arguments = FromMessage(frame.start);
     if (!arguments.ok()) return Finish(IsolatedFrame::kStarted, arguments.status());
     arguments->caller = CallerOf(frame);
+    pipe_->SetMaxFrameBytes(frame.max_frame_bytes);
     const Kind* const kind = kinds_.Find(arguments->name);
     if (kind == nullptr) {
       return Finish(IsolatedFrame::kStarted,

@@ -39,15 +39,15 @@ struct IsolatedFrame {
     kCancel = 3,   // to it: id
     kAnswer = 4,   // from it: id, the outcome; the answer is the payload
     kLease = 5,    // to it: time, until when the lease holds
-    kStop = 6,     // to it: mode
+    kStop = 6,     // to it: the actor stops after what it handles
     kStopped = 7,  // from it, last: why
   };
   uint8_t what = kStart;
   uint64_t id = 0;
   StartMessage start = {};
   uint64_t epoch = 0;
-  int64_t time = 0;  // ns
-  uint8_t mode = 0;  // a StopMode
+  int64_t time = 0;              // ns
+  uint64_t max_frame_bytes = 0;  // of kStart: what the host takes
   // Of a letter.
   uint32_t type_bytes = 0;
   bool nil = false;  // no payload, or no body
@@ -57,7 +57,7 @@ struct IsolatedFrame {
   int32_t code = 0;
   std::string text = {};
   uint8_t delivery = 0;
-  MSGPACK_DEFINE_MAP(what, id, start, epoch, time, mode, type_bytes, nil, host, address,
+  MSGPACK_DEFINE_MAP(what, id, start, epoch, time, max_frame_bytes, type_bytes, nil, host, address,
                      tls_subject, actor, client, code, text, delivery);
 };
 
@@ -82,6 +82,7 @@ class IsolatedPipe final : public std::enable_shared_from_this<IsolatedPipe> {
   // `on_end` is called once, when the other end is gone or says what can't be read; not after
   // Close.
   void Start(FrameFunction on_frame, EndFunction on_end);
+  void SetMaxFrameBytes(size_t max_frame_bytes) { max_frame_bytes_ = max_frame_bytes; }
   // kResourceExhausted: larger than a frame may be; nothing is sent.
   absl::Status Send(const IsolatedFrame& frame, BytesView payload = {});
   // Runs `function` once all that was sent is with the kernel.
@@ -97,7 +98,7 @@ class IsolatedPipe final : public std::enable_shared_from_this<IsolatedPipe> {
   void End();
 
   asio::local::stream_protocol::socket socket_;
-  const size_t max_frame_bytes_;
+  size_t max_frame_bytes_;
   FrameFunction on_frame_;
   EndFunction on_end_;  // null once it was called, or closed
   std::array<uint8_t, kPrefix> prefix_{};

@@ -117,6 +117,7 @@ void IsolatedProcess::Start(IsolatedFrame start, LeaseToken lease,
   start_timer_.Set(runner_->clock().Now() + runner_->options().start);
   lease_told_ = lease_.until();
   start.time = ToWire(lease_told_);
+  start.max_frame_bytes = runner_->options().max_frame_bytes;
   lease_timer_.Set(runner_->clock().Now() + kLeasePeriod);
   if (absl::Status sent = pipe_->Send(start); !sent.ok()) {
     FinishStart(std::move(sent));
@@ -264,7 +265,7 @@ void IsolatedProcess::Stop() {
 }
 
 void IsolatedProcess::Kill() {
-  if (failed_.ok()) stopping_ = true;
+  stopping_ = true;
   stop_timer_.Clear();
   if (pid_ > 0) kill(pid_, SIGKILL);
 }

@@ -15,6 +15,7 @@
 namespace grid::live {
 
 inline constexpr MessageType<std::string, std::string> kEcho{"echo"};
+inline constexpr MessageType<std::string, std::string> kRepeat{"repeat"};  // eight times
 inline constexpr MessageType<std::string, int64_t> kPid{"pid"};
 inline constexpr MessageType<std::string, std::string> kWhoAsks{"who-asks"};
 inline constexpr MessageType<std::string, bool> kLeaseValid{"lease-valid"};
@@ -31,6 +32,11 @@ class Worker final : public Actor {
 
   explicit Worker(const StartArguments& arguments) : arguments_(arguments) {
     On(kEcho, [](const std::string& text, ActorContext&) -> Text { return text; });
+    On(kRepeat, [](const std::string& text, ActorContext&) -> Text {
+      std::string answer;
+      for (int i = 0; i < 8; ++i) answer += text;
+      return answer;
+    });
     On(kPid, [](const std::string&, ActorContext&) -> absl::StatusOr<int64_t> { return getpid(); });
     On(kWhoAsks, [this](const std::string&, ActorContext& context) -> Text {
       return context.sender().process.host + " started by " + arguments_.caller.host;

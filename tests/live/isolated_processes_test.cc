@@ -192,7 +192,11 @@ TEST_F(IsolatedProcessesTest, ProcessesAndLettersAreBounded) {
   EXPECT_EQ(large.code(), absl::StatusCode::kResourceExhausted) << large;
   EXPECT_EQ(DeliveryOf(large), Delivery::kRejected);
   EXPECT_EQ(world_->Stats().frame_limit, 1u);
+  const absl::Status answer = world_->Ask(*cell, kRepeat, std::string(1 << 18, 'x')).status();
+  EXPECT_EQ(answer.code(), absl::StatusCode::kResourceExhausted) << answer;
+  EXPECT_EQ(DeliveryOf(answer), Delivery::kExecuted);
   EXPECT_EQ(*world_->Ask(*cell, kEcho, "small"), "small");
+  EXPECT_EQ(world_->Stats().died, 0u);
   Stop(*cell);
 }
 
