@@ -19,6 +19,7 @@ inline constexpr MessageType<std::string, std::string> kRepeat{"repeat"};  // ei
 inline constexpr MessageType<std::string, int64_t> kPid{"pid"};
 inline constexpr MessageType<std::string, std::string> kWhoAsks{"who-asks"};
 inline constexpr MessageType<std::string, bool> kLeaseValid{"lease-valid"};
+inline constexpr MessageType<std::string, bool> kAwaitLeaseEnd{"await-lease-end"};  // 10 s at most
 inline constexpr MessageType<std::string, std::string> kFail{"fail"};
 inline constexpr MessageType<std::string, std::string> kDrop{"drop"};
 inline constexpr MessageType<std::string, std::string> kSay{"say"};
@@ -43,6 +44,10 @@ class Worker final : public Actor {
     });
     On(kLeaseValid, [](const std::string&, ActorContext& context) -> absl::StatusOr<bool> {
       return context.lease().valid();
+    });
+    On(kAwaitLeaseEnd, [](const std::string&, ActorContext& context) -> absl::StatusOr<bool> {
+      for (int i = 0; i < 10'000 && context.lease().valid(); ++i) usleep(1000);
+      return !context.lease().valid();
     });
     On(kFail,
        [](const std::string& text, ActorContext&) -> Text { return absl::DataLossError(text); });
