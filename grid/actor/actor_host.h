@@ -6,13 +6,12 @@
 #define GRID_GRID_ACTOR_ACTOR_HOST_H_
 
 #include <cstdint>
-#include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grid/actor/actor.h"
 #include "grid/actor/actor_options.h"
-#include "grid/actor/post.h"
 #include "grid/directory/name.h"
 #include "handlers/completion.h"
 
@@ -29,12 +28,6 @@ class ActorHost {
   // kAlreadyExists (HolderOf) when the name is held, and otherwise with why it does not run.
   virtual void StartActor(const Name& name, ActorFactory factory, ActorOptions options,
                           Completion<absl::StatusOr<uint64_t>> completion) = 0;
-
-  // The same for letters that are handled elsewhere: they are put into `box`, until `name` is
-  // stopped or the lease is lost; `on_stop` is then called once, with why, on any thread.
-  virtual void StartBox(const Name& name, std::shared_ptr<LetterBox> box,
-                        std::function<void(const absl::Status& why)> on_stop, ActorOptions options,
-                        Completion<absl::StatusOr<uint64_t>> completion) = 0;
 
   // Marks the registration kDraining, so that resolvers skip it. Without effect when it is not
   // there; nobody waits for it.

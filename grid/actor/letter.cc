@@ -8,6 +8,12 @@
 namespace grid {
 namespace {
 
+// Whether `status` says its delivery class: without one it counts as kMaybeExecuted, too.
+bool IsClassified(const absl::Status& status) {
+  return DeliveryOf(status) != Delivery::kMaybeExecuted ||
+         status == WithDelivery(status, Delivery::kMaybeExecuted, IsRemote(status));
+}
+
 absl::string_view Text(std::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
@@ -53,7 +59,7 @@ void ReplyToken::Drop() {
 }
 
 void ReplyToken::Answer(LetterOutcome outcome) {
-  if (!outcome.ok() && DeliveryOf(outcome.status()) == Delivery::kMaybeExecuted) {
+  if (!outcome.ok() && !IsClassified(outcome.status())) {
     outcome = WithDelivery(outcome.status(), Delivery::kExecuted);
   }
   const std::unique_ptr<OutcomeSink> sink = std::move(sink_);
