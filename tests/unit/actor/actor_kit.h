@@ -112,7 +112,8 @@ class ActorTest : public ::testing::Test {
  protected:
   using Setup = std::function<void(TestActor&)>;
 
-  ~ActorTest() override {
+  // Before the members that actors refer to go.
+  void TearDown() override {
     for (const auto& cell : cells_) cell->Stop(StopMode::kKill);
     testing::Drain(io_);
     cells_.clear();
