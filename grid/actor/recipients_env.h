@@ -2,7 +2,7 @@
 // thread, limits and counters.
 //
 //   auto env = std::make_shared<RecipientsEnv>(RecipientsEnvOptions{...});
-//   Recipients workers = MakeRecipients(env, selector, routing, policy);
+//   Recipients workers(RecipientsCore::Make(env, selector, routing, policy, std::nullopt));
 //   env->Close();      // the system stops: what is under way ends, later verbs are refused
 //
 // Handles share it and may outlive the system. Any thread.
