@@ -46,8 +46,7 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   void PauseFor(std::chrono::milliseconds pause);
   CandidatePtr SameAgain();
   void Fail(const absl::Status& why, const Target* target);
-  void Complete(Completion<absl::StatusOr<RawAnswer>> completion,
-                absl::StatusOr<RawAnswer> result);
+  void Complete(Completion<absl::StatusOr<RawAnswer>> completion, absl::StatusOr<RawAnswer> result);
 
   const std::shared_ptr<RecipientsCore> core_;
   const Outgoing message_;

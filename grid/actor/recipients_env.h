@@ -2,7 +2,7 @@
 // thread, limits and counters.
 //
 //   auto env = std::make_shared<RecipientsEnv>(RecipientsEnvOptions{...});
-//   Recipients workers = ...
+//   Recipients workers(RecipientsCore::Make(env, selector, routing, policy, std::nullopt));
 //   env->Close();      // the system stops: what is under way ends, later verbs are refused
 //
 // Handles share it and may outlive the system. Any thread.
@@ -38,7 +38,7 @@ struct RecipientsCounters {
   std::atomic<uint64_t> calls{0}, sends{0}, gathers{0};
   std::atomic<uint64_t> under_way{0};       // gauge: verbs
   std::atomic<uint64_t> watches{0};         // gauge: handles that watch the directory
-  std::atomic<uint64_t> retries{0};  // messages to one target, tried again by the policy
+  std::atomic<uint64_t> retries{0};         // messages to one target, tried again by the policy
   std::atomic<uint64_t> refreshed{0};       // "no such target": the directory was asked anew
   std::atomic<uint64_t> resolved{0};        // times the directory was asked
   std::atomic<uint64_t> stale{0};           // of them, answered from what was seen before

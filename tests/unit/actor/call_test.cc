@@ -202,24 +202,25 @@ TEST_F(CallTest, AnApplicationErrorReachesItsCallerExactlyOnce) {
 // --- No such target ---
 
 TEST_F(CallTest, NoSuchTarget_RefreshesExactlyOnce_WithoutCountingAnAttempt) {
-  std::optional<Registration> first = Register("a", "r/k/1");
+  std::optional<Registration> held = Register("a", "r/k/1");
   const Recipients to = To(Selector::Of({N("r/k/1")}), {}, P("attempts=1"));
   Warm(to);
   const uint64_t resolved = counters().resolved;
-  post_->script = [&](const FakePost::Sent& sent) -> LetterOutcome {
-    if (sent.target.member == "b") return Number(3);
-    return NoSuchTargetError(sent.target.name.text(), sent.target.epoch, 0);
-  };
-  // It moves, and the watch has not told of it.
-  table_.SetReachable("self", true);
-  first.reset();
-  const Registration second = Register("b", "r/k/1");
   testing::Probe<Called> called("Call");
   to.Call(kAdd, 1, called.Handler());
-  ASSERT_TRUE(Run([&] { return called.done(); }, seconds(60)));
+  ASSERT_EQ(post_->open(), 1u);
+  // It has moved while the message was on its way.
+  held.reset();
+  const Registration moved = Register("b", "r/k/1");
+  post_->script = AnswerOne();
+  post_->sent[0].complete(NoSuchTargetError("r/k/1", post_->sent[0].target.epoch, 0));
+  ASSERT_TRUE(Run([&] { return called.done(); }, seconds(1)));
   ASSERT_TRUE(called.value().ok()) << called.value().status();
   EXPECT_EQ(called.value()->from.member, "b");
-  EXPECT_LE(counters().resolved - resolved, 1u);
+  EXPECT_EQ(called.value()->from.epoch, moved.epoch());
+  EXPECT_EQ(counters().resolved - resolved, 1u);
+  EXPECT_EQ(counters().refreshed, 1u);
+  EXPECT_EQ(counters().retries, 0u);
 }
 
 TEST_F(CallTest, NoSuchTargetTwice_IsAFailureLikeOthers) {

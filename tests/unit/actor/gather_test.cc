@@ -273,7 +273,7 @@ TEST_F(GatherTest, WhatMayHaveRun_IsRepeatedOnlyWhereItIsRemembered) {
     ASSERT_TRUE(Run([&] { return post_->open() == 1; }, seconds(1)));
     first.reset();
     const Registration second = Register("b", "r/k/1");
-    post_->sent[1].complete(NoSuchTargetError(N("r/k/1"), post_->sent[1].target.epoch, 0));
+    post_->sent[1].complete(NoSuchTargetError("r/k/1", post_->sent[1].target.epoch, 0));
     ASSERT_TRUE(Run([&] { return gathered.done(); }, seconds(1)));
     ASSERT_EQ(gathered.value().size(), 1u);
     const auto& value = gathered.value().begin()->second;
