@@ -37,13 +37,13 @@ class KindsTest : public ::testing::Test {
       manager.extensions.credits = manager.extensions.status = manager.extensions.meta = false;
       manager.extensions.handlers16 = manager.extensions.goaway = false;
     };
-    options.setup = [this](int node, Manager& manager) { Setup(node, manager); };
+    options.setup = [this](int node, Manager& manager) { MakeNode(node, manager); };
     cluster_ = std::make_unique<testing::Cluster>(std::move(options));
     table_ = std::make_unique<LocalDirectory>(
         LocalDirectoryOptions{.io = &cluster_->io(), .clock = cluster_->shared_clock()});
     ASSERT_TRUE(cluster_->StartAll()) << cluster_->LogText();
   }
-  void Setup(int number, Manager& manager) {
+  void MakeNode(int number, Manager& manager) {
     Node& node = nodes_[number];
     DirectoryOptions names;
     names.io = &cluster_->io();
