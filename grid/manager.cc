@@ -54,6 +54,7 @@ grid::Connection Manager::Connection(const std::string& host) const {
 }
 
 const std::string& Manager::local() const { return core_->options().local; }
+bool Manager::is_client() const { return core_->options().client; }
 ManagerStats Manager::Stats() const { return core_->Stats(); }
 
 absl::Status Manager::RegisterSingle(SingleSpec spec, SingleFunction function) {

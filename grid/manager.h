@@ -94,6 +94,7 @@ class Manager final : public Registrar {
   grid::Connection Connection(const std::string& host) const;
 
   const std::string& local() const;
+  bool is_client() const;  // ManagerOptions::client
   ManagerStats Stats() const;
 
   // Registrar.

@@ -16,6 +16,8 @@ class Ring {
  public:
   bool empty() const { return count_ == 0; }
   size_t size() const { return count_; }
+  // How long it can get without an allocation.
+  size_t places() const { return places_.size(); }
 
   // None of these on an empty one. References stay valid until the next PushBack.
   T& front() { return places_[head_]; }
@@ -23,11 +25,12 @@ class Ring {
   T& back() { return places_[Place(count_ - 1)]; }
   const T& back() const { return places_[Place(count_ - 1)]; }
 
-  T& PushBack(T value) {
+  T& PushBack(T&& value) {
     if (count_ == places_.size()) Grow();
     ++count_;
     return back() = std::move(value);
   }
+  T& PushBack(const T& value) { return PushBack(T(value)); }
   T PopFront() {
     T value = std::exchange(front(), T());
     head_ = Place(1);

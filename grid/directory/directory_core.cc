@@ -245,8 +245,10 @@ void DirectoryCore::Stop(absl::Status why) {
   LoseAll(why);
   const std::set<std::shared_ptr<RetryLoop>> loops = std::exchange(loops_, {});
   for (const auto& loop : loops) loop->End(why);
-  const std::vector<DirectoryWatch*> watches(watches_.begin(), watches_.end());
-  for (DirectoryWatch* watch : watches) watch->End(why);
+  const auto watches = watches_;
+  for (const auto& [address, weak] : watches) {
+    if (const auto watch = weak.lock()) watch->End(why);
+  }
 }
 
 void DirectoryCore::FinishStop(Completion<absl::Status> completion) {

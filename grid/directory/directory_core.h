@@ -198,7 +198,8 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   absl::Status why_down_;
   std::set<std::shared_ptr<Hold>> holds_;
   std::set<std::shared_ptr<RetryLoop>> loops_;
-  std::set<DirectoryWatch*> watches_;
+  // Weak: a Watcher that goes once we are closed can't tell us any more.
+  std::map<DirectoryWatch*, std::weak_ptr<DirectoryWatch>> watches_;
   std::map<std::string, std::vector<Entry>> cache_;  // by selector
   std::list<std::string> cached_;                    // the oldest first
   std::optional<LoopTimer> renew_timer_, lapse_timer_;

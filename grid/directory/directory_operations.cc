@@ -139,7 +139,9 @@ void DirectoryCore::Resolve(Selector selector, TimePoint deadline,
 std::optional<std::vector<Entry>> DirectoryCore::LastSeen(const Selector& selector,
                                                           const std::string& text) {
   // A watch knows of it later than any Resolve.
-  for (const DirectoryWatch* watch : watches_) {
+  for (const auto& [address, weak] : watches_) {
+    const auto watch = weak.lock();
+    if (watch == nullptr) continue;
     if (watch->view().filled() && watch->view().selector() == selector) {
       return watch->view().Entries();
     }
@@ -173,7 +175,7 @@ absl::StatusOr<Watcher> DirectoryCore::StartWatch(Selector selector) {
   }
   auto watch = std::make_shared<DirectoryWatch>(shared_from_this(), std::move(selector));
   const bool posted = Post([self = shared_from_this(), watch] {
-    self->watches_.insert(watch.get());
+    self->watches_.emplace(watch.get(), watch);
     if (self->stopped_) return watch->End(StoppedError());
     watch->Subscribe();
   });

@@ -29,6 +29,8 @@ class LeaseToken {
   LeaseToken() = default;
 
   bool valid() const { return state_ != nullptr && state_->Valid(); }
+  // When it ends unless the lease is renewed before; in the past once it is not valid.
+  TimePoint until() const { return state_ != nullptr ? state_->until() : TimePoint::min(); }
   // Why it is not; OK while it is valid.
   absl::Status why() const;
   // Runs `callback` once when it stops being valid, on the directory's thread (do not block there);

@@ -1,0 +1,221 @@
+#include "grid/actor/call_operation.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace grid::internal {
+
+// Who waits for the outcome of one attempt.
+class CallOperation::Attempt final : public OutcomeSink {
+ public:
+  explicit Attempt(std::shared_ptr<CallOperation> call) : call_(std::move(call)) {}
+  ~Attempt() override {
+    if (call_ != nullptr) call_->OnOutcome(absl::InternalError("the message was lost"));
+  }
+
+  void Complete(LetterOutcome outcome) override {
+    if (const auto call = std::move(call_)) call->OnOutcome(std::move(outcome));
+  }
+  std::shared_ptr<Cancellation> cancellation() override {
+    if (call_ == nullptr) return nullptr;
+    return {call_, &call_->cancellation_};
+  }
+
+ private:
+  std::shared_ptr<CallOperation> call_;  // null: completed
+};
+
+CallOperation::CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing message,
+                             Completion<absl::StatusOr<RawAnswer>> completion)
+    : core_(std::move(core)), message_(std::move(message)), completion_(std::move(completion)) {}
+
+void CallOperation::Start() {
+  RecipientsEnv& env = core_->env();
+  if (core_->policy().deduplicate.count() > 0) call_ = env.NextCall();
+  auto post = core_->Begin(shared_from_this());
+  if (!post.ok()) return Fail(post.status(), nullptr);
+  post_ = *std::move(post);
+  if (core_->cache().Current()) return Pick();
+  Ask();
+}
+
+// --- Whom it is for ---
+
+void CallOperation::Ask() {
+  asked_ = true;
+  core_->cache().Refresh([weak = weak_from_this()](absl::Status asked) {
+    if (const auto self = weak.lock()) self->OnAsked(asked);
+  });
+}
+
+void CallOperation::OnAsked(const absl::Status& asked) {
+  if (asked.ok()) return Pick();
+  Fail(WithDelivery(absl::Status(asked.code(), absl::StrCat("the directory: ", asked.message())),
+                    Delivery::kNotSent),
+       last_ != nullptr ? &last_->target : nullptr);
+}
+
+CandidatePtr CallOperation::SameAgain() {
+  const Target& target = last_->target;
+  CandidatePtr found;
+  // Its member remembers the call by the name, whichever registration has it by now.
+  for (CandidatePtr& holder : core_->cache().Holders(target.name)) {
+    if (holder->target.member == target.member) found = std::move(holder);
+  }
+  return found;
+}
+
+void CallOperation::Pick() {
+  const CandidatePtr candidate = only_last_ ? SameAgain() : core_->cache().Pick(tried_);
+  if (candidate != nullptr) return Deliver(candidate);
+  // What was registered just now may not have been heard of.
+  if (!asked_) return Ask();
+  Fail(WithDelivery(absl::NotFoundError(absl::StrCat(
+                        only_last_ ? "its member does not hold it any more: " : "nobody is ",
+                        core_->selector().ToString())),
+                    Delivery::kNotSent),
+       last_ != nullptr ? &last_->target : nullptr);
+}
+
+void CallOperation::Deliver(const CandidatePtr& candidate) {
+  {
+    std::unique_lock lock(mutex_);
+    if (over_) {
+      // Perhaps even before it had begun.
+      lock.unlock();
+      return core_->Finish(*this);
+    }
+    delivered_ = candidate;
+    attempts_.Begin();
+  }
+  const CallPolicy& policy = core_->policy();
+  if (core_->counts()) candidate->outstanding.fetch_add(1, std::memory_order_relaxed);
+  const Message message{.type = message_.type,
+                        .body = message_.body.view(),
+                        .acknowledge = policy.acknowledge,
+                        .deadline = deadline(),
+                        .deduplicate = policy.deduplicate,
+                        .call = call_,
+                        .from = core_->from()};
+  post_->Deliver(candidate->target, message, std::make_unique<Attempt>(shared_from_this()));
+}
+
+// --- What became of it ---
+
+void CallOperation::OnOutcome(LetterOutcome outcome) {
+  CandidatePtr candidate;
+  Completion<absl::StatusOr<RawAnswer>> completion;
+  {
+    std::lock_guard lock(mutex_);
+    candidate = std::move(delivered_);
+    // For End, which may be waiting to hear how far the message came.
+    if (over_) attempts_.Failed(outcome.ok() ? Delivery::kExecuted : DeliveryOf(outcome.status()));
+    if (outcome.ok() && !std::exchange(over_, true)) completion = std::move(completion_);
+  }
+  if (core_->counts()) candidate->outstanding.fetch_sub(1, std::memory_order_relaxed);
+  if (!outcome.ok()) return OnFailure(candidate, outcome.status());
+  core_->cache().Answered(*candidate);
+  if (!completion) return;
+  const Target* const target = &candidate->target;
+  Complete(std::move(completion),
+           RawAnswer{.bytes = *std::move(outcome),
+                     .from = std::shared_ptr<const Target>(std::move(candidate), target)});
+}
+
+void CallOperation::OnFailure(const CandidatePtr& candidate, const absl::Status& failure) {
+  RecipientsEnv& env = core_->env();
+  const Delivery delivery = DeliveryOf(failure);
+  if (delivery == Delivery::kExecuted) core_->cache().Answered(*candidate);
+  if (IsUnreachable(failure)) core_->cache().Failed(*candidate);
+  const bool gone = IsNoSuchTarget(failure);
+  if (gone) core_->cache().Gone(*candidate);
+
+  std::optional<std::chrono::milliseconds> pause;
+  bool refresh = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (over_) return;
+    attempts_.Failed(delivery);
+    refresh = gone && !refreshed_;
+    if (refresh) {
+      attempts_.TakeBack();
+    } else {
+      pause = attempts_.Next(core_->policy(), delivery, env.clock().Now(), deadline(),
+                             Fraction(env.Random()));
+    }
+  }
+  last_ = candidate;
+  cancellation_.Forget();
+  if (refresh) {
+    refreshed_ = true;
+    ++env.counters().refreshed;
+    return Ask();
+  }
+  if (!pause.has_value()) return Fail(failure, &candidate->target);
+  ++env.counters().retries;
+  if (call_ != 0 && !IsSafeToRetry(failure)) only_last_ = true;
+  tried_.push_back(candidate);
+  PauseFor(*pause);
+}
+
+void CallOperation::PauseFor(std::chrono::milliseconds pause) {
+  RecipientsEnv& env = core_->env();
+  auto next = [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->Pick();
+  };
+  // Without a pause, too, not from inside the outcome: attempts would pile up on the stack.
+  if (pause.count() == 0) {
+    env.OnControl(std::move(next));
+    return;
+  }
+  std::lock_guard lock(mutex_);
+  if (!over_) pause_ = env.alarms().At(env.clock().Now() + pause, std::move(next));
+}
+
+// --- The end ---
+
+void CallOperation::Fail(const absl::Status& why, const Target* target) {
+  absl::Status error;
+  Completion<absl::StatusOr<RawAnswer>> completion;
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(over_, true)) return;
+    attempts_.Failed(DeliveryOf(why));
+    error = attempts_.Error(why, target);
+    completion = std::move(completion_);
+  }
+  Complete(std::move(completion), std::move(error));
+}
+
+void CallOperation::End(absl::Status why) {
+  CandidatePtr delivered;
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(over_, true)) return;
+    delivered = delivered_;
+    if (pause_.has_value()) core_->env().alarms().Cancel(*pause_);
+  }
+  // The Post may know that the message has never left; otherwise it may have been executed.
+  if (delivered != nullptr) cancellation_.Cancel(why);
+  absl::Status error;
+  Completion<absl::StatusOr<RawAnswer>> completion;
+  {
+    std::lock_guard lock(mutex_);
+    if (delivered_ != nullptr) attempts_.Failed(Delivery::kMaybeExecuted);
+    error = attempts_.Error(why, delivered != nullptr ? &delivered->target : nullptr);
+    completion = std::move(completion_);
+  }
+  if (absl::IsCancelled(why)) ++core_->env().counters().cancelled;
+  Complete(std::move(completion), std::move(error));
+}
+
+void CallOperation::Complete(Completion<absl::StatusOr<RawAnswer>> completion,
+                             absl::StatusOr<RawAnswer> result) {
+  // Whoever has called this holds us; the handle may go with the last verb.
+  const std::shared_ptr<RecipientsCore> core = core_;
+  core->Finish(*this);
+  StartingVerb::Complete(core->env(), std::move(completion), std::move(result));
+}
+
+}  // namespace grid::internal

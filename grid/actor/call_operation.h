@@ -1,0 +1,77 @@
+// CallOperation: one message to one of a handle's targets, and what it takes until there is an
+// outcome: the directory, attempts, pauses.
+//
+//          +------- asked anew ("no such target") <------+
+//          v                                              |
+// start --> pick --> delivered --> outcome: over, or -----+--> pause --> pick
+//            |  ^
+//            v  |
+//        directory asked (nothing known yet, or nobody)
+//
+// One of these steps at a time; each may be on another thread. The end may come from outside at any
+// time: the deadline, the caller's cancellation, the system's stop.
+#ifndef GRID_GRID_ACTOR_CALL_OPERATION_H_
+#define GRID_GRID_ACTOR_CALL_OPERATION_H_
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "grid/actor/attempts.h"
+#include "grid/actor/outgoing.h"
+#include "grid/actor/recipients_core.h"
+
+namespace grid::internal {
+
+class CallOperation final : public Verb, public std::enable_shared_from_this<CallOperation> {
+ public:
+  // Checks are done: the verb fits the routing, the message was encoded.
+  CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing message,
+                Completion<absl::StatusOr<RawAnswer>> completion);
+
+  void Start();
+  void End(absl::Status why) override;
+
+ private:
+  class Attempt;
+
+  void Ask();
+  void OnAsked(const absl::Status& asked);
+  void Pick();
+  void Deliver(const CandidatePtr& candidate);
+  void OnOutcome(LetterOutcome outcome);
+  void OnFailure(const CandidatePtr& candidate, const absl::Status& failure);
+  void PauseFor(std::chrono::milliseconds pause);
+  CandidatePtr SameAgain();
+  void Fail(const absl::Status& why, const Target* target);
+  void Complete(Completion<absl::StatusOr<RawAnswer>> completion, absl::StatusOr<RawAnswer> result);
+
+  const std::shared_ptr<RecipientsCore> core_;
+  const Outgoing message_;
+  std::shared_ptr<Post> post_;
+  uint64_t call_ = 0;  // Message::call
+  Cancellation cancellation_;
+
+  // Of the step that is under way.
+  bool asked_ = false;      // the directory, in this call
+  bool refreshed_ = false;  // because there was no such target
+  std::vector<CandidatePtr> tried_;
+  // The last one tried. Where the callee remembers the call, only it may be asked again: another
+  // one would execute it once more.
+  CandidatePtr last_;
+  bool only_last_ = false;
+
+  std::mutex mutex_;
+  // Empty: over.
+  Completion<absl::StatusOr<RawAnswer>> completion_ ABSL_GUARDED_BY(mutex_);
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
+  CandidatePtr delivered_ ABSL_GUARDED_BY(mutex_);  // a message is under way to it
+  Attempts attempts_ ABSL_GUARDED_BY(mutex_);
+  std::optional<Alarms::Id> pause_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace grid::internal
+
+#endif  // GRID_GRID_ACTOR_CALL_OPERATION_H_

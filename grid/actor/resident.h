@@ -1,0 +1,72 @@
+// Resident: one target of this process, an actor or a mailbox: its registration, how it is ended,
+// and who waits for that.
+//
+//   running --> ending (its box has ended; the name is being given back) --> over
+//
+// Internal to grid/actor. Any thread.
+#ifndef GRID_GRID_ACTOR_RESIDENT_H_
+#define GRID_GRID_ACTOR_RESIDENT_H_
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "grid/actor/actor_options.h"
+#include "grid/actor/target.h"
+#include "grid/directory/directory.h"
+#include "handlers/completion.h"
+
+namespace grid::internal {
+
+class Resident final : public std::enable_shared_from_this<Resident> {
+ public:
+  // Completions without an executor of their own run on `io`. `trusted_callers`: the value of that
+  // attribute, which stays; empty: there is none.
+  Resident(boost::asio::io_context& io, Registration registration, std::string trusted_callers);
+
+  // As the directory has it; after a lost lease a shared holder is another target.
+  Target target() const;
+  Entry entry() const;
+  LeaseToken lease() const;
+  bool over() const { return over_.load(); }
+
+  // Once: what ends it. Called at once when somebody has asked for it already.
+  void SetStop(std::function<void(StopMode)> stop);
+  void Stop(StopMode mode);
+  bool stopping() const;
+  void StartWait(Completion<absl::Status> completion);
+  void StartUpdate(Attributes attributes, std::chrono::milliseconds timeout,
+                   Completion<absl::Status> completion);
+  // A lost registration's successor. False: it is ending, and `registration` is given back.
+  bool Replace(Registration registration);
+  // The box has ended: gives the name back, calls `done`, then who waits.
+  void End(const absl::Status& why, std::function<void()> done);
+
+ private:
+  void OnReleased(const absl::Status& why);
+
+  boost::asio::io_context& io_;
+  const std::string trusted_callers_;
+  std::atomic<bool> over_{false};
+  mutable std::mutex mutex_;
+  Entry entry_ ABSL_GUARDED_BY(mutex_);
+  LeaseToken lease_ ABSL_GUARDED_BY(mutex_);
+  Registration registration_ ABSL_GUARDED_BY(mutex_);
+  std::function<void(StopMode)> stop_ ABSL_GUARDED_BY(mutex_);
+  std::optional<StopMode> asked_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::Status> why_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Completion<absl::Status>> waiting_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace grid::internal
+
+#endif  // GRID_GRID_ACTOR_RESIDENT_H_

@@ -1,0 +1,440 @@
+#include "grid/actor/system_core.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "grid/actor/actor_cell.h"
+#include "grid/actor/mailbox_end.h"
+#include "handlers/delivery.h"
+
+namespace grid::internal {
+namespace {
+
+// Between two attempts to have a shared name back.
+constexpr std::chrono::milliseconds kReclaimPause{200};
+
+absl::Status NotSent(absl::Status status) {
+  return WithDelivery(std::move(status), Delivery::kNotSent);
+}
+
+absl::Status StoppedError() {
+  return NotSent(absl::FailedPreconditionError("the actor system was stopped"));
+}
+
+Attributes AttributesOf(const ActorOptions& options) {
+  Attributes attributes = options.attributes;
+  attributes.erase(kTrustedCallers);
+  if (!options.trusted_callers.empty()) {
+    attributes[kTrustedCallers] = absl::StrJoin(options.trusted_callers, ",");
+  }
+  return attributes;
+}
+
+}  // namespace
+
+SystemCore::SystemCore(Manager& manager, Directory& directory, ActorSystemOptions options,
+                       ActorSystem* system)
+    : options_(std::move(options)),
+      client_(manager.is_client()),
+      threads_(std::make_shared<ActorThreads>(*options_.io, options_.threads)),
+      runtime_(std::make_shared<ActorRuntime>(*options_.io, threads_->io(), options_.clock,
+                                              options_.log, system)),
+      remembered_(std::make_shared<RememberedCalls>(options_.clock, options_.limits.max_remembered,
+                                                    options_.limits.max_remembered_bytes)),
+      residents_(std::make_shared<internal::Residents>(manager.local(), remembered_)),
+      post_(std::make_shared<PostOffice>(manager, residents_, options_.clock)),
+      server_(std::make_shared<DeliveryServer>(
+          residents_, DeliveryLimits{.max_deliveries = options_.limits.max_deliveries,
+                                     .max_targets = options_.limits.max_targets})),
+      env_(std::make_shared<RecipientsEnv>(RecipientsEnvOptions{.post = post_,
+                                                                .directory = &directory,
+                                                                .io = options_.io,
+                                                                .clock = options_.clock,
+                                                                .limits = options_.limits,
+                                                                .seed = options_.seed})),
+      directory_(&directory) {}
+
+absl::Status SystemCore::Serve(Manager& manager) {
+  return client_ ? absl::OkStatus() : DeliveryServer::Serve(manager, server_);
+}
+
+// --- Coming ---
+
+void SystemCore::Claim(Name name, const ActorOptions& options, std::function<void(Claimed)> done) {
+  absl::Status refused = options.Check();
+  if (client_) refused = NotSent(absl::FailedPreconditionError("a client hosts no actors"));
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_ || directory_ == nullptr) refused = StoppedError();
+    if (refused.ok() && all_.size() + claims_ >= options_.limits.max_actors) {
+      actor_limit_.fetch_add(1);
+      refused = NotSent(absl::ResourceExhaustedError(
+          absl::StrCat(options_.limits.max_actors, " actors (ActorLimits::max_actors)")));
+    }
+    if (refused.ok()) {
+      ++claims_;
+      directory_->Register(std::move(name), options.holding, AttributesOf(options),
+                           std::chrono::milliseconds(0),
+                           [self = shared_from_this(), options,
+                            done = std::move(done)](absl::StatusOr<Registration> registered) {
+                             self->OnRegistered(options, std::move(registered), done);
+                           });
+      return;
+    }
+  }
+  start_failed_.fetch_add(1);
+  boost::asio::post(*options_.io,
+                    [done = std::move(done), refused = std::move(refused)] { done(refused); });
+}
+
+void SystemCore::OnRegistered(const ActorOptions& options, absl::StatusOr<Registration> registered,
+                              const std::function<void(Claimed)>& done) {
+  Claimed claimed = StoppedError();
+  if (!registered.ok()) claimed = registered.status();
+  {
+    std::lock_guard lock(mutex_);
+    --claims_;
+    // Stopped in between: the registration is given back as it goes.
+    if (registered.ok() && !stopping_) {
+      claimed = std::make_shared<Resident>(*options_.io, *std::move(registered),
+                                           absl::StrJoin(options.trusted_callers, ","));
+      all_.insert(*claimed);
+    }
+  }
+  (claimed.ok() ? started_ : start_failed_).fetch_add(1);
+  done(std::move(claimed));
+  CheckStopped();
+}
+
+void SystemCore::Settle(const std::shared_ptr<Resident>& resident, const ActorOptions& options,
+                        std::shared_ptr<LetterBox> box,
+                        std::function<void(const absl::Status&)> lost) {
+  const Target target = resident->target();
+  residents_->Add(target.name, target.epoch, box, options.trusted_callers);
+  WatchLease(resident, options, std::move(box), std::move(lost));
+}
+
+void SystemCore::WatchLease(const std::shared_ptr<Resident>& resident, const ActorOptions& options,
+                            std::shared_ptr<LetterBox> box,
+                            std::function<void(const absl::Status&)> lost) {
+  const LeaseToken token = resident->lease();
+  token.OnLost([weak = weak_from_this(), resident, options, box = std::move(box), token,
+                lost = std::move(lost)]() mutable {
+    const auto self = weak.lock();
+    if (self == nullptr || resident->stopping()) return;
+    Count(self->runtime_->counters.leases_lost);
+    if (options.holding == Holding::kExclusive) return lost(token.why());
+    // Nobody else can be in the way: it goes on, and is registered anew.
+    boost::asio::post(*self->options_.io, [self, resident, options = std::move(options),
+                                           box = std::move(box), lost = std::move(lost)]() mutable {
+      self->Reclaim(resident, options, std::move(box), std::move(lost));
+    });
+  });
+}
+
+void SystemCore::Reclaim(const std::shared_ptr<Resident>& resident, const ActorOptions& options,
+                         std::shared_ptr<LetterBox> box,
+                         std::function<void(const absl::Status&)> lost) {
+  const Entry old = resident->entry();
+  std::lock_guard lock(mutex_);
+  if (directory_ == nullptr || resident->stopping()) return;
+  directory_->Register(old.name, Holding::kShared, old.attributes, options_.drain,
+                       [self = shared_from_this(), resident, options, old, box = std::move(box),
+                        lost = std::move(lost)](absl::StatusOr<Registration> again) mutable {
+                         if (!again.ok()) return lost(again.status());
+                         const uint64_t epoch = again->epoch();
+                         // Before the resident knows of it: when it ends it removes what it knows.
+                         self->residents_->Add(old.name, epoch, box, options.trusted_callers);
+                         if (!resident->Replace(*std::move(again))) {
+                           return self->residents_->Remove(old.name, epoch);
+                         }
+                         self->residents_->Remove(old.name, old.epoch);
+                         self->reclaimed_.fetch_add(1);
+                         self->WatchLease(resident, options, std::move(box), std::move(lost));
+                       });
+}
+
+void SystemCore::OnEnded(const std::shared_ptr<Resident>& resident, const absl::Status& why) {
+  resident->End(why, [self = shared_from_this(), resident] {
+    {
+      std::lock_guard lock(self->mutex_);
+      self->all_.erase(resident);
+    }
+    self->CheckStopped();
+  });
+  // From now on it has no successor.
+  const Target target = resident->target();
+  residents_->Remove(target.name, target.epoch);
+}
+
+void SystemCore::Start(Name name, ActorFactory factory, ActorOptions options,
+                       Completion<absl::StatusOr<ActorHandle>> completion) {
+  auto shared = std::make_shared<Completion<absl::StatusOr<ActorHandle>>>(std::move(completion));
+  auto claimed = [self = shared_from_this(), name, factory = std::move(factory), options,
+                  shared](Claimed resident) {
+    if (!resident.ok()) return (*shared)(resident.status());
+    auto cell = std::make_shared<ActorCell>(self->runtime_, name, options, factory);
+    const std::shared_ptr<Resident> one = *resident;
+    self->Settle(one, options, cell, [cell](const absl::Status& why) { cell->LoseLease(why); });
+    one->SetStop([cell](StopMode mode) { cell->Stop(mode); });
+    cell->OnStopped([self, one](const absl::Status& why) { self->OnEnded(one, why); });
+    cell->Start(one->target().epoch, one->lease(),
+                Completion<absl::Status>([shared, one](const absl::Status& started) {
+                  // What could not be started has ended, too, and is told to OnStopped.
+                  (*shared)(started.ok() ? absl::StatusOr<ActorHandle>(ActorHandle(one)) : started);
+                }));
+  };
+  Claim(std::move(name), options, std::move(claimed));
+}
+
+void SystemCore::OpenMailbox(Name name, ActorOptions options,
+                             Completion<absl::StatusOr<Mailbox>> completion) {
+  auto shared = std::make_shared<Completion<absl::StatusOr<Mailbox>>>(std::move(completion));
+  auto claimed = [self = shared_from_this(), name, options, shared](Claimed resident) {
+    if (!resident.ok()) return (*shared)(resident.status());
+    const std::shared_ptr<Resident> one = *resident;
+    auto end = std::make_shared<MailboxEnd>(self->runtime_, name, options.mailbox, options.holding,
+                                            one->target().epoch, one->lease());
+    self->Settle(one, options, end, [end](const absl::Status& why) { end->LoseLease(why); });
+    one->SetStop([end](StopMode) { end->Close(); });
+    end->OnClosed([self, one](const absl::Status& why) {
+      self->OnEnded(one, absl::IsCancelled(why) ? absl::OkStatus() : why);
+    });
+    (*shared)(Mailbox(end));
+  };
+  Claim(std::move(name), options, std::move(claimed));
+}
+
+Recipients SystemCore::To(Selector selector, Routing routing, CallPolicy policy,
+                          std::optional<Name> from) const {
+  return Recipients(
+      RecipientsCore::Make(env_, std::move(selector), std::move(routing), policy, std::move(from)));
+}
+
+// --- ActorHost ---
+
+void SystemCore::StartActor(const Name& name, ActorFactory factory, ActorOptions options,
+                            Completion<absl::StatusOr<uint64_t>> completion) {
+  Start(name, std::move(factory), std::move(options),
+        Completion<absl::StatusOr<ActorHandle>>(
+            [completion = std::move(completion)](absl::StatusOr<ActorHandle> started) mutable {
+              completion(started.ok() ? absl::StatusOr<uint64_t>(started->target().epoch)
+                                      : started.status());
+            }));
+}
+
+void SystemCore::StartBox(const Name& name, std::shared_ptr<LetterBox> box,
+                          std::function<void(const absl::Status& why)> on_stop,
+                          ActorOptions options, Completion<absl::StatusOr<uint64_t>> completion) {
+  auto shared = std::make_shared<Completion<absl::StatusOr<uint64_t>>>(std::move(completion));
+  auto claimed = [self = shared_from_this(), options, box = std::move(box),
+                  on_stop = std::move(on_stop), shared](Claimed resident) {
+    if (!resident.ok()) return (*shared)(resident.status());
+    const std::shared_ptr<Resident> one = *resident;
+    // Once, whatever comes first.
+    auto end = [self, one, on_stop,
+                ended = std::make_shared<std::atomic<bool>>(false)](const absl::Status& why) {
+      if (ended->exchange(true)) return;
+      on_stop(why);
+      self->OnEnded(one, why);
+    };
+    self->Settle(one, options, box, end);
+    one->SetStop([end](StopMode) { end(absl::OkStatus()); });
+    (*shared)(one->target().epoch);
+  };
+  Claim(name, options, std::move(claimed));
+}
+
+std::shared_ptr<Resident> SystemCore::Find(const Name& name, uint64_t epoch) const {
+  for (const std::shared_ptr<Resident>& resident : All()) {
+    const Target target = resident->target();
+    if (target.name == name && (epoch == 0 || target.epoch == epoch)) return resident;
+  }
+  return nullptr;
+}
+
+void SystemCore::MarkDraining(const Name& name, uint64_t epoch) {
+  const std::shared_ptr<Resident> resident = Find(name, epoch);
+  if (resident == nullptr) return;
+  Attributes attributes = resident->entry().attributes;
+  attributes[kDraining] = "true";
+  resident->StartUpdate(std::move(attributes), std::chrono::milliseconds(0),
+                        Completion<absl::Status>([](const absl::Status&) {}));
+}
+
+void SystemCore::StopActor(const Name& name, uint64_t epoch, StopMode mode,
+                           Completion<absl::Status> completion) {
+  const std::shared_ptr<Resident> resident = Find(name, epoch);
+  if (resident == nullptr) {
+    return boost::asio::post(*options_.io,
+                             [completion = std::move(completion), text = name.text()]() mutable {
+                               completion(absl::NotFoundError(absl::StrCat(text, " is not here")));
+                             });
+  }
+  // Why it has ended is not an error of stopping it.
+  resident->StartWait(
+      Completion<absl::Status>([completion = std::move(completion)](const absl::Status&) mutable {
+        completion(absl::OkStatus());
+      }));
+  resident->Stop(mode);
+}
+
+std::vector<std::shared_ptr<Resident>> SystemCore::All() const {
+  std::lock_guard lock(mutex_);
+  return {all_.begin(), all_.end()};
+}
+
+std::vector<Entry> SystemCore::List() const {
+  std::vector<Entry> entries;
+  for (const std::shared_ptr<Resident>& resident : All()) entries.push_back(resident->entry());
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.name, a.epoch) < std::pair(b.name, b.epoch);
+  });
+  return entries;
+}
+
+// --- Going ---
+
+void SystemCore::StopAll(StopMode mode) {
+  for (const std::shared_ptr<Resident>& resident : All()) resident->Stop(mode);
+}
+
+void SystemCore::Stop(Completion<absl::Status> completion) {
+  {
+    std::lock_guard lock(mutex_);
+    stop_waiting_.push_back(std::move(completion));
+    stopping_ = true;
+  }
+  boost::asio::post(*options_.io, [self = shared_from_this()] {
+    if (self->drain_timer_ == nullptr) {
+      self->drain_timer_ = std::make_unique<LoopTimer>(*self->options_.io, *self->options_.clock,
+                                                       [weak = self->weak_from_this()] {
+                                                         if (const auto core = weak.lock())
+                                                           core->OnDrainOver();
+                                                       });
+      self->drain_timer_->Set(self->options_.clock->Now() + self->options_.drain);
+      for (const std::shared_ptr<Resident>& resident : self->All()) {
+        const Target target = resident->target();
+        self->MarkDraining(target.name, target.epoch);
+        resident->Stop(StopMode::kAfterQueue);
+      }
+    }
+    self->CheckStopped();
+  });
+}
+
+void SystemCore::OnDrainOver() {
+  {
+    std::lock_guard lock(mutex_);
+    for (const std::shared_ptr<Resident>& resident : all_) {
+      killed_.push_back(resident->target().name.text());
+    }
+  }
+  StopAll(StopMode::kKill);
+}
+
+// Tells who waits for Stop once nothing is left.
+void SystemCore::CheckStopped() {
+  std::vector<Completion<absl::Status>> waiting;
+  absl::Status result;
+  {
+    std::lock_guard lock(mutex_);
+    if (!stopping_ || !all_.empty() || claims_ > 0 || stop_waiting_.empty()) return;
+    if (!killed_.empty()) {
+      std::sort(killed_.begin(), killed_.end());
+      result = absl::DeadlineExceededError(absl::StrCat("killed, as they had not finished within ",
+                                                        options_.drain.count(),
+                                                        " ms: ", absl::StrJoin(killed_, ", ")));
+    }
+    waiting.swap(stop_waiting_);
+    directory_ = nullptr;
+  }
+  server_->Close();
+  post_->Close();
+  env_->Close();
+  boost::asio::post(*options_.io,
+                    [self = shared_from_this(), waiting = std::move(waiting), result]() mutable {
+                      self->drain_timer_ = nullptr;
+                      for (Completion<absl::Status>& completion : waiting) completion(result);
+                    });
+}
+
+void SystemCore::Close() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    directory_ = nullptr;
+  }
+  server_->Close();
+  env_->Close();
+  post_->Close();
+  StopAll(StopMode::kKill);
+  threads_->Join();
+}
+
+ActorStats SystemCore::Stats() const {
+  ActorStats stats;
+  {
+    std::lock_guard lock(mutex_);
+    stats.residents = all_.size();
+  }
+  stats.started = started_.load();
+  stats.start_failed = start_failed_.load();
+  stats.reclaimed = reclaimed_.load();
+  stats.actor_limit = actor_limit_.load();
+  const ActorCounters& actors = runtime_->counters;
+  stats.handled = actors.handled.load();
+  stats.failed = actors.failed.load();
+  stats.unheard = actors.unheard.load();
+  stats.unread = actors.unread.load();
+  stats.unencodable = actors.unencodable.load();
+  stats.no_reply = actors.no_reply.load();
+  stats.exceptions = actors.exceptions.load();
+  stats.restarts = actors.restarts.load();
+  stats.restart_limit = actors.restart_limit.load();
+  stats.rejected_full = actors.rejected_full.load();
+  stats.dropped_oldest = actors.dropped_oldest.load();
+  stats.waited = actors.waited.load();
+  stats.waiting_rejected = actors.waiting_rejected.load();
+  stats.closed = actors.closed.load();
+  stats.expired = actors.expired.load();
+  stats.cancelled = actors.cancelled.load();
+  stats.unknown_type = actors.unknown_type.load();
+  stats.leases_lost = actors.leases_lost.load();
+  stats.timers_run = actors.timers_run.load();
+  stats.timer_limit = actors.timer_limit.load();
+
+  stats.deliveries = server_->open();
+  stats.delivery_limit = server_->refused();
+  stats.malformed = server_->malformed();
+  stats.missing = residents_->missing();
+  stats.untrusted = residents_->untrusted();
+  stats.remembered = remembered_->size();
+  stats.repeated = remembered_->repeated();
+  stats.remembered_limit = remembered_->refused();
+
+  const RecipientsCounters& verbs = env_->counters();
+  stats.calls = verbs.calls.load();
+  stats.sends = verbs.sends.load();
+  stats.gathers = verbs.gathers.load();
+  stats.under_way = verbs.under_way.load();
+  stats.watches = verbs.watches.load();
+  stats.retries = verbs.retries.load();
+  stats.refreshed = verbs.refreshed.load();
+  stats.resolved = verbs.resolved.load();
+  stats.stale = verbs.stale.load();
+  stats.targets_failed = verbs.targets_failed.load();
+  stats.verbs_expired = verbs.expired.load();
+  stats.verbs_cancelled = verbs.cancelled.load();
+  stats.call_limit = verbs.call_limit.load();
+  stats.target_limit = verbs.target_limit.load();
+  stats.fan_out_limit = verbs.fan_out_limit.load();
+  stats.handle_limit = verbs.handle_limit.load();
+  return stats;
+}
+
+}  // namespace grid::internal

@@ -1,0 +1,213 @@
+#include "grid/actor/target_cache.h"
+
+#include <optional>
+
+namespace grid::internal {
+
+TargetCache::TargetCache(std::shared_ptr<RecipientsEnv> env, const Selector& selector,
+                         const Routing& routing, std::chrono::milliseconds timeout)
+    : env_(std::move(env)),
+      selector_(selector),
+      timeout_(timeout),
+      rotation_(selector, routing, env_->self(), env_->Random()) {}
+
+TargetCache::~TargetCache() { Close(); }
+
+// --- The directory ---
+
+bool TargetCache::Current() {
+  if (current_.load(std::memory_order_acquire)) return true;
+  if (uses_.fetch_add(1) > 0) StartWatch();
+  return false;
+}
+
+void TargetCache::Refresh(Asked asked) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    next_.push_back(std::move(asked));
+    if (std::exchange(asking_, true)) return;
+  }
+  Ask();
+}
+
+void TargetCache::Ask() {
+  {
+    std::lock_guard lock(mutex_);
+    asked_.swap(next_);
+    told_all_ = false;
+    removed_.clear();
+  }
+  ++env_->counters().resolved;
+  env_->WithDirectory([&](Directory& directory) {
+    directory.Resolve(selector_, timeout_,
+                      [weak = weak_from_this()](absl::StatusOr<Resolution> resolution) {
+                        const auto self = weak.lock();
+                        if (self != nullptr) self->OnResolved(std::move(resolution));
+                      });
+  });
+}
+
+void TargetCache::OnResolved(absl::StatusOr<Resolution> resolution) {
+  const absl::Status status = resolution.status();
+  std::vector<Asked> asked;
+  bool again = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    asked.swap(asked_);
+    if (resolution.ok()) Take(*std::move(resolution));
+    again = asking_ = !next_.empty();
+  }
+  if (again) Ask();
+  for (Asked& one : asked) one(status);
+}
+
+void TargetCache::Take(Resolution resolution) {
+  if (resolution.stale) ++env_->counters().stale;
+  if (!current_.load(std::memory_order_relaxed)) {
+    return rotation_.Reset(resolution.entries, /*news=*/false);
+  }
+  // The watch knows as much, and perhaps more: only who is missing here is taken from the answer,
+  // unless the watch has removed it meanwhile.
+  if (resolution.stale || told_all_) return;
+  for (const Entry& entry : resolution.entries) {
+    if (rotation_.Find(entry.name, entry.epoch) != nullptr) continue;
+    if (!removed_.contains({entry.name, entry.epoch})) rotation_.Put(entry);
+  }
+}
+
+void TargetCache::StartWatch() {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_ || watcher_ != nullptr || std::exchange(starting_watch_, true)) return;
+  }
+  RecipientsCounters& counters = env_->counters();
+  absl::StatusOr<Watcher> watcher = absl::UnavailableError("no watch");
+  if (counters.watches.fetch_add(1) < env_->limits().max_handles) {
+    env_->WithDirectory([&](Directory& directory) { watcher = directory.Watch(selector_); });
+  } else {
+    ++counters.handle_limit;
+  }
+  std::shared_ptr<Watcher> started;
+  if (watcher.ok()) started = std::make_shared<Watcher>(*std::move(watcher));
+  {
+    std::lock_guard lock(mutex_);
+    starting_watch_ = false;
+    if (closed_) started = nullptr;
+    watcher_ = started;
+  }
+  if (started == nullptr) {
+    --counters.watches;
+    return;
+  }
+  StartNext(started);
+}
+
+void TargetCache::StartNext(const std::shared_ptr<Watcher>& watcher) {
+  // The Watcher is ours alone: the watch ends with this cache.
+  watcher->Next([weak = weak_from_this(),
+                 which = std::weak_ptr<Watcher>(watcher)](absl::StatusOr<WatchEvent> event) {
+    const auto self = weak.lock();
+    const auto held = which.lock();
+    if (self != nullptr && held != nullptr) self->OnEvent(held, std::move(event));
+  });
+}
+
+void TargetCache::OnEvent(const std::shared_ptr<Watcher>& watcher,
+                          absl::StatusOr<WatchEvent> event) {
+  if (!event.ok()) return Unwatch(watcher);
+  {
+    std::lock_guard lock(mutex_);
+    if (watcher_ != watcher) return;
+    switch (event->kind) {
+      case WatchEvent::Kind::kSnapshot:
+      case WatchEvent::Kind::kResynchronised:
+        rotation_.Reset(event->entries, /*news=*/true);
+        told_all_ = true;
+        current_.store(true, std::memory_order_release);
+        break;
+      case WatchEvent::Kind::kAdded:
+      case WatchEvent::Kind::kChanged:
+        for (const Entry& entry : event->entries) {
+          rotation_.Put(entry);
+          removed_.erase({entry.name, entry.epoch});
+        }
+        break;
+      case WatchEvent::Kind::kRemoved:
+        for (const Entry& entry : event->entries) {
+          rotation_.Remove(entry.name, entry.epoch);
+          if (asking_) removed_.insert({entry.name, entry.epoch});
+        }
+        break;
+    }
+  }
+  StartNext(watcher);
+}
+
+void TargetCache::Unwatch(const std::shared_ptr<Watcher>& watcher) {
+  std::shared_ptr<Watcher> ended;
+  {
+    std::lock_guard lock(mutex_);
+    if (watcher_ != watcher) return;
+    ended = std::move(watcher_);
+    current_ = false;
+  }
+  --env_->counters().watches;
+}
+
+void TargetCache::Close() {
+  std::shared_ptr<Watcher> watcher;
+  std::vector<Asked> dropped, too;
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(closed_, true)) return;
+    watcher = std::move(watcher_);
+    current_ = false;
+    dropped.swap(asked_);
+    too.swap(next_);
+  }
+  if (watcher != nullptr) --env_->counters().watches;
+}
+
+// --- The rotation ---
+
+CandidatePtr TargetCache::Pick(std::span<const CandidatePtr> tried) {
+  std::lock_guard lock(mutex_);
+  return rotation_.Pick(tried);
+}
+
+std::vector<CandidatePtr> TargetCache::Select() {
+  std::lock_guard lock(mutex_);
+  return rotation_.Select();
+}
+
+CandidatePtr TargetCache::Find(const Name& name, uint64_t epoch) {
+  std::lock_guard lock(mutex_);
+  return rotation_.Find(name, epoch);
+}
+
+std::vector<CandidatePtr> TargetCache::Holders(const Name& name) {
+  std::lock_guard lock(mutex_);
+  return rotation_.Holders(name);
+}
+
+void TargetCache::Failed(Candidate& candidate) {
+  std::lock_guard lock(mutex_);
+  if (candidate.left) return;
+  ++env_->counters().targets_failed;
+  rotation_.Leave(candidate);
+}
+
+void TargetCache::Rejoin(Candidate& candidate) {
+  std::lock_guard lock(mutex_);
+  rotation_.Join(candidate);
+}
+
+void TargetCache::Gone(const Candidate& candidate) {
+  std::lock_guard lock(mutex_);
+  ++env_->counters().targets_failed;
+  rotation_.Remove(candidate.target.name, candidate.target.epoch);
+}
+
+}  // namespace grid::internal

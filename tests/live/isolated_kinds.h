@@ -1,0 +1,95 @@
+// The kinds that the tests of isolated actors have in both programs: the host's and, started by it,
+// the actor's own.
+#ifndef GRID_TESTS_LIVE_ISOLATED_KINDS_H_
+#define GRID_TESTS_LIVE_ISOLATED_KINDS_H_
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "grid/actor/kind.h"
+
+namespace grid::live {
+
+inline constexpr MessageType<std::string, std::string> kEcho{"echo"};
+inline constexpr MessageType<std::string, std::string> kRepeat{"repeat"};  // eight times
+inline constexpr MessageType<std::string, int64_t> kPid{"pid"};
+inline constexpr MessageType<std::string, std::string> kWhoAsks{"who-asks"};
+inline constexpr MessageType<std::string, bool> kLeaseValid{"lease-valid"};
+inline constexpr MessageType<std::string, bool> kAwaitLeaseEnd{"await-lease-end"};  // 10 s at most
+inline constexpr MessageType<std::string, std::string> kFail{"fail"};
+inline constexpr MessageType<std::string, std::string> kDrop{"drop"};
+inline constexpr MessageType<std::string, std::string> kSay{"say"};
+inline constexpr MessageType<std::string, std::string> kCrash{"crash"};
+inline constexpr MessageType<std::string, std::string> kExit{"exit"};
+inline constexpr MessageType<std::string, std::string> kHang{"hang"};
+
+class Worker final : public Actor {
+ public:
+  using Text = absl::StatusOr<std::string>;
+
+  explicit Worker(const StartArguments& arguments) : arguments_(arguments) {
+    On(kEcho, [](const std::string& text, ActorContext&) -> Text { return text; });
+    On(kRepeat, [](const std::string& text, ActorContext&) -> Text {
+      std::string answer;
+      for (int i = 0; i < 8; ++i) answer += text;
+      return answer;
+    });
+    On(kPid, [](const std::string&, ActorContext&) -> absl::StatusOr<int64_t> { return getpid(); });
+    On(kWhoAsks, [this](const std::string&, ActorContext& context) -> Text {
+      return context.sender().process.host + " started by " + arguments_.caller.host;
+    });
+    On(kLeaseValid, [](const std::string&, ActorContext& context) -> absl::StatusOr<bool> {
+      return context.lease().valid();
+    });
+    On(kAwaitLeaseEnd, [](const std::string&, ActorContext& context) -> absl::StatusOr<bool> {
+      for (int i = 0; i < 10'000 && context.lease().valid(); ++i) usleep(1000);
+      return !context.lease().valid();
+    });
+    On(kFail,
+       [](const std::string& text, ActorContext&) -> Text { return absl::DataLossError(text); });
+    On(kDrop, [](const std::string&, Reply<std::string>, ActorContext&) {});
+    On(kSay, [](const std::string& text, ActorContext&) -> Text {
+      std::fprintf(stderr, "%s\n", text.c_str());
+      return text;
+    });
+    On(kCrash, [](const std::string&, ActorContext&) -> Text { std::abort(); });
+    On(kExit, [](const std::string&, ActorContext&) -> Text { _exit(3); });
+    On(kHang, [](const std::string&, ActorContext&) -> Text { Hang(); });
+  }
+
+  asio::awaitable<absl::Status> OnStart(ActorContext&) override {
+    const auto mode = arguments_.parameters.find("_start");
+    if (mode == arguments_.parameters.end()) co_return absl::OkStatus();
+    if (mode->second == "fail") co_return absl::DataLossError("no disk");
+    if (mode->second == "crash") std::abort();
+    Hang();
+  }
+
+ private:
+  [[noreturn]] static void Hang() {
+    for (;;) pause();
+  }
+
+  const StartArguments arguments_;
+};
+
+inline KindTable IsolatedKinds() {
+  KindTable kinds;
+  const absl::Status status = kinds.Add({.path = *Path::Parse("test/worker"),
+                                         .factory =
+                                             [](const StartArguments& arguments) {
+                                               return absl::StatusOr<std::unique_ptr<Actor>>(
+                                                   std::make_unique<Worker>(arguments));
+                                             },
+                                         .placement = Placement::Spread().Isolated()});
+  if (!status.ok()) std::abort();
+  return kinds;
+}
+
+}  // namespace grid::live
+
+#endif  // GRID_TESTS_LIVE_ISOLATED_KINDS_H_
