@@ -227,28 +227,6 @@ void SystemCore::StartActor(const Name& name, ActorFactory factory, ActorOptions
             }));
 }
 
-void SystemCore::StartBox(const Name& name, std::shared_ptr<LetterBox> box,
-                          std::function<void(const absl::Status& why)> on_stop,
-                          ActorOptions options, Completion<absl::StatusOr<uint64_t>> completion) {
-  auto shared = std::make_shared<Completion<absl::StatusOr<uint64_t>>>(std::move(completion));
-  auto claimed = [self = shared_from_this(), options, box = std::move(box),
-                  on_stop = std::move(on_stop), shared](Claimed resident) {
-    if (!resident.ok()) return (*shared)(resident.status());
-    const std::shared_ptr<Resident> one = *resident;
-    // Once, whatever comes first.
-    auto end = [self, one, on_stop,
-                ended = std::make_shared<std::atomic<bool>>(false)](const absl::Status& why) {
-      if (ended->exchange(true)) return;
-      on_stop(why);
-      self->OnEnded(one, why);
-    };
-    self->Settle(one, options, box, end);
-    one->SetStop([end](StopMode) { end(absl::OkStatus()); });
-    (*shared)(one->target().epoch);
-  };
-  Claim(name, options, std::move(claimed));
-}
-
 std::shared_ptr<Resident> SystemCore::Find(const Name& name, uint64_t epoch) const {
   for (const std::shared_ptr<Resident>& resident : All()) {
     const Target target = resident->target();

@@ -61,9 +61,6 @@ class SystemCore final : public ActorHost, public std::enable_shared_from_this<S
   const std::string& self() const override { return post_->self(); }
   void StartActor(const Name& name, ActorFactory factory, ActorOptions options,
                   Completion<absl::StatusOr<uint64_t>> completion) override;
-  void StartBox(const Name& name, std::shared_ptr<LetterBox> box,
-                std::function<void(const absl::Status& why)> on_stop, ActorOptions options,
-                Completion<absl::StatusOr<uint64_t>> completion) override;
   void MarkDraining(const Name& name, uint64_t epoch) override;
   void StopActor(const Name& name, uint64_t epoch, StopMode mode,
                  Completion<absl::Status> completion) override;
