@@ -42,7 +42,7 @@ enum class OnException {
 };
 
 struct ActorOptions {
-  MailboxOptions mailbox;
+  MailboxOptions mailbox = {};
   // Letters that are under way at the same time; 1: strictly one after the other, in order, and
   // never beside a timer. 1 to 10,000. More than one only counts for coroutines: while one waits,
   // others go on. Never two on two threads at once, so the actor needs no locks, but what it finds

@@ -190,7 +190,7 @@ absl::Status DeliveryServer::Admit(size_t count) {
 
 asio::awaitable<absl::StatusOr<Buffer>> DeliveryServer::ServeOne(Buffer request,
                                                                  RequestContext& context) {
-  LetterOutcome outcome = absl::OkStatus();
+  LetterOutcome outcome = Buffer();
   absl::StatusOr<ArrivedDelivery> arrived = DecodeDelivery(request.view(), 1);
   absl::Status admitted = arrived.status();
   if (!admitted.ok()) {

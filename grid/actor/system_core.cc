@@ -126,8 +126,8 @@ void SystemCore::WatchLease(const std::shared_ptr<Resident>& resident, const Act
                 lost = std::move(lost)]() mutable {
     const auto self = weak.lock();
     if (self == nullptr || resident->stopping()) return;
+    if (options.holding == Holding::kExclusive) return lost(token.why());  // which counts it
     Count(self->runtime_->counters.leases_lost);
-    if (options.holding == Holding::kExclusive) return lost(token.why());
     // Nobody else can be in the way: it goes on, and is registered anew.
     boost::asio::post(*self->options_.io, [self, resident, options = std::move(options),
                                            box = std::move(box), lost = std::move(lost)]() mutable {

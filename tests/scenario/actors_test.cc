@@ -2,195 +2,21 @@
 // when members, connections and leases are lost.
 #include <gtest/gtest.h>
 
-#include <map>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "grid/actor/actor_system.h"
-#include "grid/directory/hosted_directory.h"
-#include "grid/testing/cluster.h"
-#include "grid/testing/probe.h"
+#include "tests/scenario/actor_mesh.h"
 
-namespace grid {
+namespace grid::actors_test {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-struct Add {
-  int64_t by = 0;
-  MSGPACK_DEFINE_MAP(by);
-};
-struct Text {
-  std::string text = {};
-  MSGPACK_DEFINE_MAP(text);
-};
-
-constexpr MessageType<Add, int64_t> kAdd{"counter.add"};
-constexpr MessageType<Text, Text> kEcho{"echo"};
-constexpr MessageType<Text, Text> kSleep{"sleep"};
-constexpr MessageType<Text> kDrop{"drop"};
-constexpr MessageType<Text> kThrow{"throw"};
-constexpr MessageType<Text> kUnknown{"unknown"};
-
-Name N(std::string_view text) { return *Name::Parse(text); }
-Selector Only(std::string_view name) { return Selector::Of({N(name)}); }
-Selector Under(std::string_view path) { return Selector::Under(*Path::Parse(path)); }
-
-// What the test sees of the actors that it has started.
-struct Seen {
-  int64_t added = 0;
-  int stopped = 0;
-  std::vector<std::string> senders = {};
-  std::vector<ReplyToken> kept = {};
-};
-
-class Demo final : public Actor {
- public:
-  explicit Demo(std::shared_ptr<Seen> seen) : seen_(std::move(seen)) {
-    On(kAdd, [this](const Add& add, ActorContext& context) -> absl::StatusOr<int64_t> {
-      if (add.by < 0) return absl::InvalidArgumentError("less than nothing");
-      seen_->senders.push_back(context.sender().process.host);
-      return seen_->added += add.by;
-    });
-    On(kEcho, [](const Text& text, ActorContext& context) -> absl::StatusOr<Text> {
-      return Text{.text = text.text + " from " + context.name().text()};
-    });
-    On(kSleep, [this](const Text&, Reply<Text> reply, ActorContext&) {
-      sleeping_.push_back(std::move(reply));
-    });
-    On(kDrop, [](const Text&, Reply<NoPayload> reply, ActorContext&) { (void)reply; });
-    On(kThrow, [](const Text& text, ActorContext&) -> absl::Status {
-      throw std::runtime_error(text.text);
-    });
-  }
-  void OnStop(const absl::Status&) override { ++seen_->stopped; }
-
- private:
-  const std::shared_ptr<Seen> seen_;
-  std::vector<Reply<Text>> sleeping_;
-};
-
-class ActorsTest : public ::testing::Test {
- protected:
-  // Node 0 serves the directory.
-  void Make(testing::ClusterOptions options = {}) {
-    if (options.nodes == 2) options.nodes = 4;
-    options.setup = [this](int node, Manager& manager) { Setup(node, manager); };
-    cluster_.emplace(std::move(options));
-    nodes_.resize(static_cast<size_t>(cluster_->size()));
-    ASSERT_TRUE(cluster_->StartAll()) << cluster_->LogText();
-  }
-  void TearDown() override {
-    if (!cluster_.has_value()) return;
-    for (Node& node : nodes_) node = Node();
-    cluster_->Drain();
-  }
-
-  struct Node {
-    HostedDirectory names;
-    std::unique_ptr<ActorSystem> actors;
-    Node() = default;
-    Node(Node&&) = default;
-    Node& operator=(Node&& other) noexcept {
-      actors = std::move(other.actors);  // before the directory
-      names.directory = std::move(other.names.directory);
-      names.server = std::move(other.names.server);
-      return *this;
-    }
-    ~Node() { actors.reset(); }
-  };
-
-  void Setup(int node, Manager& manager) {
-    DirectoryOptions options;
-    options.io = &cluster_->io();
-    options.clock = cluster_->shared_clock();
-    options.log = NullLog();
-    options.seed = 1000 + ++starts_;
-    options.client = manager.is_client();
-    std::vector<std::string> hosts;
-    for (int host = 0; host < cluster_->size(); ++host) hosts.push_back(cluster_->name(host));
-    auto names = MakeHostedDirectory(manager, hosts, options);
-    ASSERT_TRUE(names.ok()) << names.status();
-    nodes_.resize(static_cast<size_t>(cluster_->size()));
-    nodes_[node].names.server = std::move(names->server);
-    nodes_[node].names.directory = std::move(names->directory);
-    auto actors = ActorSystem::Make(manager, *nodes_[node].names.directory,
-                                    {.io = &cluster_->io(),
-                                     .threads = 0,
-                                     .limits = limits_,
-                                     .clock = cluster_->shared_clock(),
-                                     .log = NullLog(),
-                                     .seed = starts_});
-    ASSERT_TRUE(actors.ok()) << actors.status();
-    nodes_[node].actors = *std::move(actors);
-  }
-  void Kill(int node) {
-    nodes_[node] = Node();
-    cluster_->Drain();
-    cluster_->Kill(node);
-  }
-
-  testing::Cluster& cluster() { return *cluster_; }
-  ActorSystem& At(int node) { return *nodes_[node].actors; }
-
-  template <typename Result>
-  Result Await(testing::Probe<Result>& probe) {
-    EXPECT_TRUE(cluster().RunUntil([&] { return probe.done(); }, std::chrono::minutes(3)));
-    return std::move(probe.value());
-  }
-  absl::StatusOr<ActorHandle> Start(int node, std::string_view name, ActorOptions options = {}) {
-    auto& seen = seen_[std::string(name) + "@" + std::to_string(node)];
-    if (seen == nullptr) seen = std::make_shared<Seen>();
-    testing::Probe<absl::StatusOr<ActorHandle>> started("Start");
-    At(node).Start(
-        N(name),
-        [seen = seen]() -> absl::StatusOr<std::unique_ptr<Actor>> {
-          return std::make_unique<Demo>(seen);
-        },
-        std::move(options), started.Handler());
-    return Await(started);
-  }
-  Seen& SeenBy(int node, std::string_view name) {
-    return *seen_[std::string(name) + "@" + std::to_string(node)];
-  }
-  absl::Status Stop(const ActorHandle& actor, StopMode mode = StopMode::kAfterCurrent) {
-    testing::Probe<absl::Status> stopped("Stop");
-    actor.Stop(mode, stopped.Handler());
-    return Await(stopped);
-  }
-  absl::StatusOr<Answer<int64_t>> CallAdd(const Recipients& to, int64_t by) {
-    testing::Probe<absl::StatusOr<Answer<int64_t>>> answer("Call");
-    to.Call(kAdd, Add{.by = by}, answer.Handler());
-    return Await(answer);
-  }
-  template <typename Req, typename Resp>
-  absl::Status CallStatus(const Recipients& to, const MessageType<Req, Resp>& type, Req request) {
-    testing::Probe<absl::StatusOr<Answer<Resp>>> answer("Call");
-    to.Call(type, request, answer.Handler());
-    return Await(answer).status();
-  }
-  GatherResults<Text> Gather(const Recipients& to, std::string text) {
-    testing::Probe<GatherResults<Text>> results("Gather");
-    to.GatherAll(kEcho, Text{.text = std::move(text)}, results.Handler());
-    return Await(results);
-  }
-  static CallPolicy Once(milliseconds deadline = seconds(5)) {
-    CallPolicy policy;
-    policy.attempts = 1;
-    policy.deadline = deadline;
-    return policy;
-  }
-
-  ActorLimits limits_;
-  std::optional<testing::Cluster> cluster_;
-  std::vector<Node> nodes_;
-  std::map<std::string, std::shared_ptr<Seen>> seen_;
-  uint64_t starts_ = 0;
-};
+using ActorsTest = ActorMesh;
 
 TEST_F(ActorsTest, CallGoesToWhoeverHoldsTheName_AndSaysWhoAnswered) {
   Make();
@@ -538,5 +364,68 @@ TEST_F(ActorsTest, MaxActors_IsALimitThatIsNamed) {
   EXPECT_EQ(At(1).Stats().actor_limit, 1u);
 }
 
+// A leader is a kind of which there is one: its name is exclusive, and its token ends before the
+// name can pass on.
+TEST_F(ActorsTest, RowLeader_OneAtATime_AndAnotherWhenItsNodeDies) {
+  Make({.nodes = 5});
+  PatrolFrom({1, 2, 3, 4}, 1);
+  const auto holder = [&] {
+    testing::Probe<absl::StatusOr<Resolution>> found("Resolve");
+    nodes_[0].names.directory->Resolve(Only("r/demo/0"), seconds(5), found.Handler());
+    absl::StatusOr<Resolution> resolution = Await(found);
+    return resolution.ok() && !resolution->entries.empty() ? resolution->entries[0]
+                                                           : Entry{N("r/k/none")};
+  };
+  ASSERT_TRUE(cluster().RunUntil(
+      [&] {
+        return At(1).Residents().size() + At(2).Residents().size() + At(3).Residents().size() +
+                   At(4).Residents().size() ==
+               1;
+      },
+      seconds(30)));
+  cluster().RunFor(seconds(5));
+  for (int round = 0; round < 3; ++round) {
+    const Entry leader = holder();
+    ASSERT_EQ(leader.name, N("r/demo/0"));
+    EXPECT_TRUE(CallStatus(At(0).To(Only("r/demo/0")), kEcho, Text{.text = "?"}).ok());
+    int node = 1;
+    while (cluster().name(node) != leader.member) ++node;
+    Kill(node);
+    const TimePoint killed = cluster().Now();
+    Entry next = leader;
+    while (next.epoch == leader.epoch || next.name != leader.name) {
+      ASSERT_LT(cluster().Now() - killed, seconds(60)) << "round " << round;
+      cluster().RunFor(seconds(1));
+      next = holder();
+    }
+    EXPECT_GT(next.epoch, leader.epoch);
+    // Neither the name nor, if it was the same node, the patrol passes on before the lease has.
+    EXPECT_GE(cluster().Now() - killed, seconds(10));
+  }
+}
+
+TEST_F(ActorsTest, RowActorStartOnAPeer_AndPatrol_StartsWhatIsMissing_DrainsWhatIsTooMany) {
+  Make();
+  cluster().RunFor(seconds(5));  // until the members know each other
+  testing::Probe<absl::StatusOr<StartResult>> started("Start");
+  nodes_[3].starter->Start({.name = N("r/demo/x"), .placement = Placement::On(cluster().name(2))},
+                           started.Handler());
+  const absl::StatusOr<StartResult> result = Await(started);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->member, cluster().name(2));
+  EXPECT_EQ(At(2).Residents().size(), 1u);
+  const auto running = [&] {
+    return At(0).Residents().size() + At(1).Residents().size() + At(2).Residents().size() +
+           At(3).Residents().size();
+  };
+  PatrolFrom({1}, 6);
+  EXPECT_TRUE(cluster().RunUntil([&] { return running() >= 6; }, seconds(60)));
+  cluster().RunFor(seconds(10));
+  nodes_[1].patrol->SetCount(Activation::Count(2).count());
+  EXPECT_TRUE(cluster().RunUntil([&] { return running() <= 3; }, seconds(120)));
+  const GatherResults<Text> results = Gather(At(0).To(Under("r/demo"), Routing::All()), "?");
+  EXPECT_EQ(results.size(), running());
+}
+
 }  // namespace
-}  // namespace grid
+}  // namespace grid::actors_test
