@@ -43,18 +43,20 @@ class ActorContext {
   // What runs when a timer has come due: as one more letter would, in its turn.
   using TimerFunction = std::function<void(ActorContext&)>;
 
-  // The actor.
+  // The actor. Epoch and lease of a shared name are those that it was started with, also after the
+  // lease was lost and the name registered again.
   const Name& name() const;
   uint64_t epoch() const;
   // Whether the name is still ours: to be asked before every step that needs it.
   const LeaseToken& lease() const;
+  // Not in a process of its own (isolated_processes.h): there is none.
   ActorSystem& system() const;
   // Where its coroutines run: for what they start themselves. Such work may run beside handlers
   // that wait, and must end with the actor (OnStop).
   boost::asio::any_io_executor executor() const;
 
   // The message. In OnStart and in timers there is none: our own process, no deadline, and nobody
-  // cancels.
+  // cancels. Nobody cancels one with CallPolicy::deduplicate either: others may wait for it.
   const Sender& sender() const;
   TimePoint deadline() const;  // on the system's clock; Letter::kNoDeadline
   bool cancelled() const;      // nobody waits for the answer any more

@@ -1,5 +1,6 @@
 // ActorLimits: what is bounded in an ActorSystem. Reaching one is kResourceExhausted, kRejected or
-// not sent, which names it, and a counter of ActorStats.
+// not sent, which names it, and a counter of ActorStats; but for max_fan_out and max_handles, which
+// only make slower. The limits of the Directory hold as well, and some are smaller by default.
 #ifndef GRID_GRID_ACTOR_ACTOR_LIMITS_H_
 #define GRID_GRID_ACTOR_ACTOR_LIMITS_H_
 

@@ -59,8 +59,8 @@ struct ActorOptions {
   Holding holding = Holding::kExclusive;
   Attributes attributes = {};
   // Who may send to it: names of members and clients, as connections state them, or subjects of
-  // TLS certificates; others get kPermissionDenied, kRejected. Empty: everybody. Stands in the
-  // directory as the attribute kTrustedCallers.
+  // TLS certificates; others get kPermissionDenied, kRejected. Our own process always may. Empty:
+  // everybody. Stands in the directory as the attribute kTrustedCallers.
   std::vector<std::string> trusted_callers = {};
 
   absl::Status Check() const;

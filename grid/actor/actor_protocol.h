@@ -6,9 +6,10 @@
 //        one member                         comes, in front of it its index (4, big-endian)
 //
 // The header is MessagePack (DeliverHeader). The body reaches the actor as it was sent, in the
-// block that it came in. An answer's first byte says what follows it: the answer's bytes, nothing
-// (nil), or an error (ErrorMessage), so that delivery classes and details arrive whatever
-// extensions the connection has; an error of the call itself means that the member was not reached.
+// block that it came in; of several targets each gets a copy. An answer's first byte says what
+// follows it: the answer's bytes, nothing (nil), or an error (ErrorMessage), so that delivery
+// classes and details arrive whatever extensions the connection has; an error of the call itself
+// means that the member was not reached, or of 234 that it could not read the header.
 //
 // Internal to grid/actor. Pure functions.
 #ifndef GRID_GRID_ACTOR_ACTOR_PROTOCOL_H_

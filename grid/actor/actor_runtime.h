@@ -25,7 +25,7 @@ struct ActorCounters {
   std::atomic<uint64_t> handled{0};      // letters whose handlers have ended; counted in batches
   std::atomic<uint64_t> failed{0};       // answers that were errors of the actors'
   std::atomic<uint64_t> unheard{0};      // of them, those that nobody waited for: logged
-  std::atomic<uint64_t> unread{0};       // letters that could not be decoded
+  std::atomic<uint64_t> unread{0};       // letters that were refused, mostly not decodable
   std::atomic<uint64_t> unencodable{0};  // answers that could not be encoded: logged
   std::atomic<uint64_t> no_reply{0};     // letters that were let go while somebody waited
   std::atomic<uint64_t> exceptions{0};   // let out by handlers, timers and starts

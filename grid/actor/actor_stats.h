@@ -13,7 +13,7 @@ struct ActorStats {
   uint64_t handled = 0;      // letters whose handlers have ended
   uint64_t failed = 0;       // answers that were errors of the actors'
   uint64_t unheard = 0;      // of them, those that nobody waited for: logged
-  uint64_t unread = 0;       // letters that could not be decoded
+  uint64_t unread = 0;       // letters that were refused: mostly, they could not be decoded
   uint64_t unencodable = 0;  // answers that could not be encoded: logged
   uint64_t no_reply = 0;     // letters that were let go while somebody waited
   uint64_t exceptions = 0;   // let out by handlers, timers and starts
@@ -47,7 +47,7 @@ struct ActorStats {
   uint64_t calls = 0, sends = 0, gathers = 0;
   uint64_t under_way = 0;        // gauge
   uint64_t watches = 0;          // gauge: handles that watch the directory
-  uint64_t retries = 0;          // of them, those tried again by the policy
+  uint64_t retries = 0;          // attempts after the first, as the policy says
   uint64_t refreshed = 0;        // "no such target": the directory was asked anew
   uint64_t resolved = 0;         // times the directory was asked
   uint64_t stale = 0;            // of them, answered from what was seen before

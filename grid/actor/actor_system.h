@@ -57,7 +57,7 @@ struct ActorSystemOptions {
 
   ActorLimits limits = {};
   // How long Stop lets actors finish what waits in their mailboxes, before it kills them; and how
-  // long a lost registration of a shared name is tried again before the actor is stopped.
+  // long a lost registration of a shared name is tried again: after that its actor goes on without.
   std::chrono::milliseconds drain{30'000};
 
   // Null: the manager's real clock, DefaultLog. The clock must be the manager's.
@@ -75,8 +75,8 @@ class ActorSystem {
   // member's. Both must outlive the system. kInvalidArgument names the option, kAlreadyExists.
   static absl::StatusOr<std::unique_ptr<ActorSystem>> Make(Manager& manager, Directory& directory,
                                                            ActorSystemOptions options);
-  // Ends everything without waiting for actors to finish: what Stop does after `drain`. Waits for
-  // the handlers that run, so not on a thread of theirs.
+  // Ends everything without waiting for actors to finish: what Stop does after `drain`. Where there
+  // are threads of its own it waits for the handlers that run, so not on one of them.
   ~ActorSystem();
   ActorSystem(const ActorSystem&) = delete;
   ActorSystem& operator=(const ActorSystem&) = delete;
@@ -121,9 +121,10 @@ class ActorSystem {
 
   // Ends everything, in this order: no start is accepted; actors are marked kDraining, so resolvers
   // skip them, and finish what waits in their mailboxes (StopMode::kAfterQueue), while new letters
-  // are answered "closed, not executed"; after `drain` those that have not finished are killed;
-  // names are given back; verbs that are under way end with kCancelled. Completes with OK, or with
-  // kDeadlineExceeded that names who had to be killed, once all have ended. Idempotent.
+  // are answered "closed, not executed"; a Mailbox closes at once; after `drain` those that have
+  // not finished are killed; names are given back; verbs that are under way end with kCancelled.
+  // Completes with OK, or with kDeadlineExceeded that names who had to be killed, once all have
+  // ended. Idempotent.
   template <typename Token = asio::use_awaitable_t<>>
   auto Stop(Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::Status)>(

@@ -18,7 +18,7 @@
 //
 // In the process the actor has a context without a system, and a lease that ends when the host's
 // does, by the same clock. Its OnStop runs after the host has given the name back, when its lease
-// has already ended; `stop` later it is killed.
+// has already ended; `stop` later it is killed. With a lost lease it is killed at once, without.
 //
 // POSIX. Any thread, but for the destructor: on that of `io`, or when it does not run; processes
 // that are still there are killed.

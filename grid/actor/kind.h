@@ -62,7 +62,8 @@ class Activation {
   Activation() = default;  // Explicit
   // Each by a start of its own.
   static Activation Explicit() { return Activation(); }
-  // `count` of them are kept running (patrol.h), named <path>/0, /1, ...
+  // `count` of them are to be kept running, named <path>/0, /1, ... By a Patrol that the program
+  // makes with count() (patrol.h).
   static Activation Count(size_t count) {
     return Count([count](const MembershipView&) { return count; });
   }

@@ -36,7 +36,7 @@ struct KindHostStats {
   uint64_t started = 0, already_running = 0;
   uint64_t refused = 0;  // by an admission filter
   uint64_t no_kind = 0;  // no Kind here for the name
-  uint64_t failed = 0;   // the factory, the actor or the directory did
+  uint64_t failed = 0;   // the factory, actor or directory did, or Refuse or a limit refused
   uint64_t stopped = 0;
   uint64_t killed = 0;     // those that had not stopped in time
   uint64_t under_way = 0;  // gauge: starts and stops

@@ -106,7 +106,8 @@ class KindStarter {
   // kFailedPrecondition, rejected: the admission filter refused. kUnavailable, not sent: there is
   // no member for it. kNotFound, rejected: that member has no such kind. What the factory, the
   // actor's OnStart or the directory there came to, executed. kDeadlineExceeded, maybe executed:
-  // the policy's deadline. Terminal cancellation completes with kCancelled, maybe executed.
+  // the policy's deadline. Terminal cancellation completes with kCancelled, maybe executed. Both
+  // not sent where no member was asked yet.
   template <typename Token = asio::use_awaitable_t<>>
   auto Start(StartRequest request, Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::StatusOr<StartResult>)>(

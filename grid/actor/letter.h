@@ -158,7 +158,8 @@ struct Letter {
   uint32_t offset = 0;
   uint32_t type_bytes = 0;
   bool nil_body = false;  // there is no body, not even an empty one
-  // When the sender wants to hear of it: once it is in the mailbox, or once it was processed.
+  // When the sender wants to hear of it: at once, once it is in the mailbox, or once it was
+  // processed.
   Acknowledgement acknowledge = Acknowledgement::kProcessed;
   TimePoint deadline = kNoDeadline;
   std::shared_ptr<const Sender> sender = {};        // never null once it is delivered

@@ -10,7 +10,8 @@
 //   }
 //
 // The same bounded queue that actors have (MailboxOptions). Closing answers what waits with
-// "closed, not executed", and gives the name back; so does the end of the lease. Any thread.
+// "closed, not executed", and gives the name back; so does the end of the lease, if the name is
+// exclusive. A shared one is registered again. Any thread.
 #ifndef GRID_GRID_ACTOR_MAILBOX_H_
 #define GRID_GRID_ACTOR_MAILBOX_H_
 
@@ -45,16 +46,17 @@ class Mailbox {
   Mailbox& operator=(Mailbox&& other) noexcept;
   ~Mailbox();  // Close()
 
-  // Not on a default-constructed or moved-from one.
+  // Not on a default-constructed or moved-from one. Of a shared name: as it was when it was opened,
+  // also after a lost lease.
   const Name& name() const;
   uint64_t epoch() const;
   const LeaseToken& lease() const;
 
   // Completes with the next letter, the oldest first; one Receive at a time (a second one fails
-  // with kFailedPrecondition); with kCancelled once it was closed, with kAborted once the lease was
-  // lost. Letters whose senders have given up are left out. Terminal or partial cancellation
-  // completes it with kCancelled and loses no letter. On the associated executor, otherwise on the
-  // system's threads.
+  // with kFailedPrecondition); with kCancelled once it was closed, with kAborted once the lease of
+  // an exclusive name was lost. Letters whose senders have given up are left out. Terminal or
+  // partial cancellation completes it with kCancelled and loses no letter. On the associated
+  // executor, otherwise on the system's threads.
   template <typename Token = asio::use_awaitable_t<>>
   auto Receive(Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::StatusOr<Letter>)>(

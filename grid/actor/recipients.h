@@ -21,9 +21,9 @@
 // far the message can have come at the most, in all attempts together (DeliveryOf).
 //
 // With CallPolicy::deduplicate a call that may have been executed is tried again only with the
-// member that remembers it. A selector, routing or policy out of range, one that does not fit the
-// verb, and an answer wanted with less than Acknowledgement::kProcessed are kInvalidArgument, not
-// sent.
+// member that remembers it, and cancellation does not reach the target. A selector, routing or
+// policy out of range, one that does not fit the verb, and an answer wanted with less than
+// Acknowledgement::kProcessed are kInvalidArgument, not sent.
 #ifndef GRID_GRID_ACTOR_RECIPIENTS_H_
 #define GRID_GRID_ACTOR_RECIPIENTS_H_
 
