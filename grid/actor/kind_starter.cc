@@ -102,7 +102,8 @@ class KindStarter::Core final : public std::enable_shared_from_this<Core> {
   // Tries again after a pause, or gives up.
   void OnFailed(const Operation& operation, absl::Status status);
   void OnTimer(const Operation& operation);
-  void End(const Operation& operation, absl::StatusOr<StartResult> result);
+  // By value: what it is called with may be gone before it returns.
+  void End(Operation operation, absl::StatusOr<StartResult> result);
 
   Directory& directory_;
   Membership& members_;
@@ -273,13 +274,12 @@ void KindStarter::Core::OnTimer(const Operation& operation) {
                    operation->attempts > 0 ? Delivery::kMaybeExecuted : Delivery::kNotSent));
 }
 
-void KindStarter::Core::End(const Operation& operation, absl::StatusOr<StartResult> result) {
+void KindStarter::Core::End(Operation operation, absl::StatusOr<StartResult> result) {
   if (!operation->completion) return;
-  const Operation kept = operation;
-  auto completion = std::move(kept->completion);
-  kept->timer.reset();
-  Unask(*kept);
-  operations_.erase(kept);
+  auto completion = std::move(operation->completion);
+  operation->timer.reset();
+  Unask(*operation);
+  operations_.erase(operation);
   under_way_ = operations_.size();
   completion.Complete(&io(), std::move(result));
 }

@@ -43,14 +43,15 @@ void MailboxEnd::StartReceive(Completion<absl::StatusOr<Letter>> completion) {
   if (holding_ == Holding::kExclusive && !lease_.valid()) LoseLease(lease_.why());
   const asio::cancellation_slot slot = completion.cancellation_slot();
   Effects effects;
-  absl::Status refused;
   bool waits = false;
   {
     std::lock_guard lock(mutex_);
-    if (receiver_) {
-      refused = absl::FailedPreconditionError("another Receive of this mailbox is under way");
-    } else if (!why_.ok()) {
-      refused = why_;
+    const absl::Status refused =
+        receiver_ ? absl::FailedPreconditionError("another Receive of this mailbox is under way")
+                  : why_;
+    if (!refused.ok()) {
+      effects.receiver = std::move(completion);
+      effects.result.emplace(refused);
     } else {
       if (slot.is_connected()) {
         // By number, as it may come when another one waits.
@@ -65,7 +66,6 @@ void MailboxEnd::StartReceive(Completion<absl::StatusOr<Letter>> completion) {
       waits = static_cast<bool>(receiver_);
     }
   }
-  if (!refused.ok()) return Finish(std::move(completion), refused);
   Do(std::move(effects));
   if (waits && on_waiting_) on_waiting_();
 }

@@ -22,7 +22,7 @@ std::shared_ptr<RecipientsCore> RecipientsCore::Make(std::shared_ptr<RecipientsE
                                                      Selector selector, Routing routing,
                                                      CallPolicy policy, std::optional<Name> from) {
   std::shared_ptr<RecipientsCore> core(new RecipientsCore(
-      std::move(env), std::move(selector), std::move(routing), std::move(policy), std::move(from)));
+      std::move(env), std::move(selector), std::move(routing), policy, std::move(from)));
   // Close, which comes after Add, must find the Post.
   std::lock_guard lock(core->mutex_);
   core->post_ = core->env_->Add(*core);
@@ -34,7 +34,7 @@ RecipientsCore::RecipientsCore(std::shared_ptr<RecipientsEnv> env, Selector sele
     : env_(std::move(env)),
       selector_(std::move(selector)),
       routing_(std::move(routing)),
-      policy_(std::move(policy)),
+      policy_(policy),
       from_(std::move(from)),
       check_(CheckAll(selector_, routing_, policy_)),
       cache_(std::make_shared<TargetCache>(env_, selector_, routing_, policy_.deadline)) {}

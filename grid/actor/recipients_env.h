@@ -84,13 +84,19 @@ class RecipientsEnv final : public std::enable_shared_from_this<RecipientsEnv> {
 
   // False, and it does not run, once closed. The directory never calls back from inside.
   bool WithDirectory(absl::FunctionRef<void(Directory&)> function);
-  // Runs `function` on the control thread. False once closed: then it was left as it is.
+  // Takes `function` and runs it on the control thread. False once closed: then it was left as it
+  // is.
   template <typename Function>
-  bool OnControl(Function&& function) {
+  bool TakeToControl(Function& function) {
     std::lock_guard lock(mutex_);
     if (closed_) return false;
-    boost::asio::post(io_, std::forward<Function>(function));
+    boost::asio::post(io_, std::move(function));
     return true;
+  }
+  // Runs `function` on the control thread, unless closed.
+  template <typename Function>
+  void OnControl(Function function) {
+    TakeToControl(function);
   }
 
   // The Post, for as long as the core is open; null once closed.
@@ -131,7 +137,7 @@ class StartingVerb {
     if (depth_ < kMost) return completion(std::move(result));
     ReadyCompletion ready = completion.With(std::move(result));
     auto later = [ready = std::move(ready)]() mutable { ready.Run(nullptr); };
-    if (!env.OnControl(std::move(later))) later();
+    if (!env.TakeToControl(later)) later();
   }
 
  private:

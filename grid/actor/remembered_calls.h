@@ -35,6 +35,8 @@ struct CallKey {
   uint64_t call = 0;
   std::string name = {};  // of the target
 
+  // clang-tidy 14 takes what <=> is compared with for a pointer.
+  // NOLINTNEXTLINE(modernize-use-nullptr)
   friend auto operator<=>(const CallKey&, const CallKey&) = default;
 };
 

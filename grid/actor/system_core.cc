@@ -14,9 +14,6 @@
 namespace grid::internal {
 namespace {
 
-// Between two attempts to have a shared name back.
-constexpr std::chrono::milliseconds kReclaimPause{200};
-
 absl::Status NotSent(absl::Status status) {
   return WithDelivery(std::move(status), Delivery::kNotSent);
 }
@@ -129,8 +126,8 @@ void SystemCore::WatchLease(const std::shared_ptr<Resident>& resident, const Act
     if (options.holding == Holding::kExclusive) return lost(token.why());  // which counts it
     Count(self->runtime_->counters.leases_lost);
     // Nobody else can be in the way: it goes on, and is registered anew.
-    boost::asio::post(*self->options_.io, [self, resident, options = std::move(options),
-                                           box = std::move(box), lost = std::move(lost)]() mutable {
+    boost::asio::post(*self->options_.io, [self, resident, options, box = std::move(box),
+                                           lost = std::move(lost)]() mutable {
       self->Reclaim(resident, options, std::move(box), std::move(lost));
     });
   });

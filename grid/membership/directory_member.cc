@@ -148,7 +148,8 @@ void DirectoryMember::Sync() {
 }
 
 void DirectoryMember::OnRegistered(uint64_t version, absl::StatusOr<Registration> registered) {
-  if (registered.ok()) {
+  const absl::Status told = registered.status();
+  if (told.ok()) {
     registration_ = *std::move(registered);
     joined_ = 1;
     // On the directory's thread, or at once.
@@ -160,9 +161,9 @@ void DirectoryMember::OnRegistered(uint64_t version, absl::StatusOr<Registration
         });
   } else if (!left_) {
     options_.log->Log(LogLevel::kWarning, absl::StrCat("membership: can't join as ", name_.text(),
-                                                       ": ", registered.status().message()));
+                                                       ": ", told.message()));
   }
-  OnTold(version, registered.status());
+  OnTold(version, told);
 }
 
 void DirectoryMember::OnTold(uint64_t version, const absl::Status& told) {

@@ -23,7 +23,7 @@ struct NodeStats {
 // Every field under its own name, those of the directory with its prefix; durations in microseconds
 // ("round_trip_us") and milliseconds
 // ("since_last_pong_ms", null before the first).
-boost::json::object StatsToJson(const NodeStats& stats);
+boost::json::object StatsToJson(const NodeStats& node);
 
 // Prometheus text format 0.0.4: each counter and gauge as grid_<name>, with the label `peer` where
 // it belongs to one; dropped, ignored and refused things with the label `reason`.
