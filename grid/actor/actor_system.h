@@ -56,8 +56,7 @@ struct ActorSystemOptions {
   int threads = -1;
 
   ActorLimits limits = {};
-  // How long Stop lets actors finish what waits in their mailboxes, before it kills them; and how
-  // long a lost registration of a shared name is tried again: after that its actor goes on without.
+  // How long Stop lets actors finish what waits in their mailboxes, before it kills them.
   std::chrono::milliseconds drain{30'000};
 
   // Null: the manager's real clock, DefaultLog. The clock must be the manager's.

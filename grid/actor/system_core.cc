@@ -139,10 +139,20 @@ void SystemCore::Reclaim(const std::shared_ptr<Resident>& resident, const ActorO
   const Entry old = resident->entry();
   std::lock_guard lock(mutex_);
   if (directory_ == nullptr || resident->stopping()) return;
-  directory_->Register(old.name, Holding::kShared, old.attributes, options_.drain,
+  directory_->Register(old.name, Holding::kShared, old.attributes, std::chrono::milliseconds(0),
                        [self = shared_from_this(), resident, options, old, box = std::move(box),
                         lost = std::move(lost)](absl::StatusOr<Registration> again) mutable {
-                         if (!again.ok()) return lost(again.status());
+                         if (absl::IsDeadlineExceeded(again.status())) {
+                           // The directory can't be reached: as long as that lasts.
+                           return self->Reclaim(resident, options, std::move(box), std::move(lost));
+                         }
+                         if (!again.ok()) {
+                           self->runtime_->log->Log(
+                               LogLevel::kError,
+                               absl::StrCat(old.name.text(), " is stopped: it can't be registered ",
+                                            "again: ", again.status().ToString()));
+                           return resident->Stop(StopMode::kAfterQueue);
+                         }
                          const uint64_t epoch = again->epoch();
                          // Before the resident knows of it: when it ends it removes what it knows.
                          self->residents_->Add(old.name, epoch, box, options.trusted_callers);

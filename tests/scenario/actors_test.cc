@@ -281,6 +281,22 @@ TEST_F(ActorsTest, ALostLease_OfASharedName_IsRegisteredAgain_AndItsActorGoesOn)
   EXPECT_TRUE(Stop(*actor).ok());
 }
 
+TEST_F(ActorsTest, ALostLease_OfASharedName_ThatIsHeldExclusivelyByNow_StopsItsActor) {
+  Make();
+  const absl::StatusOr<ActorHandle> actor = Start(1, "r/k/a", {.holding = Holding::kShared});
+  ASSERT_TRUE(actor.ok());
+  testing::Probe<absl::Status> stopped("WaitStopped");
+  actor->WaitStopped(stopped.Handler());
+  cluster().Partition(0, 1);
+  cluster().RunFor(seconds(100));  // longer than one Register waits
+  EXPECT_TRUE(actor->running());
+  ASSERT_TRUE(Start(2, "r/k/a").ok());
+  cluster().Heal(0, 1);
+  EXPECT_TRUE(Await(stopped).ok());
+  EXPECT_FALSE(actor->running());
+  EXPECT_EQ(SeenBy(1, "r/k/a").stopped, 1);
+}
+
 TEST_F(ActorsTest, AMemberThatDies_FailsItsCallsAsMaybeExecuted) {
   Make();
   ASSERT_TRUE(Start(1, "r/k/a").ok());
