@@ -2,6 +2,8 @@
 // when members, connections and leases are lost.
 #include <gtest/gtest.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <map>
 #include <memory>
 #include <optional>
@@ -79,7 +81,7 @@ class ActorsTest : public ::testing::Test {
   // Node 0 serves the directory.
   void Make(testing::ClusterOptions options = {}) {
     if (options.nodes == 2) options.nodes = 4;
-    options.setup = [this](int node, Manager& manager) { Setup(node, manager); };
+    options.setup = [this](int node, Manager& manager) { StartNode(node, manager); };
     cluster_.emplace(std::move(options));
     nodes_.resize(static_cast<size_t>(cluster_->size()));
     ASSERT_TRUE(cluster_->StartAll()) << cluster_->LogText();
@@ -104,7 +106,7 @@ class ActorsTest : public ::testing::Test {
     ~Node() { actors.reset(); }
   };
 
-  void Setup(int node, Manager& manager) {
+  void StartNode(int node, Manager& manager) {
     DirectoryOptions options;
     options.io = &cluster_->io();
     options.clock = cluster_->shared_clock();
