@@ -254,8 +254,9 @@ class Node {
       network_->Dial({&thread().io(), host, "/minio/grid/v1", token, timeout},
                      [&](DialResult result) {
                        EXPECT_FALSE(inside);
-                       if (result.ok()) endpoint->Adopt(*std::move(result));
-                       done.set_value(result.status());
+                       const absl::Status status = result.status();
+                       if (status.ok()) endpoint->Adopt(*std::move(result));
+                       done.set_value(status);
                      });
       inside = false;
     });

@@ -88,8 +88,8 @@ class ActorMesh : public ::testing::Test {
   // Node 0 serves the directory.
   void Make(testing::ClusterOptions options = {}) {
     if (options.nodes == 2) options.nodes = 4;
-    options.setup = [this](int node, Manager& manager) { Setup(node, manager); };
-    // Setup adds them: a directory must know its host.
+    options.setup = [this](int node, Manager& manager) { StartNode(node, manager); };
+    // StartNode adds them: a directory must know its host.
     options.add_peers = false;
     clients_ = {options.clients.begin(), options.clients.end()};
     cluster_.emplace(std::move(options));
@@ -124,7 +124,7 @@ class ActorMesh : public ::testing::Test {
     }
   };
 
-  void Setup(int node, Manager& manager) {
+  void StartNode(int node, Manager& manager) {
     DirectoryOptions options;
     options.io = &cluster_->io();
     options.clock = cluster_->shared_clock();

@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 class ActorLifeTest : public ActorTest {
  protected:
   // Adds; behind the gate where it is negative; throws at 13.
-  void Setup(TestActor& actor) {
+  void Equip(TestActor& actor) {
     actor.On(kAdd,
              [this](const Add& add, ActorContext&) -> asio::awaitable<absl::StatusOr<int64_t>> {
                if (add.by < 0) co_await gate_.Wait();
@@ -37,7 +37,7 @@ class ActorLifeTest : public ActorTest {
     };
   }
   std::shared_ptr<ActorCell> StartIt(ActorOptions options = Shared()) {
-    auto cell = Start(std::move(options), [this](TestActor& actor) { Setup(actor); });
+    auto cell = Start(std::move(options), [this](TestActor& actor) { Equip(actor); });
     cell->OnStopped([this](const absl::Status& why) {
       ++ended_;
       why_ = why;
@@ -239,7 +239,7 @@ TEST_F(ActorLifeTest, AStartThatFailsAtARestart_IsAnotherFailure) {
   ActorOptions options = Shared();
   options.max_restarts = 5;
   auto cell = Start(options, [&](TestActor& actor) {
-    Setup(actor);
+    Equip(actor);
     actor.on_start = [&](ActorContext&) -> asio::awaitable<absl::Status> {
       if (++starts == 2) throw std::runtime_error("second");
       co_return starts == 3 ? absl::UnavailableError("third") : absl::OkStatus();
@@ -260,7 +260,7 @@ TEST_F(ActorLifeTest, AFactoryThatFailsForEver_StopsIt) {
   auto cell = Start(Shared(), ActorFactory([&]() -> absl::StatusOr<std::unique_ptr<Actor>> {
                       if (broken) return absl::UnavailableError("no more");
                       auto actor = std::make_unique<TestActor>();
-                      Setup(*actor);
+                      Equip(*actor);
                       return actor;
                     }));
   cell->OnStopped([&](const absl::Status& why) { why_ = why; });
@@ -314,7 +314,7 @@ class ActorLeaseTest : public ActorLifeTest {
   std::shared_ptr<ActorCell> StartHolding(Holding holding) {
     ActorOptions options;
     options.holding = holding;
-    auto cell = Make(options, [this](TestActor& actor) { Setup(actor); });
+    auto cell = Make(options, [this](TestActor& actor) { Equip(actor); });
     testing::Probe<absl::Status> started;
     cell->Start(1, LeaseToken(lease_), Completion<absl::Status>(started.Handler()));
     cell->OnStopped([this](const absl::Status& why) {

@@ -1,6 +1,5 @@
 #include "grid/actor/coroutine_actor.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <stdexcept>
@@ -11,7 +10,6 @@ namespace grid {
 namespace {
 
 using internal::ActorCell;
-using ::testing::HasSubstr;
 
 class CoroutineActorTest : public ActorTest {
  protected:

@@ -202,7 +202,7 @@ class RecipientsTest : public ::testing::Test {
   Recipients To(Selector selector, Routing routing = Routing::RoundRobin(),
                 CallPolicy policy = CallPolicy()) {
     return Recipients(internal::RecipientsCore::Make(env_, std::move(selector), std::move(routing),
-                                                     std::move(policy), std::nullopt));
+                                                     policy, std::nullopt));
   }
 
   bool Run(absl::FunctionRef<bool()> predicate, Duration limit) {

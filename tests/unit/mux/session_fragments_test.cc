@@ -315,7 +315,7 @@ TEST_F(FragmentPair, OwnedPayload_IsNotCopied) {
           .StartCall({.handler = kSingle, .payload = std::move(large), .deadline = now_ + 10s},
                      &probe, now_)
           .ok());
-  EXPECT_TRUE(large.is_nil());
+  EXPECT_TRUE(large.is_nil());  // NOLINT(bugprone-use-after-move)
   EXPECT_EQ(a_.pool->Stats().bytes_in_use, size_t{4} << 20);
   Pump();
   EXPECT_EQ(a_.pool->Stats().bytes_in_use, 0u);
@@ -324,7 +324,7 @@ TEST_F(FragmentPair, OwnedPayload_IsNotCopied) {
   Buffer reply = b_.pool->Take(4 << 20);
   std::fill_n(reply.data(), reply.size(), uint8_t{'y'});
   b_.session.Answer(held.request, &held.running, std::move(reply), now_);
-  EXPECT_TRUE(reply.is_nil());
+  EXPECT_TRUE(reply.is_nil());  // NOLINT(bugprone-use-after-move)
   EXPECT_EQ(b_.pool->Stats().bytes_in_use, size_t{4} << 20);
   Pump();
   EXPECT_EQ(b_.pool->Stats().bytes_in_use, 0u);
