@@ -87,7 +87,8 @@ class RemoteCalls final : public std::enable_shared_from_this<RemoteCalls> {
     }
     open_[*index] = false;
     sink_->Complete(*index, DecodeOutcome(bytes.subspan(kIndexBytes)));
-    if (++done_ < open_.size()) Read();
+    // To the end, also behind the last one: a stream that is let go before is one that is given up.
+    Read();
   }
 
   void Fail(const absl::Status& why) {
@@ -98,7 +99,6 @@ class RemoteCalls final : public std::enable_shared_from_this<RemoteCalls> {
 
   Stream stream_;
   std::vector<bool> open_;
-  size_t done_ = 0;
   const std::shared_ptr<OutcomesSink> sink_;
 };
 
