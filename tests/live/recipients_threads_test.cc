@@ -163,9 +163,12 @@ TEST(RecipientsThreadsTest, VerbsCompleteOnce_WhateverHappensAtTheSameTime) {
   EXPECT_EQ(env->counters().under_way, 0u);
   EXPECT_EQ(env->counters().watches, 0u);
   held.clear();
+  EXPECT_TRUE(ours->Stop(asio::use_future).get().ok());
+  EXPECT_TRUE(theirs->Stop(asio::use_future).get().ok());
   ours.reset();
   theirs.reset();
-  // The table's own timer would keep it going.
+  // Behind what they still have there. The table's own timer would keep it going.
+  asio::post(io, asio::use_future).get();
   io.stop();
   control.join();
 }

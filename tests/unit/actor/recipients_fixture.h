@@ -142,6 +142,8 @@ class RecipientsTest : public ::testing::Test {
   void TearDown() override {
     if (env_ != nullptr) env_->Close();
     testing::Drain(io_);
+    // Each remembers whom it was to tell, who keep the post.
+    post_->sent.clear();
     directories_.clear();
     testing::Drain(io_);
   }
