@@ -254,7 +254,7 @@ void StreamEnd::GiveCredits(uint32_t unsettled) {
       messages = std::exchange(self.unsettled_messages_, 0);
       bytes = std::exchange(self.unsettled_bytes_, 0);
       // Without a mux this may be any thread, and the link has gone down.
-      if (mux != nullptr) now = self.link_->Now();
+      if (mux != nullptr && self.link_ != nullptr) now = self.link_->Now();
     }
     if (mux != nullptr) session->Consumed(mux, messages, bytes, now);
   });
