@@ -23,19 +23,30 @@ absl::Status Rejected(absl::Status status) {
   return WithDelivery(std::move(status), Delivery::kRejected);
 }
 
-// Of what has come with `context`, the letter without its bytes.
-Letter LetterOf(const ArrivedDelivery& arrived, const RequestContext& context) {
-  Letter letter;
-  letter.offset = static_cast<uint32_t>(arrived.type_offset);
-  letter.type_bytes = arrived.header.type_bytes;
-  letter.nil_body = arrived.header.nil_body;
-  letter.acknowledge = static_cast<Acknowledgement>(arrived.header.acknowledge);
-  letter.deadline = context.deadline();
-  letter.sender =
-      std::make_shared<const Sender>(Sender{.process = context.caller(), .actor = arrived.from});
-  letter.cancellation = std::make_shared<Cancellation>();
-  return letter;
-}
+// What the letters of one delivery have in common.
+struct Arrival {
+  Arrival(const ArrivedDelivery& arrived, const RequestContext& context)
+      : deadline(context.deadline()),
+        sender(std::make_shared<const Sender>(
+            Sender{.process = context.caller(), .actor = arrived.from})) {}
+
+  const TimePoint deadline;
+  const std::shared_ptr<const Sender> sender;
+  const std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
+
+  Letter LetterOf(const ArrivedDelivery& arrived, Buffer payload) const {
+    Letter letter;
+    letter.message = std::move(payload);
+    letter.offset = static_cast<uint32_t>(arrived.type_offset);
+    letter.type_bytes = arrived.header.type_bytes;
+    letter.nil_body = arrived.header.nil_body;
+    letter.acknowledge = static_cast<Acknowledgement>(arrived.header.acknowledge);
+    letter.deadline = deadline;
+    letter.sender = sender;
+    letter.cancellation = cancellation;
+    return letter;
+  }
+};
 
 LocalDelivery To(const DeliverHeader& header, size_t index) {
   return {.name = header.targets[index].name,
@@ -200,8 +211,7 @@ asio::awaitable<absl::StatusOr<Buffer>> DeliveryServer::ServeOne(Buffer request,
     outcome = std::move(admitted);
   } else {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    Letter letter = LetterOf(*arrived, context);
-    letter.message = std::move(request);
+    Letter letter = Arrival(*arrived, context).LetterOf(*arrived, std::move(request));
     auto deliver = [&](auto handler) {
       auto single =
           std::make_shared<Single>(executor, Completion<LetterOutcome>(std::move(handler)));
@@ -230,10 +240,10 @@ void DeliveryServer::ServeMany(Stream stream, RequestContext& context) {
   const size_t targets = arrived->header.targets.size();
   const absl::Status admitted = Admit(targets);
   const Buffer message = Buffer::CopyOf(stream.initial());
-  const Letter first = LetterOf(*arrived, context);
+  const Arrival arrival(*arrived, context);
   auto many = std::make_shared<Many>(shared_from_this(), std::move(stream), targets,
                                      admitted.ok() ? targets : 0);
-  context.OnCancel([&context, many, cancellation = first.cancellation] {
+  context.OnCancel([&context, many, cancellation = arrival.cancellation] {
     cancellation->Cancel(context.cancellation());
     many->End(context.cancellation());
   });
@@ -241,15 +251,7 @@ void DeliveryServer::ServeMany(Stream stream, RequestContext& context) {
   for (uint32_t i = 0; !admitted.ok() && i < targets; ++i) many->Answer(i, admitted);
   if (!admitted.ok()) return;
   for (size_t i = 0; i < targets; ++i) {
-    Letter letter;
-    letter.message = Buffer::CopyOf(message.view());
-    letter.offset = first.offset;
-    letter.type_bytes = first.type_bytes;
-    letter.nil_body = first.nil_body;
-    letter.acknowledge = first.acknowledge;
-    letter.deadline = first.deadline;
-    letter.sender = first.sender;
-    letter.cancellation = first.cancellation;
+    Letter letter = arrival.LetterOf(*arrived, Buffer::CopyOf(message.view()));
     letter.reply = ReplyToken(std::make_unique<Many::Sink>(many, static_cast<uint32_t>(i)));
     residents_->Deliver(To(arrived->header, i), std::move(letter));
   }

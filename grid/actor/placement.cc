@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "grid/directory/attributes_text.h"
 #include "grid/directory/rendezvous.h"
 #include "grid/directory/text_cursor.h"
 #include "handlers/delivery.h"
@@ -13,7 +14,9 @@
 namespace grid {
 namespace {
 
+using internal::AttributesText;
 using internal::Quoted;
+using internal::ReadAttributes;
 using internal::TextCursor;
 using Mode = Placement::Mode;
 
@@ -31,25 +34,6 @@ constexpr Plain kPlain[] = {
     {Mode::kNearCaller, "near-caller"},
     {Mode::kHash, "hash"},
 };
-
-// "a=1, b=2)": sorted, each once.
-absl::StatusOr<Attributes> ReadAttributes(TextCursor& cursor) {
-  Attributes attributes;
-  for (;;) {
-    const size_t begin = cursor.position();
-    absl::StatusOr<std::string> key = cursor.Value();
-    if (!key.ok()) return key.status();
-    if (!attributes.empty() && *key <= attributes.rbegin()->first) {
-      return cursor.RefuseAt(begin, "attributes are sorted, and each comes once");
-    }
-    if (absl::Status status = cursor.Expect("="); !status.ok()) return status;
-    absl::StatusOr<std::string> value = cursor.Value();
-    if (!value.ok()) return value.status();
-    attributes.emplace(*std::move(key), *std::move(value));
-    if (cursor.Skip(")")) return attributes;
-    if (absl::Status status = cursor.Expect(", "); !status.ok()) return status;
-  }
-}
 
 // Why `member` can't be taken; empty: it can.
 std::string WhyNot(const Placement& placement, const Member& member, const PlacementQuery& query) {
@@ -131,12 +115,7 @@ std::string Placement::ToString() const {
     if (plain.mode == mode_) text = plain.text;
   }
   if (!with_.empty()) {
-    absl::StrAppend(&text, text.empty() ? "" : " ", "with(");
-    const char* separator = "";
-    for (const auto& [key, value] : with_) {
-      absl::StrAppend(&text, std::exchange(separator, ", "), Quoted(key), "=", Quoted(value));
-    }
-    text += ")";
+    absl::StrAppend(&text, text.empty() ? "" : " ", "with(", AttributesText(with_), ")");
   }
   return isolated_ ? absl::StrCat("isolated(", text, ")") : text;
 }

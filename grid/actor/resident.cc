@@ -80,6 +80,13 @@ void Resident::StartUpdate(Attributes attributes, std::chrono::milliseconds time
   });
 }
 
+void Resident::MarkDraining() {
+  Attributes attributes = entry().attributes;
+  attributes[kDraining] = "true";
+  StartUpdate(std::move(attributes), std::chrono::milliseconds(0),
+              Completion<absl::Status>([](const absl::Status&) {}));
+}
+
 bool Resident::Replace(Registration registration) {
   std::lock_guard lock(mutex_);
   if (why_.has_value()) return false;

@@ -46,6 +46,8 @@ class Resident final : public std::enable_shared_from_this<Resident> {
   void StartWait(Completion<absl::Status> completion);
   void StartUpdate(Attributes attributes, std::chrono::milliseconds timeout,
                    Completion<absl::Status> completion);
+  // Resolvers skip it from now on; nobody waits for it.
+  void MarkDraining();
   // A lost registration's successor. False: it is ending, and `registration` is given back.
   bool Replace(Registration registration);
   // The box has ended: gives the name back, calls `done`, then who waits.

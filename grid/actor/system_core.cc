@@ -243,12 +243,7 @@ std::shared_ptr<Resident> SystemCore::Find(const Name& name, uint64_t epoch) con
 }
 
 void SystemCore::MarkDraining(const Name& name, uint64_t epoch) {
-  const std::shared_ptr<Resident> resident = Find(name, epoch);
-  if (resident == nullptr) return;
-  Attributes attributes = resident->entry().attributes;
-  attributes[kDraining] = "true";
-  resident->StartUpdate(std::move(attributes), std::chrono::milliseconds(0),
-                        Completion<absl::Status>([](const absl::Status&) {}));
+  if (const auto resident = Find(name, epoch); resident != nullptr) resident->MarkDraining();
 }
 
 void SystemCore::StopActor(const Name& name, uint64_t epoch, StopMode mode,
@@ -303,8 +298,7 @@ void SystemCore::Stop(Completion<absl::Status> completion) {
                                                        });
       self->drain_timer_->Set(self->options_.clock->Now() + self->options_.drain);
       for (const std::shared_ptr<Resident>& resident : self->All()) {
-        const Target target = resident->target();
-        self->MarkDraining(target.name, target.epoch);
+        resident->MarkDraining();
         resident->Stop(StopMode::kAfterQueue);
       }
     }

@@ -3,12 +3,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grid/directory/attributes_text.h"
 #include "grid/directory/text_cursor.h"
 
 namespace grid {
 namespace {
 
-using internal::Quoted;
+using internal::AttributesText;
+using internal::ReadAttributes;
 using internal::TextCursor;
 
 std::string NameList(const std::set<Name>& names) {
@@ -37,23 +39,6 @@ absl::Status ReadNames(TextCursor& cursor, std::set<Name>& names) {
       return cursor.RefuseAt(begin, "names are sorted, and each comes once");
     }
     names.insert(names.end(), *std::move(name));
-    if (cursor.Skip(")")) return absl::OkStatus();
-    if (absl::Status status = cursor.Expect(", "); !status.ok()) return status;
-  }
-}
-
-absl::Status ReadAttributes(TextCursor& cursor, Attributes& attributes) {
-  for (;;) {
-    const size_t begin = cursor.position();
-    absl::StatusOr<std::string> key = cursor.Value();
-    if (!key.ok()) return key.status();
-    if (!attributes.empty() && *key <= attributes.rbegin()->first) {
-      return cursor.RefuseAt(begin, "attributes are sorted, and each comes once");
-    }
-    if (absl::Status status = cursor.Expect("="); !status.ok()) return status;
-    absl::StatusOr<std::string> value = cursor.Value();
-    if (!value.ok()) return value.status();
-    attributes.emplace(*std::move(key), *std::move(value));
     if (cursor.Skip(")")) return absl::OkStatus();
     if (absl::Status status = cursor.Expect(", "); !status.ok()) return status;
   }
@@ -120,14 +105,7 @@ absl::Status Selector::Check() const {
 std::string Selector::ToString() const {
   std::string text = under_.has_value() ? absl::StrCat("under(", under_->text(), ")")
                                         : absl::StrCat("names(", NameList(names_), ")");
-  if (!where_.empty()) {
-    text += " where(";
-    for (const auto& [key, value] : where_) {
-      if (key != where_.begin()->first) text += ", ";
-      absl::StrAppend(&text, Quoted(key), "=", Quoted(value));
-    }
-    text += ")";
-  }
+  if (!where_.empty()) absl::StrAppend(&text, " where(", AttributesText(where_), ")");
   if (!except_.empty()) absl::StrAppend(&text, " except(", NameList(except_), ")");
   return text;
 }
@@ -151,7 +129,11 @@ absl::StatusOr<Selector> Selector::Parse(std::string_view text) {
   } else {
     status = cursor.Refuse("expected \"names(\" or \"under(\"");
   }
-  if (status.ok() && cursor.Skip(" where(")) status = ReadAttributes(cursor, selector.where_);
+  if (status.ok() && cursor.Skip(" where(")) {
+    absl::StatusOr<Attributes> where = ReadAttributes(cursor);
+    status = where.status();
+    if (where.ok()) selector.where_ = *std::move(where);
+  }
   if (status.ok() && cursor.Skip(" except(")) {
     if (cursor.Skip(")")) {
       status = cursor.Refuse("except() without a name is left out");
