@@ -149,6 +149,8 @@ class ReplyToken {
 absl::Status NoReplyError();
 // "closed, not executed": kUnavailable, kRejected.
 absl::Status ClosedError(std::string_view name);
+// Whether it is that, so that this target takes nothing any more.
+bool IsClosed(const absl::Status& status);
 
 struct Letter {
   static constexpr TimePoint kNoDeadline = TimePoint::max();

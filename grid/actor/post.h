@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "grid/actor/letter.h"
 #include "grid/actor/target.h"
 #include "grid/base/clock.h"
@@ -62,6 +64,11 @@ class Post {
   virtual void DeliverMany(const std::string& member, const std::vector<Target>& targets,
                            const Message& message, std::shared_ptr<OutcomesSink> sink,
                            std::shared_ptr<Cancellation> cancellation) = 0;
+
+  // `done` gets OK once there is a connection to `member`, perhaps inside; or why there never will
+  // be. Never under a lock of the Post's.
+  virtual void WhenConnected(const std::string& member,
+                             absl::AnyInvocable<void(absl::Status)> done) = 0;
 };
 
 // Where the letters for one target arrive: an actor or a mailbox.

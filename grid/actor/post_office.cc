@@ -214,4 +214,13 @@ void PostOffice::DeliverMany(const std::string& member, const std::vector<Target
       ->Start(cancellation);
 }
 
+void PostOffice::WhenConnected(const std::string& member,
+                               absl::AnyInvocable<void(absl::Status)> done) {
+  // As long as it takes: names of a member that is gone for good are soon gone as well.
+  constexpr std::chrono::milliseconds kForEver{std::numeric_limits<uint32_t>::max()};
+  const absl::StatusOr<Connection> peer = To(member);
+  if (!peer.ok()) return done(peer.status());
+  peer->WaitConnected(kForEver, std::move(done));
+}
+
 }  // namespace grid::internal

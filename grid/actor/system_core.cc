@@ -411,6 +411,8 @@ ActorStats SystemCore::Stats() const {
   stats.verbs_cancelled = verbs.cancelled.load();
   stats.call_limit = verbs.call_limit.load();
   stats.target_limit = verbs.target_limit.load();
+  stats.waiting_calls = verbs.waiting.load();
+  stats.waiting_limit = verbs.waiting_limit.load();
   stats.fan_out_limit = verbs.fan_out_limit.load();
   stats.handle_limit = verbs.handle_limit.load();
   return stats;

@@ -217,6 +217,13 @@ void DirectoryCore::Lapse(const absl::Status& why) {
   if (failures_ <= 1) Renew();
 }
 
+void DirectoryCore::StartRenounce(uint64_t incarnation, std::string why) {
+  Post([self = shared_from_this(), incarnation, why = std::move(why)] {
+    if (self->stopped_ || self->options_.client || self->incarnation_ != incarnation) return;
+    self->Lapse(absl::AbortedError(why));
+  });
+}
+
 void DirectoryCore::LoseAll(const absl::Status& why) {
   const std::vector<std::shared_ptr<Hold>> holds(holds_.begin(), holds_.end());
   stats_.lost += holds.size();

@@ -73,6 +73,7 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   void StartWaitReady(std::chrono::milliseconds timeout, Completion<absl::Status> completion);
   void StartFlush(std::chrono::milliseconds timeout,
                   Completion<absl::StatusOr<uint64_t>> completion);
+  void StartRenounce(uint64_t incarnation, std::string why);
   void StartStop(Completion<absl::Status> completion);
   DirectoryStats Stats() const;
 

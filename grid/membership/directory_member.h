@@ -11,6 +11,7 @@
 #define GRID_GRID_MEMBERSHIP_DIRECTORY_MEMBER_H_
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,6 +24,7 @@
 #include "grid/membership/directory_membership.h"
 #include "grid/membership/member_table.h"
 #include "grid/membership/membership_board.h"
+#include "grid/membership/tombstones.h"
 #include "grid/transport/loop_timer.h"
 
 namespace grid::internal {
@@ -35,6 +37,7 @@ class DirectoryMember final : public std::enable_shared_from_this<DirectoryMembe
   void Start();
   void Change(const AttributeChanges& changes, Completion<absl::Status> completion);
   void Leave(Completion<absl::Status> completion);
+  void DeclareDown(const Tombstone& tombstone, Completion<absl::Status> completion);
   // The Membership is gone. What was posted before still comes.
   void Close();
 
@@ -75,6 +78,14 @@ class DirectoryMember final : public std::enable_shared_from_this<DirectoryMembe
   void OnEvent(absl::StatusOr<WatchEvent> event);
   void Apply(const WatchEvent& event);
   std::optional<Member> MemberOf(const Entry& entry);
+  // The entry is a tombstone; no member's, whatever it says.
+  static bool IsTombstone(const Entry& entry);
+  bool ApplyTombstones(const WatchEvent& event);
+  // Whether we ourselves were declared down.
+  void CheckOurselves();
+  void OnDeclared(const Tombstone& tombstone, absl::StatusOr<Registration> put_up,
+                  Completion<absl::Status> completion);
+  void TakeDown();
   void OnTableTimer();
   // The table may have changed.
   void Publish(bool changed);
@@ -100,13 +111,21 @@ class DirectoryMember final : public std::enable_shared_from_this<DirectoryMembe
 
   // Everybody's.
   MemberTable table_;
+  Tombstones tombstones_;
   Watcher watcher_;
   uint32_t watch_failures_ = 0;
   LoopTimer watch_retry_;
   LoopTimer table_timer_;
 
+  // The tombstones that we hold up, and until when; those on their way count as well.
+  std::multimap<TimePoint, Registration> held_up_;
+  size_t putting_up_ = 0;
+  uint64_t renounced_last_ = 0;  // the incarnation of ours that was declared down
+  LoopTimer take_down_;
+
   std::atomic<uint64_t> members_{0}, joined_{0}, lost_{0}, suspected_{0}, retries_{0};
   std::atomic<uint64_t> ignored_{0}, member_limit_{0};
+  std::atomic<uint64_t> buried_{0}, declared_{0}, renounced_{0}, tombstone_limit_{0};
 };
 
 }  // namespace grid::internal

@@ -72,6 +72,14 @@ class FakePost final : public internal::Post {
     Run(first, first + targets.size());
   }
 
+  void WhenConnected(const std::string& member,
+                     absl::AnyInvocable<void(absl::Status)> done) override {
+    when_connected[member].push_back(std::move(done));
+  }
+  void Connect(const std::string& member, const absl::Status& status = absl::OkStatus()) {
+    for (auto& done : std::exchange(when_connected[member], {})) done(status);
+  }
+
   size_t open() const {
     size_t count = 0;
     for (const Sent& one : sent) count += one.open ? 1 : 0;
@@ -87,6 +95,7 @@ class FakePost final : public internal::Post {
   Script script = [](const Sent&) { return std::nullopt; };
   std::deque<Sent> sent;
   size_t messages = 0;
+  std::map<std::string, std::vector<absl::AnyInvocable<void(absl::Status)>>> when_connected;
 
  private:
   void Add(const Target& target, const internal::Message& message, size_t number,
