@@ -32,14 +32,6 @@ DirectoryMember::DirectoryMember(Directory& directory, DirectoryMembershipOption
   attributes_.insert_or_assign(Member::kUrl, options_.member);
 }
 
-template <typename Result, typename Function>
-Completion<Result> DirectoryMember::Then(Function function) {
-  return Completion<Result>(
-      asio::bind_executor(io().get_executor(), [weak = weak_from_this(), function](Result result) {
-        if (const auto self = weak.lock()) function(*self, std::move(result));
-      }));
-}
-
 MembershipStats DirectoryMember::Stats() const {
   return {.members = members_.load(),
           .joined = joined_.load(),
@@ -82,6 +74,7 @@ void DirectoryMember::Close() {
   joined_ = 0;
   Finish(version_, Left());
   for (auto& completion : std::exchange(leaving_, {})) completion.Complete(&io(), Left());
+  for (auto& [number, done] : std::exchange(declaring_, {})) done.Complete(&io(), Left());
   board_->End(absl::CancelledError("the membership has ended"));
 }
 

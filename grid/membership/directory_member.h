@@ -11,6 +11,7 @@
 #define GRID_GRID_MEMBERSHIP_DIRECTORY_MEMBER_H_
 
 #include <atomic>
+#include <boost/asio/bind_executor.hpp>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -83,8 +84,7 @@ class DirectoryMember final : public std::enable_shared_from_this<DirectoryMembe
   bool ApplyTombstones(const WatchEvent& event);
   // Whether we ourselves were declared down.
   void CheckOurselves();
-  void OnDeclared(const Tombstone& tombstone, absl::StatusOr<Registration> put_up,
-                  Completion<absl::Status> completion);
+  void OnDeclared(uint64_t number, const Tombstone& tombstone, absl::StatusOr<Registration> put_up);
   void TakeDown();
   void OnTableTimer();
   // The table may have changed.
@@ -117,9 +117,10 @@ class DirectoryMember final : public std::enable_shared_from_this<DirectoryMembe
   LoopTimer watch_retry_;
   LoopTimer table_timer_;
 
-  // The tombstones that we hold up, and until when; those on their way count as well.
+  // The tombstones that we hold up, and until when; and who waits for one to be put up.
   std::multimap<TimePoint, Registration> held_up_;
-  size_t putting_up_ = 0;
+  std::map<uint64_t, Completion<absl::Status>> declaring_;
+  uint64_t last_declared_ = 0;
   uint64_t renounced_last_ = 0;  // the incarnation of ours that was declared down
   LoopTimer take_down_;
 
@@ -127,6 +128,14 @@ class DirectoryMember final : public std::enable_shared_from_this<DirectoryMembe
   std::atomic<uint64_t> ignored_{0}, member_limit_{0};
   std::atomic<uint64_t> buried_{0}, declared_{0}, renounced_{0}, tombstone_limit_{0};
 };
+
+template <typename Result, typename Function>
+Completion<Result> DirectoryMember::Then(Function function) {
+  return Completion<Result>(
+      asio::bind_executor(io().get_executor(), [weak = weak_from_this(), function](Result result) {
+        if (const auto self = weak.lock()) function(*self, std::move(result));
+      }));
+}
 
 }  // namespace grid::internal
 

@@ -22,29 +22,31 @@ void DirectoryMember::DeclareDown(const Tombstone& tombstone, Completion<absl::S
   }
   const bool replaced = member->incarnation > incarnation;
   if (replaced || member->state == MemberState::kDown) return refuse(absl::OkStatus());
-  if (held_up_.size() + putting_up_ >= options_.max_tombstones) {
+  if (held_up_.size() + declaring_.size() >= options_.max_tombstones) {
     ++tombstone_limit_;
     return refuse(absl::ResourceExhaustedError(
         absl::StrCat("max_tombstones (", options_.max_tombstones, ") are held up by us")));
   }
   absl::StatusOr<Name> what = TombstoneName(tombstone);
   if (!what.ok()) return refuse(what.status());
-  ++putting_up_;
-  // Held until it has come to something: a closed directory drops what it was given.
-  const auto done = std::make_shared<Completion<absl::Status>>(std::move(completion));
+  const uint64_t number = ++last_declared_;
+  declaring_.emplace(number, std::move(completion));
   WithDirectory([&](Directory& directory) {
     directory.StartRegister(
         *std::move(what), Holding::kShared, {{Member::kUrl, name}}, std::chrono::milliseconds(0),
         Then<absl::StatusOr<Registration>>(
-            [tombstone, done](DirectoryMember& self, absl::StatusOr<Registration> put_up) {
-              self.OnDeclared(tombstone, std::move(put_up), std::move(*done));
+            [number, tombstone](DirectoryMember& self, absl::StatusOr<Registration> put_up) {
+              self.OnDeclared(number, tombstone, std::move(put_up));
             }));
   });
 }
 
-void DirectoryMember::OnDeclared(const Tombstone& tombstone, absl::StatusOr<Registration> put_up,
-                                 Completion<absl::Status> completion) {
-  --putting_up_;
+void DirectoryMember::OnDeclared(uint64_t number, const Tombstone& tombstone,
+                                 absl::StatusOr<Registration> put_up) {
+  const auto found = declaring_.find(number);
+  if (found == declaring_.end()) return;  // closed
+  auto completion = std::move(found->second);
+  declaring_.erase(found);
   const absl::Status status = put_up.status();
   if (status.ok()) {
     ++declared_;
