@@ -251,6 +251,7 @@ TEST_F(RowsTest, RowMasterAndNodes_CallAndGo) {
 
   // One that dies is not asked any more; the others do its work.
   Kill(2);
+  cluster().RunFor(seconds(1));  // until its connections are known to be gone
   for (int i = 0; i < 20; ++i) {
     const absl::StatusOr<Answer<int64_t>> answer = CallAdd(workers, 1);
     ASSERT_TRUE(answer.ok()) << answer.status();
