@@ -379,7 +379,7 @@ TEST_F(ActorLeaseTest, RunOut_NoTimerRuns) {
         co_return context.Every(seconds(4), [&](ActorContext&) { ++ran; }).status();
       };
     });
-    StartWithLease(*cell);
+    EXPECT_TRUE(StartWithLease(*cell).ok());
     RunFor(seconds(9));
     EXPECT_EQ(ran, 2);
     clock_->Advance(seconds(10));
