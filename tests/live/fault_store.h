@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,6 +84,7 @@ class FencedStore {
   // The process was killed or suspended. Besides what it held, it may just have got what was free:
   // those names are waited for from now on, too.
   void Fault(int holder, TimePoint at) {
+    down_.insert(holder);
     for (Record& record : records_) {
       if (record.epoch == 0) continue;
       const bool held = record.holder == holder && !record.free;
@@ -90,8 +92,11 @@ class FencedStore {
       if (held || free) record.gap = Gap{.from = at, .fault = true};
     }
   }
-  // The process is dead, and another one begins under its name, which ends its session.
+  // It goes on, and may end its session itself.
+  void Resumed(int holder) { down_.erase(holder); }
+  // It is dead, and another one begins under its name, which ends its session.
   void Replaced(int holder) {
+    down_.erase(holder);
     for (Record& record : records_) {
       if (record.holder == holder) record.free = true;
     }
@@ -121,7 +126,8 @@ class FencedStore {
   // How long names were without a holder: after faults, and after they were put down.
   const std::vector<Duration>& after_faults() const { return after_faults_; }
   const std::vector<Duration>& after_ends() const { return after_ends_; }
-  // Between the end of a token that nobody has put down and the next holder.
+  // From the end of a token to the next holder of its name, where the last one was down: then only
+  // the end of its lease can have freed the name.
   Duration least_margin() const { return least_margin_; }
   const std::vector<std::string>& violations() const { return violations_; }
 
@@ -151,7 +157,7 @@ class FencedStore {
   void Begin(Record& record, const Write& write) {
     if (record.epoch != 0 && !record.free) {
       const Duration margin = write.checked - record.until;
-      least_margin_ = std::min(least_margin_, margin);
+      if (down_.contains(record.holder)) least_margin_ = std::min(least_margin_, margin);
       if (margin <= Duration::zero()) {
         Report(write.name, "epoch ", write.epoch, " began ", Millis(-margin),
                " ms before the token of epoch ", record.epoch, " ended");
@@ -170,6 +176,7 @@ class FencedStore {
   }
 
   std::vector<Record> records_;
+  std::set<int> down_;
   uint64_t accepted_ = 0, refused_ = 0, terms_ = 0, lost_without_fault_ = 0;
   std::vector<Duration> after_faults_, after_ends_;
   Duration least_margin_ = Duration::max();
