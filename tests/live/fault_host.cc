@@ -4,9 +4,10 @@
 //
 //   fault_host INDEX STORE LOG DIRECTORY LEASE_MS PAUSE_MS NAMES HOST...
 //
-// STORE: the store's socket. DIRECTORY: "hosted", by the first host, or the URL of an etcd. PAUSE_MS:
-// between two writes of a name. NAMES: 0: it contends for none. HOST...: the names of all members in
-// the mesh, of which INDEX is ours. SIGTERM ends it with status 0; nothing else of the cluster's may.
+// STORE: the store's socket. DIRECTORY: "hosted", by the first host, or the URL of an etcd.
+// PAUSE_MS: between two writes of a name. NAMES: 0: it contends for none. HOST...: the names of all
+// members in the mesh, of which INDEX is ours. SIGTERM ends it with status 0; nothing else of the
+// cluster's may.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -278,9 +279,9 @@ class Contender {
       co_await Sleep(milliseconds(10));
       const absl::StatusOr<Answer<uint64_t>> answer = co_await to.Call(kPoke, int64_t{1});
       if (answer.ok() && answer->value != answer->from.epoch) {
-        Die(kWrongAnswer, absl::StrCat("a letter to epoch ", answer->from.epoch, " of ",
-                                       answer->from.name.text(), " was answered by epoch ",
-                                       answer->value));
+        Die(kWrongAnswer,
+            absl::StrCat("a letter to epoch ", answer->from.epoch, " of ", answer->from.name.text(),
+                         " was answered by epoch ", answer->value));
       }
     }
   }

@@ -30,7 +30,7 @@ class FencedStore {
   struct Write {
     uint32_t name = 0;
     uint64_t epoch = 0;
-    int holder = 0;            // a process; one that was killed and started again is another
+    int holder = 0;          // a process; one that was killed and started again is another
     TimePoint checked = {};  // before the holder looked at its token, which was valid
     TimePoint until = {};    // until when the token was good, as it stood then
   };
@@ -58,6 +58,7 @@ class FencedStore {
     }
     ++accepted_;
     record.until = std::max(record.until, write.until);
+    if (record.resumed.has_value() && write.checked >= *record.resumed) record.resumed.reset();
     if (record.gap.has_value() && write.checked >= record.gap->from) {
       (record.gap->fault ? after_faults_ : after_ends_).push_back(write.checked - record.gap->from);
       record.gap.reset();
@@ -76,7 +77,9 @@ class FencedStore {
   // It has heard that its lease is lost.
   void Lost(uint32_t name, uint64_t epoch, TimePoint now) {
     Record& record = records_.at(name);
-    if (epoch != record.epoch || record.gap.has_value()) return;
+    if (epoch != record.epoch) return;
+    record.resumed = now;
+    if (record.gap.has_value()) return;
     ++lost_without_fault_;
     record.gap = Gap{.from = now, .fault = false};
   }
@@ -93,7 +96,12 @@ class FencedStore {
     }
   }
   // It goes on, and may end its session itself.
-  void Resumed(int holder) { down_.erase(holder); }
+  void Resumed(int holder, TimePoint at) {
+    down_.erase(holder);
+    for (Record& record : records_) {
+      if (record.holder == holder) record.resumed = at;
+    }
+  }
   // It is dead, and another one begins under its name, which ends its session.
   void Replaced(int holder) {
     down_.erase(holder);
@@ -126,8 +134,8 @@ class FencedStore {
   // How long names were without a holder: after faults, and after they were put down.
   const std::vector<Duration>& after_faults() const { return after_faults_; }
   const std::vector<Duration>& after_ends() const { return after_ends_; }
-  // From the end of a token to the next holder of its name, where the last one was down: then only
-  // the end of its lease can have freed the name.
+  // From the end of a token to the next holder of its name, where the last one was down all the
+  // time: then only the end of its lease can have freed the name.
   Duration least_margin() const { return least_margin_; }
   const std::vector<std::string>& violations() const { return violations_; }
 
@@ -142,6 +150,8 @@ class FencedStore {
     TimePoint until = {};  // the latest that was heard of
     bool free = false;     // put down, or its holder is dead and has a successor
     TimePoint ended = {};  // when it was put down
+    // Its holder went on then, or has said that it lost its lease, and has not written since.
+    std::optional<TimePoint> resumed = {};
     std::optional<Gap> gap = {};
     std::map<uint64_t, TimePoint> begins = {};
   };
@@ -157,7 +167,8 @@ class FencedStore {
   void Begin(Record& record, const Write& write) {
     if (record.epoch != 0 && !record.free) {
       const Duration margin = write.checked - record.until;
-      if (down_.contains(record.holder)) least_margin_ = std::min(least_margin_, margin);
+      const bool went_on = record.resumed.has_value() || !down_.contains(record.holder);
+      if (!went_on) least_margin_ = std::min(least_margin_, margin);
       if (margin <= Duration::zero()) {
         Report(write.name, "epoch ", write.epoch, " began ", Millis(-margin),
                " ms before the token of epoch ", record.epoch, " ended");
@@ -173,6 +184,7 @@ class FencedStore {
     record.holder = write.holder;
     record.until = write.until;
     record.free = false;
+    record.resumed.reset();
   }
 
   std::vector<Record> records_;

@@ -100,7 +100,8 @@ class FaultTest : public ::testing::Test {
     int instance = 0;  // FencedStore's holder
     bool down = false;
     TimePoint up_since = {};
-    bool waits = false;  // for its first name since then
+    bool resumed = false;
+    bool waits = false;  // for its first write since then
   };
 
   void SetUp() override {
@@ -151,11 +152,14 @@ class FaultTest : public ::testing::Test {
     }
     ASSERT_FALSE(HasFailure()) << Logs();
     // Whoever is there goes on, and all have their share.
-    EXPECT_TRUE(LoopUntil(kLimit, [&] {
-      bool all = store_.held() == kNames;
-      for (int i = 1; i <= kHosts; ++i) all = all && store_.HeldBy(hosts_[i].instance) > 0;
-      return all;
-    })) << store_.held() << " names are held" << Logs();
+    EXPECT_TRUE(LoopUntil(kLimit,
+                          [&] {
+                            bool all = store_.held() == kNames;
+                            for (int i = 1; i <= kHosts; ++i)
+                              all = all && store_.HeldBy(hosts_[i].instance) > 0;
+                            return all;
+                          }))
+        << store_.held() << " names are held" << Logs();
     StopAll();
     Judge();
   }
@@ -177,6 +181,7 @@ class FaultTest : public ::testing::Test {
     host.instance = ++instances_;
     host.down = false;
     host.up_since = Now();
+    host.resumed = false;
     host.waits = true;
   }
 
@@ -206,10 +211,10 @@ class FaultTest : public ::testing::Test {
       ++stops_;
       Empty(host);
       later_.emplace(at + fault.down, [this, &host] {
-        store_.Resumed(host.instance);
+        store_.Resumed(host.instance, Now());
         host.down = false;
         host.up_since = Now();
-        host.waits = true;
+        host.resumed = host.waits = true;
         host.process->Signal(SIGCONT);
       });
     }
@@ -219,8 +224,7 @@ class FaultTest : public ::testing::Test {
   // --- The store's end of the sockets ---
 
   bool AllReady() const {
-    return std::all_of(hosts_.begin(), hosts_.end(),
-                       [](const Host& host) { return host.fd >= 0; });
+    return std::all_of(hosts_.begin(), hosts_.end(), [](const Host& host) { return host.fd >= 0; });
   }
   // Serves the store until `done`; false when that is not so within `limit`.
   bool LoopUntil(Duration limit, const std::function<bool()>& done) {
@@ -253,8 +257,8 @@ class FaultTest : public ::testing::Test {
     StoreRequest request;
     const ssize_t size = recv(fd, &request, sizeof(request), 0);
     if (size < 0) return false;
-    const auto of = std::find_if(hosts_.begin(), hosts_.end(),
-                                 [&](const Host& host) { return host.fd == fd; });
+    const auto of =
+        std::find_if(hosts_.begin(), hosts_.end(), [&](const Host& host) { return host.fd == fd; });
     if (size == 0) {
       close(fd);
       std::erase(fds_, fd);
@@ -292,7 +296,7 @@ class FaultTest : public ::testing::Test {
                                          .until = time(request.until)});
     if (accepted && host->waits && time(request.checked) >= host->up_since) {
       host->waits = false;
-      back_.push_back(Now() - host->up_since);
+      (host->resumed ? resumed_ : started_).push_back(Now() - host->up_since);
     }
     return accepted;
   }
@@ -323,13 +327,14 @@ class FaultTest : public ::testing::Test {
         "  %d killed, %d suspended; %llu terms of %u names, %llu writes accepted, %llu refused\n"
         "  not held after a fault: %s\n"
         "  not held after it was put down: %s\n"
-        "  from start or SIGCONT to a name: %s\n"
+        "  from a start to a name: %s\n"
+        "  from SIGCONT to a name: %s\n"
         "  %llu actors lost their lease without a fault; margin from a token's end to the next "
         "holder: %.2f s\n",
         kills_, stops_, static_cast<unsigned long long>(store_.terms()), kNames,
         static_cast<unsigned long long>(store_.accepted()),
         static_cast<unsigned long long>(store_.refused()), Figures(store_.after_faults()).c_str(),
-        Figures(store_.after_ends()).c_str(), Figures(back_).c_str(),
+        Figures(store_.after_ends()).c_str(), Figures(started_).c_str(), Figures(resumed_).c_str(),
         static_cast<unsigned long long>(store_.lost_without_fault()),
         InSeconds(store_.least_margin()));
     EXPECT_TRUE(store_.violations().empty())
@@ -366,7 +371,7 @@ class FaultTest : public ::testing::Test {
   std::multimap<TimePoint, std::function<void()>> later_;
   bool stopping_ = false;
   int kills_ = 0, stops_ = 0;
-  std::vector<Duration> back_;
+  std::vector<Duration> started_, resumed_;  // from then on to a name
 };
 
 TEST_F(FaultTest, Hosted_NeverTwoHolders_AllHeldAgainInTime) {
@@ -400,7 +405,8 @@ TEST(FencedStoreTest, RefusesOlderEpochs_WhichIsNoViolation) {
   EXPECT_TRUE(store.violations().empty());
   // One that goes on may end its session earlier.
   store.Fault(2, At(200));
-  store.Resumed(2);
+  store.Resumed(2, At(290));
+  store.Fault(2, At(295));
   store.Accept({.epoch = 3, .holder = 1, .checked = At(301), .until = At(400)});
   EXPECT_EQ(store.least_margin(), milliseconds(50));
   EXPECT_TRUE(store.violations().empty());

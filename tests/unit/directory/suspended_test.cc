@@ -74,10 +74,10 @@ class GrantingBackend final : public DirectoryBackend {
     Answer(std::move(done), LeaseGrant{.fresh = asked_->size() == 1});
   }
   void Register(RegisterCall call, Duration, Done<Entry> done) override {
-    Answer(std::move(done), Entry{.name = call.name,
-                                  .epoch = 1,
-                                  .member = call.member,
-                                  .incarnation = call.incarnation});
+    Answer(
+        std::move(done),
+        Entry{
+            .name = call.name, .epoch = 1, .member = call.member, .incarnation = call.incarnation});
   }
   void Update(UpdateCall, Duration, StatusDone done) override { Answer(std::move(done)); }
   void Deregister(DeregisterCall, Duration, StatusDone done) override { Answer(std::move(done)); }
