@@ -45,9 +45,8 @@ constexpr milliseconds kLease{kSanitized ? 6000 : 3000};
 constexpr milliseconds kMargin = kLease / 3;
 // Between two writes of a name.
 constexpr milliseconds kPause{kSanitized ? 400 : 50};
-// Beyond lease + margin: what processes may wait for a processor.
-constexpr milliseconds kSlack{kSanitized ? 10'000 : 2000};
-constexpr Duration kLongestGap = kLease + kMargin + kSlack;
+// GRID_FAULT_SLACK_MS: beyond lease + margin, what a busy machine may take.
+constexpr uint64_t kSlackMs = kSanitized ? 15'000 : 4000;
 constexpr seconds kLimit{60};  // of what has no limit of its own
 
 double InSeconds(Duration time) { return std::chrono::duration<double>(time).count(); }
@@ -339,10 +338,14 @@ class FaultTest : public ::testing::Test {
         InSeconds(store_.least_margin()));
     EXPECT_TRUE(store_.violations().empty())
         << store_.violations().size() << ", the first: " << store_.violations().front();
-    EXPECT_LE(InSeconds(Longest(store_.after_faults())), InSeconds(kLongestGap));
-    EXPECT_LE(InSeconds(Longest(store_.after_ends())), InSeconds(kLongestGap));
-    // The lease is counted from when it was asked for, and the directory had that later.
-    EXPECT_GE(InSeconds(store_.least_margin()), InSeconds(kMargin));
+    const milliseconds slack(FromEnvironment("GRID_FAULT_SLACK_MS", kSlackMs));
+    EXPECT_LE(InSeconds(Longest(store_.after_faults())), InSeconds(kLease + kMargin + slack));
+    EXPECT_LE(InSeconds(Longest(store_.after_ends())), InSeconds(kLease + kMargin + slack));
+    // The lease is counted from when it was asked for, and the directory had that later. Of one
+    // that lost it by being slow, and was then killed, the store does not know which came first.
+    if (store_.lost_without_fault() == 0) {
+      EXPECT_GE(InSeconds(store_.least_margin()), InSeconds(kMargin));
+    }
     EXPECT_GT(store_.after_faults().size(), kNames / kHosts);
     EXPECT_GT(store_.terms(), kNames);
   }
