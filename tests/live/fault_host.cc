@@ -10,9 +10,6 @@
 // cluster's may.
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/bind_executor.hpp>
@@ -24,10 +21,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -40,58 +34,13 @@
 #include "grid/directory/hosted_directory.h"
 #include "grid/manager.h"
 #include "grid/testing/random.h"
-#include "tests/live/fault_protocol.h"
+#include "tests/live/fault_holder.h"
 
 namespace grid::live {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// Exit statuses.
-constexpr int kBadSetup = 2, kNoStore = 3, kWrongAnswer = 4;
-
-constexpr MessageType<int64_t, uint64_t> kPoke{"fault.poke"};  // the epoch it has come to
-
-[[noreturn]] void Die(int status, const std::string& why) {
-  std::fprintf(stderr, "fault_host: %s\n", why.c_str());
-  std::fflush(stderr);
-  _exit(status);
-}
-
-int64_t Nanos(TimePoint time) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
-
-// The way to the store. Any thread.
-class Store {
- public:
-  explicit Store(const std::string& path) : fd_(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
-    if (connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-      Die(kNoStore, "the store is not there");
-    }
-  }
-  ~Store() { close(fd_); }
-  Store(const Store&) = delete;
-  Store& operator=(const Store&) = delete;
-
-  bool Ask(const StoreRequest& request) {
-    const std::lock_guard lock(mutex_);
-    StoreAnswer answer;
-    if (send(fd_, &request, sizeof(request), MSG_NOSIGNAL) != sizeof(request) ||
-        recv(fd_, &answer, sizeof(answer), 0) != sizeof(answer)) {
-      Die(kNoStore, "the store has gone");
-    }
-    return answer.accepted;
-  }
-
- private:
-  const int fd_;
-  std::mutex mutex_;
-};
 
 struct Settings {
   uint32_t index = 0;
@@ -101,60 +50,10 @@ struct Settings {
   std::vector<std::string> hosts;
 };
 
-// Holds one name, and writes.
-class Holder final : public Actor {
- public:
-  Holder(Store& store, uint32_t slot, milliseconds pause)
-      : store_(store), slot_(slot), pause_(pause), random_(Nanos(RealClock()->Now())) {
-    On(kPoke, [this](int64_t, ActorContext& context) -> absl::StatusOr<uint64_t> {
-      if (!Write(context)) return absl::FailedPreconditionError("the name is lost");
-      return context.epoch();
-    });
-  }
-
-  asio::awaitable<absl::Status> OnStart(ActorContext& context) override {
-    epoch_ = context.epoch();
-    if (!Write(context)) co_return absl::FailedPreconditionError("lost before it began");
-    auto timer = context.AfterEach(pause_, [this](ActorContext& at) { Write(at); });
-    co_return timer.status();
-  }
-  void OnStop(const absl::Status& why) override {
-    store_.Ask({.what = why.ok() ? StoreRequest::kEnd : StoreRequest::kLost,
-                .name = slot_,
-                .epoch = epoch_});
-  }
-
- private:
-  // What every user does: looks at the token, then does it. That the process may be suspended
-  // between the two is what the epoch is for; here it sometimes takes its time.
-  bool Write(ActorContext& context) {
-    const TimePoint checked = RealClock()->Now();
-    const LeaseToken& lease = context.lease();
-    const bool valid = lease.valid();
-    const TimePoint until = lease.until();
-    if (valid && random_.OneIn(8)) usleep(5000);
-    if (valid && store_.Ask({.what = StoreRequest::kWrite,
-                             .name = slot_,
-                             .epoch = context.epoch(),
-                             .checked = Nanos(checked),
-                             .until = Nanos(until)})) {
-      return true;
-    }
-    context.Stop();
-    return false;
-  }
-
-  Store& store_;
-  const uint32_t slot_;
-  const milliseconds pause_;
-  testing::Random random_;
-  uint64_t epoch_ = 0;
-};
-
 // Starts a Holder for every name that nobody holds. On the io_context's thread.
 class Contender {
  public:
-  Contender(asio::io_context& io, Directory& directory, ActorSystem& system, Store& store,
+  Contender(asio::io_context& io, Directory& directory, ActorSystem& system, StoreClient& store,
             const Settings& settings)
       : io_(io),
         directory_(directory),
@@ -289,7 +188,7 @@ class Contender {
   asio::io_context& io_;
   Directory& directory_;
   ActorSystem& system_;
-  Store& store_;
+  StoreClient& store_;
   const Settings& settings_;
   testing::Random random_;
   std::vector<Slot> slots_;
@@ -306,7 +205,7 @@ asio::awaitable<void> StopAll(ActorSystem& system, Directory& directory, asio::i
 
 int Run(const Settings& settings) {
   asio::io_context io{1};
-  Store store(settings.store);
+  StoreClient store(settings.store);
   ManagerOptions options;
   options.local = settings.hosts.at(settings.index);
   Manager manager(options);
