@@ -99,6 +99,12 @@ void ActorCell::LoseLease(const absl::Status& why) {
                                    name_.text(), ": the lease was lost: ", why.message())));
 }
 
+bool ActorCell::Holds() {
+  if (options_.holding == Holding::kShared || lease_.valid()) return true;
+  LoseLease(lease_.why());
+  return false;
+}
+
 std::shared_ptr<ControlAlarm> ActorCell::Alarm() {
   std::lock_guard lock(mutex_);
   if (alarm_ == nullptr) {

@@ -20,7 +20,13 @@ MailboxEnd::MailboxEnd(std::shared_ptr<ActorRuntime> runtime, Name name, Mailbox
       answers_(std::make_shared<CellAnswers>(runtime_, name_)),
       queue_(options) {}
 
+void MailboxEnd::LookAtLease() {
+  if (holding_ == Holding::kExclusive && !lease_.valid()) LoseLease(lease_.why());
+}
+
 void MailboxEnd::Put(Letter letter) {
+  // In a process that was suspended nobody may have told us, and somebody waits for a letter.
+  LookAtLease();
   if (letter.acknowledge == Acknowledgement::kAccepted) {
     ReplyToken accepted = std::move(letter.reply);
     if (accepted) accepted.Answer(Buffer());
@@ -40,7 +46,7 @@ void MailboxEnd::Put(Letter letter) {
 }
 
 void MailboxEnd::StartReceive(Completion<absl::StatusOr<Letter>> completion) {
-  if (holding_ == Holding::kExclusive && !lease_.valid()) LoseLease(lease_.why());
+  LookAtLease();
   const asio::cancellation_slot slot = completion.cancellation_slot();
   Effects effects;
   bool waits = false;

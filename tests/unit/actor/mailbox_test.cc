@@ -34,8 +34,11 @@ class MailboxTest : public ActorTest {
     return received.value()->Read(kAdd)->by;
   }
 
-  const std::shared_ptr<LeaseToken::State> lease_ =
-      std::make_shared<LeaseToken::State>(clock_, clock_->Now() + seconds(10));
+  std::shared_ptr<LeaseToken::State> MakeLease() {
+    return std::make_shared<LeaseToken::State>(clock_, clock_->Now() + seconds(10));
+  }
+
+  std::shared_ptr<LeaseToken::State> lease_ = MakeLease();
   std::shared_ptr<internal::MailboxEnd> end_;
   Mailbox mailbox_;
 };
@@ -107,6 +110,16 @@ TEST_F(MailboxTest, LosesItsLease) {
     EXPECT_EQ(waiting.delivery(), Delivery::kRejected);
   }
   EXPECT_EQ(counters().leases_lost, 2u);
+  // Nobody has told who waits.
+  lease_ = MakeLease();
+  Open({}, Holding::kExclusive);
+  Received waits = Receive();
+  clock_->Advance(seconds(10));
+  Outcome late = AskAdd(*end_, 1);
+  Run();
+  EXPECT_EQ(waits.value().status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(late.delivery(), Delivery::kRejected);
+  EXPECT_EQ(counters().leases_lost, 3u);
   Open();
   end_->LoseLease(absl::UnavailableError("down"));
   Received received = Receive();
