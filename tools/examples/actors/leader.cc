@@ -42,9 +42,10 @@ constexpr char kLeader[] = "demo/leader/0";
 
 // What the leader came to in its last round.
 struct Report {
+  std::string leader;                 // where it is
   uint64_t term = 0;                  // its epoch: the next leader's is greater
   std::vector<std::string> answered;  // members whose workers have answered its ping
-  MSGPACK_DEFINE_MAP(term, answered);
+  MSGPACK_DEFINE_MAP(leader, term, answered);
 };
 
 constexpr grid::MessageType<grid::NoPayload> kPing{"demo.ping"};
@@ -86,6 +87,7 @@ class Leader final : public grid::Actor {
   // whoever stops us need not know of it. The next one is sent when the last is over, also where
   // that has failed.
   asio::awaitable<absl::Status> OnStart(grid::ActorContext& context) override {
+    report_.leader = node_.name();
     report_.term = context.epoch();
     const auto under_way = std::make_shared<std::atomic<bool>>(false);
     const auto send = [us = us_, under_way](grid::ActorContext&) {
@@ -173,40 +175,40 @@ void Demonstrate() {
   const grid::Recipients leader =
       node.actors().To(grid::Selector::Of({*grid::Name::Parse(kLeader)}), {}, Once());
   // Waits until a leader has reached the workers of just these members; says who it is.
-  grid::Answer<Report> report = {.from = {.name = *grid::Name::Parse(kLeader)}};
+  Report report;
   const auto leads = [&](const std::vector<std::string>& members) {
     return WaitUntil([&] {
       const auto asked = leader.Call(kReport, {}, asio::use_future).get();
-      if (!asked.ok() || asked->value.term < report.value.term) return false;
-      report = *asked;
-      std::sort(report.value.answered.begin(), report.value.answered.end());
-      return report.value.answered == members;
+      if (!asked.ok() || asked->value.term < report.term) return false;
+      report = asked->value;
+      std::sort(report.answered.begin(), report.answered.end());
+      return report.answered == members;
     });
   };
 
   std::vector<std::string> members(hosts.begin() + 1, hosts.end());
   std::sort(members.begin(), members.end());
   Require(leads(members), "there is no leader that reaches all members");
-  const grid::Answer<Report> first = report;
-  std::cout << "the leader is at " << first.from.member << ", and has reached "
-            << first.value.answered.size() << " workers\n";
+  const Report first = report;
+  std::cout << "the leader is at " << first.leader << ", and has reached " << first.answered.size()
+            << " workers\n";
 
-  const auto killed = std::find(hosts.begin(), hosts.end(), first.from.member);
+  const auto killed = std::find(hosts.begin(), hosts.end(), first.leader);
   processes[killed - hosts.begin()].Kill();
   std::cout << "its process was killed\n";
   std::vector<std::string> left = members;
   std::erase(left, *killed);
   Require(leads(left), "there is no leader that reaches the members that are left");
-  Require(report.value.term > first.value.term, "the next leader has no greater epoch");
-  Require(report.from.member != first.from.member, "the leader answers from its grave");
-  std::cout << "the next one is at " << report.from.member << ", and has reached "
-            << report.value.answered.size() << "\n";
+  Require(report.term > first.term, "the next leader has no greater epoch");
+  Require(report.leader != first.leader, "the leader answers from its grave");
+  std::cout << "the next one is at " << report.leader << ", and has reached "
+            << report.answered.size() << "\n";
 
   start(static_cast<size_t>(killed - hosts.begin()));
-  const uint64_t term = report.value.term;
+  const uint64_t term = report.term;
   Require(leads(members), "the member that came back gets no worker");
   std::cout << "the one that was killed is back, and has a worker again\n";
-  if (report.value.term != term) std::cout << "(which was started by a third leader)\n";
+  if (report.term != term) std::cout << "(which was started by a third leader)\n";
 
   for (size_t member = 1; member < hosts.size(); ++member) {
     Require(processes[member].Terminate(), hosts[member] + " did not stop well");
