@@ -21,10 +21,8 @@ MailboxEnd::MailboxEnd(std::shared_ptr<ActorRuntime> runtime, Name name, Mailbox
       queue_(options) {}
 
 void MailboxEnd::Put(Letter letter) {
-  if (letter.acknowledge == Acknowledgement::kAccepted) {
-    ReplyToken accepted = std::move(letter.reply);
-    if (accepted) accepted.Answer(Buffer());
-  }
+  ReplyToken accepted;
+  if (letter.acknowledge == Acknowledgement::kAccepted) accepted = std::move(letter.reply);
   const TimePoint deadline = letter.deadline;
   Effects effects;
   MailboxQueue::PutResult put = [&] {
@@ -33,6 +31,8 @@ void MailboxEnd::Put(Letter letter) {
     Match(effects);
     return result;
   }();
+  // Only now: what its sender sends next comes behind it.
+  if (accepted) accepted.Answer(Buffer());
   const bool waiting = put.outcome == MailboxQueue::Outcome::kWaiting;
   if (waiting && deadline != Letter::kNoDeadline) Alarm()->Ask(deadline);
   answers_->Settle(letter, put, options_);

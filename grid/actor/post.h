@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "grid/actor/letter.h"
+#include "grid/actor/publication.h"
 #include "grid/actor/target.h"
 #include "grid/base/clock.h"
 #include "grid/directory/call_policy.h"
@@ -34,6 +35,7 @@ struct Message {
   std::chrono::milliseconds deduplicate{0};
   uint64_t call = 0;
   const Name* from = nullptr;  // the actor that sends, if one does
+  std::optional<Publication> publication = {};  // where it is published
 };
 
 // The outcomes of a message to several targets. On any thread, perhaps inside DeliverMany.
