@@ -1,0 +1,402 @@
+// Topics and producers on a mesh in memory: subscribers on several members, connections that break,
+// members that die, publishers that are made anew.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "grid/actor/producer.h"
+#include "grid/actor/publisher.h"
+#include "grid/actor/sequence_check.h"
+#include "tests/scenario/actor_mesh.h"
+
+namespace grid::actors_test {
+namespace {
+
+using Verdict = SequenceCheck::Verdict;
+
+inline constexpr MessageType<std::vector<int64_t>> kItems{"items"};
+
+// What one subscriber has seen.
+struct Heard {
+  std::vector<std::string> texts = {};
+  std::vector<int64_t> items = {};
+  std::vector<Publication> publications = {};
+  std::vector<SequenceCheck::Result> verdicts = {};
+  SequenceCheck check{};
+
+  std::vector<uint64_t> numbers() const {
+    std::vector<uint64_t> numbers;
+    for (const Publication& publication : publications) numbers.push_back(publication.sequence);
+    return numbers;
+  }
+};
+
+// Takes what it has not seen before.
+class Listener final : public Actor {
+ public:
+  explicit Listener(std::shared_ptr<Heard> heard) : heard_(std::move(heard)) {
+    On(kDrop, [this](const Text& text, ActorContext& context) -> absl::Status {
+      if (Fresh(context)) heard_->texts.push_back(text.text);
+      return absl::OkStatus();
+    });
+    On(kItems, [this](const std::vector<int64_t>& items, ActorContext& context) -> absl::Status {
+      if (Fresh(context)) {
+        heard_->items.insert(heard_->items.end(), items.begin(), items.end());
+      }
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  bool Fresh(ActorContext& context) {
+    const auto& publication = context.sender().publication;
+    if (!publication.has_value()) return true;
+    heard_->publications.push_back(*publication);
+    heard_->verdicts.push_back(heard_->check.Check(*publication));
+    return heard_->verdicts.back().fresh();
+  }
+
+  const std::shared_ptr<Heard> heard_;
+};
+
+class TopicsTest : public ActorMesh {
+ protected:
+  absl::StatusOr<ActorHandle> Subscribe(int node, std::string_view name,
+                                        const std::shared_ptr<Heard>& heard,
+                                        MailboxOptions mailbox = {}) {
+    testing::Probe<absl::StatusOr<ActorHandle>> started("Subscribe");
+    At(node).Start(
+        N(name),
+        [heard]() -> absl::StatusOr<std::unique_ptr<Actor>> {
+          return std::make_unique<Listener>(heard);
+        },
+        {.mailbox = mailbox, .holding = Holding::kShared}, started.Handler());
+    return Await(started);
+  }
+  Publisher Topic(int node, CallPolicy policy = Once(), PublisherOptions options = {}) {
+    return Publisher(At(node).To(Under("r/topic"), Routing::All(), policy), options);
+  }
+  absl::StatusOr<PublishReport> Publish(const Publisher& publisher, std::string text) {
+    testing::Probe<absl::StatusOr<PublishReport>> published("Publish");
+    publisher.Publish(kDrop, Text{.text = std::move(text)}, published.Handler());
+    return Await(published);
+  }
+  // One on each of the members 1 to 3.
+  std::vector<std::shared_ptr<Heard>> SubscribeAll() {
+    std::vector<std::shared_ptr<Heard>> heard;
+    for (const int node : {1, 2, 3}) {
+      heard.push_back(std::make_shared<Heard>());
+      EXPECT_TRUE(Subscribe(node, "r/topic/" + std::to_string(node), heard.back()).ok());
+    }
+    return heard;
+  }
+  std::unique_ptr<Producer<int64_t>> MakeProducer(const Publisher& to, ProducerOptions options) {
+    options.io = &cluster().io();
+    options.clock = cluster().shared_clock();
+    options.log = NullLog();
+    auto producer = Producer<int64_t>::Make(to, kItems, std::move(options));
+    EXPECT_TRUE(producer.ok()) << producer.status();
+    return *std::move(producer);
+  }
+  ProducerRest StopProducer(Producer<int64_t>& producer) {
+    testing::Probe<ProducerRest> stopped("Stop");
+    producer.Stop(stopped.Handler());
+    return Await(stopped);
+  }
+};
+
+TEST_F(TopicsTest, RowTopicSubscriber_EachHearsEverything_Numbered_WhoeverPublishes) {
+  Make();
+  std::vector<std::shared_ptr<Heard>> heard = SubscribeAll();
+  // Two that share one name, one of them beside another one.
+  for (const int node : {1, 2}) {
+    heard.push_back(std::make_shared<Heard>());
+    ASSERT_TRUE(Subscribe(node, "r/topic", heard.back()).ok());
+  }
+  for (const int from : {0, 1}) {
+    const Publisher publisher = Topic(from);
+    for (int i = 0; i < 5; ++i) {
+      const absl::StatusOr<PublishReport> report =
+          Publish(publisher, std::to_string(from) + "/" + std::to_string(i));
+      ASSERT_TRUE(report.ok()) << report.status();
+      EXPECT_EQ(report->reached.size(), 5u) << report->status();
+    }
+  }
+  for (const auto& one : heard) {
+    EXPECT_EQ(one->texts.size(), 10u);
+    EXPECT_EQ(one->numbers(), (std::vector<uint64_t>{1, 2, 3, 4, 5, 1, 2, 3, 4, 5}));
+    EXPECT_EQ(one->check.stats().publishers, 2u);
+    EXPECT_EQ(one->check.stats().missed, 0u);
+  }
+}
+
+// Nothing but registrations makes up a topic: it is there as long as anybody is.
+TEST_F(TopicsTest, RowTopicSubscriber_NobodyIsNeeded_ForTheOthersToHear) {
+  Make();
+  const std::vector<std::shared_ptr<Heard>> heard = SubscribeAll();
+  const Publisher publisher = Topic(0);
+  ASSERT_EQ(Publish(publisher, "a")->meant(), 3u);
+  Kill(1);
+  cluster().RunFor(seconds(20));
+  const absl::StatusOr<PublishReport> report = Publish(publisher, "b");
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->reached.size(), 2u);
+  EXPECT_EQ(report->failed.size(), 0u);
+  EXPECT_EQ(heard[1]->texts, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(heard[2]->check.stats().missed, 0u);
+}
+
+TEST_F(TopicsTest, RowTopicSubscriber_AMailboxSubscribes_AndALostLeaseComesBack) {
+  Make();
+  testing::Probe<absl::StatusOr<Mailbox>> opened("OpenMailbox");
+  At(1).OpenMailbox(N("r/topic/box"), {.holding = Holding::kShared}, opened.Handler());
+  absl::StatusOr<Mailbox> mailbox = Await(opened);
+  ASSERT_TRUE(mailbox.ok()) << mailbox.status();
+  CallPolicy policy = Once();
+  policy.acknowledge = Acknowledgement::kDelivered;
+  const Publisher publisher = Topic(2, policy);
+  cluster().Partition(0, 1);
+  cluster().RunFor(seconds(20));
+  EXPECT_FALSE(mailbox->lease().valid());
+  cluster().Heal(0, 1);
+  ASSERT_TRUE(cluster().RunUntil([&] { return At(1).Stats().reclaimed == 1; }, seconds(60)));
+  EXPECT_EQ(Publish(publisher, "back")->reached.size(), 1u);
+  testing::Probe<absl::StatusOr<Letter>> received("Receive");
+  mailbox->Receive(received.Handler());
+  const absl::StatusOr<Letter> letter = Await(received);
+  ASSERT_TRUE(letter.ok()) << letter.status();
+  EXPECT_EQ(letter->Read(kDrop)->text, "back");
+  ASSERT_TRUE(letter->sender->publication.has_value());
+  EXPECT_EQ(letter->sender->publication->sequence, 1u);
+}
+
+TEST_F(TopicsTest, Rule10_TheReportSaysWhoWasReached_WhoWasNot_AndWhy) {
+  Make();
+  const std::vector<std::shared_ptr<Heard>> heard = SubscribeAll();
+  const Publisher publisher = Topic(0, Once(seconds(2)));
+  ASSERT_EQ(Publish(publisher, "a")->reached.size(), 3u);
+  cluster().Partition(0, 2);
+  const absl::StatusOr<PublishReport> report = Publish(publisher, "b");
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->meant(), 3u);
+  EXPECT_EQ(report->reached.size(), 2u);
+  ASSERT_EQ(report->failed.size(), 1u);
+  EXPECT_EQ(report->failed[0].target.name, N("r/topic/2"));
+  EXPECT_EQ(report->failed[0].target.member, cluster().name(2));
+  EXPECT_FALSE(report->failed[0].status.ok());
+  EXPECT_NE(DeliveryOf(report->failed[0].status), Delivery::kExecuted);
+  // Who was not reached notices by the next one; nobody else does.
+  cluster().Heal(0, 2);
+  ASSERT_TRUE(cluster().RunUntilConnected(0, 2, seconds(60)));
+  ASSERT_TRUE(cluster().RunUntil(
+      [&] {
+        const auto again = Publish(publisher, "c");
+        return again.ok() && again->reached.size() == 3;
+      },
+      seconds(60)));
+  ASSERT_GE(heard[1]->verdicts.size(), 2u);
+  EXPECT_EQ(heard[1]->verdicts[1].verdict, Verdict::kGap);
+  EXPECT_GE(heard[1]->verdicts[1].missed, 1u);
+  EXPECT_EQ(heard[0]->check.stats().missed, 0u);
+  EXPECT_EQ(heard[2]->check.stats().missed, 0u);
+}
+
+TEST_F(TopicsTest, Rule10_WhatWasMissedCanBeSentAgain_UnderItsNumber) {
+  Make();
+  const std::vector<std::shared_ptr<Heard>> heard = SubscribeAll();
+  const Publisher publisher = Topic(0, Once(seconds(2)));
+  ASSERT_EQ(Publish(publisher, "a")->reached.size(), 3u);
+  cluster().Partition(0, 2);
+  absl::StatusOr<PublishReport> report = Publish(publisher, "b");
+  ASSERT_TRUE(report.ok() && report->failed.size() == 1);
+  cluster().Heal(0, 2);
+  ASSERT_TRUE(cluster().RunUntilConnected(0, 2, seconds(60)));
+  for (int i = 0; i < 10 && !report->failed.empty(); ++i) {
+    testing::Probe<absl::StatusOr<PublishReport>> again("Republish");
+    publisher.Republish(kDrop, Text{.text = "b"}, *report, again.Handler());
+    report = Await(again);
+    ASSERT_TRUE(report.ok()) << report.status();
+    cluster().RunFor(seconds(1));
+  }
+  EXPECT_EQ(report->reached.size(), 3u);
+  for (const auto& one : heard) {
+    EXPECT_EQ(one->texts, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(one->numbers(), (std::vector<uint64_t>{1, 2}));
+  }
+}
+
+TEST_F(TopicsTest, Rule10_TheAcknowledgementLevelIsWhatCounts) {
+  Make();
+  // Nobody reads it, and there is room for one.
+  testing::Probe<absl::StatusOr<Mailbox>> opened("OpenMailbox");
+  At(1).OpenMailbox(N("r/topic/box"), {.mailbox = {.capacity = 1}, .holding = Holding::kShared},
+                    opened.Handler());
+  absl::StatusOr<Mailbox> mailbox = Await(opened);
+  ASSERT_TRUE(mailbox.ok());
+  for (const int from : {1, 2}) {
+    const auto publish = [&](Acknowledgement level) {
+      CallPolicy policy = Once(seconds(1));
+      policy.acknowledge = level;
+      return *Publish(Topic(from, policy), "x");
+    };
+    EXPECT_EQ(publish(Acknowledgement::kDelivered).reached.size(), from == 1 ? 1u : 0u);
+    const PublishReport full = publish(Acknowledgement::kDelivered);
+    ASSERT_EQ(full.failed.size(), 1u);
+    EXPECT_EQ(full.failed[0].status.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(DeliveryOf(full.failed[0].status), Delivery::kRejected);
+    EXPECT_EQ(publish(Acknowledgement::kAccepted).reached.size(), 1u);
+  }
+  mailbox->Close();
+}
+
+TEST_F(TopicsTest, Rule10_ARestartOfThePublisherIsNoticed) {
+  Make();
+  const std::vector<std::shared_ptr<Heard>> heard = SubscribeAll();
+  for (int round = 0; round < 2; ++round) {
+    const Publisher publisher = Topic(0, Once(), {.id = 4711});
+    ASSERT_EQ(Publish(publisher, "a")->reached.size(), 3u);
+    ASSERT_EQ(Publish(publisher, "b")->reached.size(), 3u);
+  }
+  for (const auto& one : heard) {
+    EXPECT_EQ(one->texts.size(), 4u);
+    EXPECT_EQ(one->publications[0].publisher, 4711u);
+    EXPECT_EQ(one->verdicts[2].verdict, Verdict::kRestart);
+    EXPECT_EQ(one->check.stats().missed, 0u);
+  }
+}
+
+// What is published at the same time, over connections that break: some is missed, nothing comes
+// in a wrong order, and the numbers say so.
+TEST_F(TopicsTest, RowTopicSubscriber_OrderHolds_ThoughConnectionsBreak) {
+  for (const Acknowledgement level :
+       {Acknowledgement::kAccepted, Acknowledgement::kDelivered, Acknowledgement::kProcessed}) {
+    SCOPED_TRACE(AcknowledgementName(level));
+    Make({.nodes = 4, .seed = 3 + static_cast<uint64_t>(level)});
+    const std::vector<std::shared_ptr<Heard>> heard = SubscribeAll();
+    CallPolicy policy;
+    policy.acknowledge = level;
+    policy.deadline = seconds(5);
+    const Publisher publisher = Topic(1, policy);
+    std::vector<std::unique_ptr<testing::Probe<absl::StatusOr<PublishReport>>>> reports;
+    for (int i = 0; i < 200; ++i) {
+      reports.push_back(std::make_unique<testing::Probe<absl::StatusOr<PublishReport>>>("Publish"));
+      publisher.Publish(kDrop, Text{.text = std::to_string(i)}, reports.back()->Handler());
+      if (i % 20 == 10) cluster().Sever(1, i % 40 == 10 ? 2 : 3);
+      cluster().RunFor(std::chrono::microseconds(700));
+    }
+    uint64_t reached = 0;
+    for (const auto& report : reports) {
+      const absl::StatusOr<PublishReport> value = Await(*report);
+      ASSERT_TRUE(value.ok()) << value.status();
+      EXPECT_EQ(value->meant(), 3u);
+      reached += value->reached.size();
+    }
+    uint64_t came = 0;
+    for (const auto& one : heard) {
+      const std::vector<uint64_t> numbers = one->numbers();
+      EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
+      EXPECT_EQ(one->check.stats().late + one->check.stats().duplicates, 0u);
+      EXPECT_EQ(one->check.stats().missed + numbers.size(), numbers.back() - numbers.front() + 1);
+      came += numbers.size();
+    }
+    EXPECT_EQ(heard[0]->texts.size(), 200u);
+    // Of what may have been executed the publisher does not know; all else it does.
+    EXPECT_GE(came, reached);
+    TearDown();
+    cluster_.reset();
+    nodes_.clear();
+  }
+}
+
+TEST_F(TopicsTest, NumbersTravelWithEveryExtensionOff) {
+  testing::ClusterOptions options;
+  options.nodes = 4;
+  options.adjust = [](int, ManagerOptions& manager) {
+    manager.extensions.credits = manager.extensions.status = manager.extensions.meta = false;
+    manager.extensions.handlers16 = manager.extensions.goaway = false;
+  };
+  Make(std::move(options));
+  const std::vector<std::shared_ptr<Heard>> heard = SubscribeAll();
+  const Publisher publisher = Topic(0);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Publish(publisher, "x")->reached.size(), 3u);
+  for (const auto& one : heard) EXPECT_EQ(one->numbers(), (std::vector<uint64_t>{1, 2, 3}));
+}
+
+TEST_F(TopicsTest, RowBatchingProducer_EveryItemOnce_InOrder_ThoughConnectionsBreak) {
+  Make();
+  const std::vector<std::shared_ptr<Heard>> heard = SubscribeAll();
+  // All that has failed is sent again, to whom it has failed for: subscribers drop what comes twice
+  // by its number.
+  const auto producer = MakeProducer(Topic(0, Once(seconds(1))),
+                                     {.max_batch = 50, .on_failure = [](const BatchFailure&) {
+                                        return ProducerDecision::RetryAfter(milliseconds(100));
+                                      }});
+  constexpr int64_t kCount = 5'000;
+  std::vector<absl::Status> outcomes;
+  for (int64_t item = 0; item < kCount; ++item) {
+    producer->Produce(item, [&](const absl::Status& status) { outcomes.push_back(status); });
+    if (item % 500 == 250) cluster().Sever(0, 1 + static_cast<int>(item / 500) % 3);
+    if (item % 10 == 0) cluster().RunFor(std::chrono::microseconds(300));
+  }
+  const ProducerRest rest = StopProducer(*producer);
+  EXPECT_TRUE(rest.status.ok()) << rest.status;
+  EXPECT_EQ(outcomes.size(), static_cast<size_t>(kCount));
+  for (const absl::Status& outcome : outcomes) EXPECT_TRUE(outcome.ok()) << outcome;
+  std::vector<int64_t> all;
+  for (int64_t item = 0; item < kCount; ++item) all.push_back(item);
+  for (const auto& one : heard) {
+    EXPECT_EQ(one->items, all);
+    EXPECT_EQ(one->check.stats().missed, 0u);
+  }
+  EXPECT_GT(producer->Stats().retries, 0u);
+  EXPECT_LT(producer->Stats().batches, static_cast<uint64_t>(kCount) / 2);
+}
+
+TEST_F(TopicsTest, RowBatchingProducer_WaitsForWhoIsSlow_AndReportsWhatIsLeft) {
+  Make();
+  testing::Probe<absl::StatusOr<Mailbox>> opened("OpenMailbox");
+  At(1).OpenMailbox(N("r/box/a"), {.mailbox = {.capacity = 1}}, opened.Handler());
+  absl::StatusOr<Mailbox> mailbox = Await(opened);
+  ASSERT_TRUE(mailbox.ok());
+  CallPolicy policy = Once();
+  policy.acknowledge = Acknowledgement::kDelivered;
+  ProducerOptions options{.io = &cluster().io(),
+                          .max_batch = 1,
+                          .max_queue = 4,
+                          .on_failure =
+                              [](const BatchFailure& failure) {
+                                // "Full": refused, and so not executed.
+                                EXPECT_EQ(DeliveryOf(failure.status), Delivery::kRejected);
+                                return ProducerDecision::RetryAfter(seconds(1));
+                              },
+                          .drain = seconds(10),
+                          .clock = cluster().shared_clock(),
+                          .log = NullLog()};
+  auto made = Producer<int64_t>::Make(At(2).To(Only("r/box/a"), {}, policy), kItems, options);
+  ASSERT_TRUE(made.ok()) << made.status();
+  const auto producer = *std::move(made);
+  std::vector<absl::StatusCode> outcomes;
+  for (int64_t item = 0; item < 5; ++item) {
+    producer->Produce(item, [&](const absl::Status& status) { outcomes.push_back(status.code()); });
+  }
+  cluster().RunFor(seconds(5));
+  EXPECT_EQ(outcomes, (std::vector<absl::StatusCode>{absl::StatusCode::kResourceExhausted,
+                                                     absl::StatusCode::kOk}));
+  testing::Probe<absl::StatusOr<Letter>> received("Receive");
+  mailbox->Receive(received.Handler());
+  EXPECT_EQ(*Await(received)->Read(kItems), (std::vector<int64_t>{0}));
+  cluster().RunFor(seconds(2));
+  EXPECT_EQ(outcomes.size(), 3u);
+  const TimePoint begun = cluster().Now();
+  const ProducerRest rest = StopProducer(*producer);
+  EXPECT_EQ(cluster().Now() - begun, seconds(10));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(rest.status)) << rest.status;
+  EXPECT_EQ(rest.not_executed, 2u);
+  EXPECT_EQ(rest.maybe_executed, 0u);
+  EXPECT_EQ(outcomes.size(), 5u);
+}
+
+}  // namespace
+}  // namespace grid::actors_test
