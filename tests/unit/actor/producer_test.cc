@@ -23,7 +23,7 @@ class ProducerTest : public RecipientsTest {
     testing::Drain(io_);
     RecipientsTest::TearDown();
   }
-  void Make(ProducerOptions options = {}, CallPolicy policy = P("attempts=1 deadline=1s")) {
+  void Make(ProducerOptions options = {}, CallPolicy policy = P("deadline=1s attempts=1")) {
     MakeTo(To(Under("r/k"), Routing::RoundRobin(), policy), std::move(options));
   }
   template <typename Where>
@@ -269,7 +269,7 @@ TEST_F(ProducerTest, Stop_SendsWhatIsThere_WithoutLingering) {
 
 TEST_F(ProducerTest, Stop_HasALimit_AndReportsWhatWasLeft) {
   const auto held = RegisterRing(1);
-  Make({.max_batch = 2, .drain = seconds(3)}, P("attempts=1 deadline=60s"));
+  Make({.max_batch = 2, .drain = seconds(3)}, P("deadline=60s attempts=1"));
   ProduceAll(0, 5);
   const TimePoint begun = clock_->Now();
   testing::Probe<ProducerRest> also("Stop");

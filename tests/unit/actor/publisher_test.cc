@@ -143,7 +143,7 @@ TEST_F(PublisherTest, Order_HoldsWhateverFails) {
           return Number(1);
       }
     };
-    const Publisher publisher = ToTopic("attempts=4 deadline=3s");
+    const Publisher publisher = ToTopic("deadline=3s attempts=4");
     std::vector<std::unique_ptr<PublishedProbe>> reports;
     for (int i = 0; i < 20; ++i) {
       reports.push_back(std::make_unique<PublishedProbe>("Publish"));
