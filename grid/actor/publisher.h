@@ -60,9 +60,9 @@ struct PublisherOptions {
   // time.
   uint64_t id = 0;
   size_t max_under_way = 1;  // publications at a time; 1 to 1000; see "Order"
-  // Publications that wait for their turn, and bytes of them; beyond it Publish is rejected. 0 to
-  // 1,000,000; at least 1. With none waiting one of any size is taken.
-  size_t max_queue = 10'000;
+  // Publications that wait for their turn, and bytes of them: beyond it Publish is rejected.
+  size_t max_queue = 10'000;  // 0 to 1,000,000
+  // At least 1. With none waiting one of any size is taken.
   size_t max_queue_bytes = size_t{64} << 20;
 
   // kInvalidArgument names the field and its range.

@@ -73,49 +73,62 @@ absl::Status PublisherCore::Check(const Outgoing& message,
 void PublisherCore::Publish(Outgoing message, std::optional<PublishReport> again,
                             PublishCompletion completion) {
   const StartingVerb starting;
-  absl::Status refused = Check(message, again);
-  const auto slot = completion.cancellation_slot();
-  ItemPtr item;
-  if (refused.ok()) {
-    const size_t bytes = message.body.view().size();
-    std::lock_guard lock(mutex_);
-    const bool full =
-        waiting_.size() >= options_.max_queue || waiting_bytes_ + bytes > options_.max_queue_bytes;
-    // Whoever finds nobody waiting does not wait long.
-    if (full && !(waiting_.empty() && under_way_ < options_.max_under_way)) {
-      ++stats_.queue_limit;
-      refused = WithDelivery(absl::ResourceExhaustedError(absl::StrCat(
-                                 waiting_.size(), " publications of ", waiting_bytes_,
-                                 " bytes wait (PublisherOptions::max_queue ", options_.max_queue,
-                                 ", max_queue_bytes ", options_.max_queue_bytes, ")")),
-                             Delivery::kRejected);
-    } else {
-      item = std::make_shared<Item>(Item{.message = std::move(message),
-                                         .again = std::move(again),
-                                         .completion = std::move(completion)});
-      waiting_.push_back(item);
-      waiting_bytes_ += bytes;
-    }
+  if (absl::Status refused = Check(message, again); !refused.ok()) {
+    return Refuse(std::move(completion), std::move(refused));
   }
-  if (item == nullptr) {
-    if (to_ == nullptr) return completion(std::move(refused));
-    return StartingVerb::Complete(to_->env(), std::move(completion),
-                                  absl::StatusOr<PublishReport>(std::move(refused)));
-  }
-  if (slot.is_connected()) {
-    auto cancel = [weak = weak_from_this(), one = std::weak_ptr<Item>(item)] {
-      const auto self = weak.lock();
-      const auto cancelled = one.lock();
-      if (self != nullptr && cancelled != nullptr) self->Cancel(cancelled);
-    };
-    asio::cancellation_slot(slot).assign(
-        [weak = weak_from_this(), cancel](asio::cancellation_type type) {
-          if ((type & asio::cancellation_type::terminal) == asio::cancellation_type::none) return;
-          // Not from inside the slot, which the completion may end.
-          if (const auto self = weak.lock()) self->to_->env().OnControl(cancel);
-        });
+  const auto item = std::make_shared<Item>(Item{.message = std::move(message),
+                                                .again = std::move(again),
+                                                .completion = std::move(completion)});
+  // Before another thread can complete it, with whom the slot may go.
+  EndBy(item->completion.cancellation_slot(), item);
+  if (absl::Status refused = Enqueue(item); !refused.ok()) {
+    return Refuse(std::move(item->completion), std::move(refused));
   }
   Pump();
+}
+
+void PublisherCore::Refuse(PublishCompletion completion, absl::Status why) {
+  if (to_ == nullptr) return completion(std::move(why));
+  StartingVerb::Complete(to_->env(), std::move(completion),
+                         absl::StatusOr<PublishReport>(std::move(why)));
+}
+
+void PublisherCore::EndBy(asio::cancellation_slot slot, const ItemPtr& item) {
+  if (!slot.is_connected()) return;
+  slot.assign(
+      [weak = weak_from_this(), item = std::weak_ptr<Item>(item)](asio::cancellation_type type) {
+        if ((type & asio::cancellation_type::terminal) == asio::cancellation_type::none) return;
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        // Not from inside the slot, which the completion may end.
+        self->to_->env().OnControl([weak, item] {
+          const auto core = weak.lock();
+          const auto cancelled = item.lock();
+          if (core != nullptr && cancelled != nullptr) core->Cancel(cancelled);
+        });
+      });
+}
+
+absl::Status PublisherCore::Enqueue(const ItemPtr& item) {
+  const size_t bytes = item->message.body.view().size();
+  std::lock_guard lock(mutex_);
+  if (item->cancelled) {
+    return WithDelivery(absl::CancelledError("cancelled"), Delivery::kNotSent);
+  }
+  const bool its_turn = waiting_.empty() && under_way_ < options_.max_under_way;
+  const bool full = waiting_.size() >= options_.max_queue && !its_turn;
+  if (full || (!waiting_.empty() && waiting_bytes_ + bytes > options_.max_queue_bytes)) {
+    ++stats_.queue_limit;
+    item->over = true;
+    return WithDelivery(absl::ResourceExhaustedError(absl::StrCat(
+                            waiting_.size(), " publications of ", waiting_bytes_,
+                            " bytes wait (PublisherOptions::max_queue ", options_.max_queue,
+                            ", max_queue_bytes ", options_.max_queue_bytes, ")")),
+                        Delivery::kRejected);
+  }
+  waiting_.push_back(item);
+  waiting_bytes_ += bytes;
+  return absl::OkStatus();
 }
 
 void PublisherCore::Pump() {

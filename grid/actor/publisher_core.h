@@ -7,6 +7,7 @@
 #ifndef GRID_GRID_ACTOR_PUBLISHER_CORE_H_
 #define GRID_GRID_ACTOR_PUBLISHER_CORE_H_
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -43,6 +44,10 @@ class PublisherCore final : public std::enable_shared_from_this<PublisherCore> {
   using ItemPtr = std::shared_ptr<Item>;
 
   absl::Status Check(const Outgoing& message, const std::optional<PublishReport>& again) const;
+  void Refuse(PublishCompletion completion, absl::Status why);
+  // Terminal cancellation by `slot` ends it.
+  void EndBy(asio::cancellation_slot slot, const ItemPtr& item);
+  absl::Status Enqueue(const ItemPtr& item);
   void Pump();
   void Begin(const ItemPtr& item);
   std::shared_ptr<RecipientsCore> ToThose(const PublishReport& report) const;
