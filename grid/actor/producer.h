@@ -15,8 +15,9 @@
 // Items are sent in the order of Produce. While a batch is under way the next one fills; without
 // `linger` it is sent as soon as that is done, so a lone item is sent at once. What has failed,
 // after all that the CallPolicy has tried, is up to `on_failure`, which is told how far it can have
-// come: nothing is sent again unless it says so. A batch that is sent again is the same one; to a
-// topic (Publisher) it goes under the same number, and only to subscribers that were not reached.
+// come: nothing is sent again unless it says so. A batch that is sent again is the same one. It
+// goes to all of the Recipients again; but of a topic (Publisher) only to the subscribers that were
+// not reached, under the same number, unless nobody had been asked at all.
 //
 // Produce and Stats on any thread; the destructor, which gives up what is there, on that of `io`,
 // or when it does not run. Completions run on their associated executor, otherwise on the thread of
