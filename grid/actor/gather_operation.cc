@@ -149,7 +149,8 @@ void GatherOperation::Deliver(const Group& group, std::vector<size_t> slots) {
                         .deadline = deadline(),
                         .deduplicate = policy.deduplicate,
                         .call = call,
-                        .from = core_->from()};
+                        .from = core_->from(),
+                        .publication = message_.publication};
   post_->DeliverMany(group.first, targets, message,
                      std::make_shared<Batch>(shared_from_this(), std::move(slots)),
                      std::shared_ptr<Cancellation>(shared_from_this(), &cancellation_));

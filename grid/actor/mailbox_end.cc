@@ -27,10 +27,8 @@ void MailboxEnd::LookAtLease() {
 void MailboxEnd::Put(Letter letter) {
   // In a process that was suspended nobody may have told us, and somebody waits for a letter.
   LookAtLease();
-  if (letter.acknowledge == Acknowledgement::kAccepted) {
-    ReplyToken accepted = std::move(letter.reply);
-    if (accepted) accepted.Answer(Buffer());
-  }
+  ReplyToken accepted;
+  if (letter.acknowledge == Acknowledgement::kAccepted) accepted = std::move(letter.reply);
   const TimePoint deadline = letter.deadline;
   Effects effects;
   MailboxQueue::PutResult put = [&] {
@@ -39,6 +37,8 @@ void MailboxEnd::Put(Letter letter) {
     Match(effects);
     return result;
   }();
+  // Only now: what its sender sends next comes behind it.
+  if (accepted) accepted.Answer(Buffer());
   const bool waiting = put.outcome == MailboxQueue::Outcome::kWaiting;
   if (waiting && deadline != Letter::kNoDeadline) Alarm()->Ask(deadline);
   answers_->Settle(letter, put, options_);

@@ -130,6 +130,10 @@ class Recipients {
   }
 
  private:
+  friend class Publisher;
+  template <typename Item>
+  friend class Producer;
+
   template <typename Resp, typename Req, typename Any>
   static internal::Outgoing Encoded(const MessageType<Req, Any>& type, const Req& request) {
     internal::ScratchBuffer body;

@@ -69,6 +69,19 @@ TEST_F(MailboxTest, GivesLetters_TheOldestFirst_ThatAreThere_OrCome) {
   EXPECT_EQ(counters().no_reply, 1u);
 }
 
+TEST_F(MailboxTest, OnceAccepted_WhatIsSentNextComesBehind) {
+  Open();
+  Letter first = MakeLetter(kAdd, Add{.by = 1});
+  first.acknowledge = Acknowledgement::kAccepted;
+  first.reply = TokenFor([&](const LetterOutcome&) { end_->Put(MakeLetter(kAdd, Add{.by = 2})); });
+  end_->Put(std::move(first));
+  for (const int64_t by : {1, 2}) {
+    Received received = Receive();
+    Run();
+    EXPECT_EQ(Value(received), by);
+  }
+}
+
 TEST_F(MailboxTest, OneReceiveAtATime) {
   Open();
   Received first = Receive();
