@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "grid/actor/actor_system.h"
 #include "grid/transport/loop_timer.h"
 
 namespace grid {
@@ -219,6 +220,9 @@ void KindHost::Core::Stop(const StopMessage& message, Completion<StopAnswer> com
         }));
   });
 }
+
+KindHost::KindHost(KindTable kinds, ActorSystem& actors, KindHostOptions options)
+    : KindHost(std::move(kinds), actors.host(), std::move(options)) {}
 
 KindHost::KindHost(KindTable kinds, internal::ActorHost& actors, KindHostOptions options)
     : core_(std::make_shared<Core>(std::move(kinds), actors, std::move(options))) {}

@@ -1,13 +1,13 @@
 // KindHost: starts and stops the actors of the Kinds that this process hosts, for itself and for
 // others.
 //
-//   KindHost host(std::move(kinds), actors, {.io = &io});
+//   KindHost host(std::move(kinds), *system, {.io = &io});
 //   absl::Status status = host.Serve(manager);             // before manager.Start()
 //   members->Change({{Member::kKinds, host.kinds().Paths()}}, ...);
 //
-// A start goes: Kind by the name, admission, the ActorHost with the factory bound to its arguments.
-// Any thread; the ActorHost must outlive it. Handlers that are served after it is gone fail with
-// kUnavailable, rejected.
+// A start goes: Kind by the name, admission, the ActorSystem with the factory bound to its
+// arguments. Any thread; the ActorSystem must outlive it. Handlers that are served after it is gone
+// fail with kUnavailable, rejected.
 #ifndef GRID_GRID_ACTOR_KIND_HOST_H_
 #define GRID_GRID_ACTOR_KIND_HOST_H_
 
@@ -30,6 +30,8 @@
 #include "handlers/registrar.h"
 
 namespace grid {
+
+class ActorSystem;
 
 // Totals; gauges say so.
 struct KindHostStats {
@@ -58,6 +60,8 @@ struct KindHostOptions {
 
 class KindHost {
  public:
+  KindHost(KindTable kinds, ActorSystem& actors, KindHostOptions options);
+  // For tests: of other actors than those of an ActorSystem.
   KindHost(KindTable kinds, internal::ActorHost& actors, KindHostOptions options);
   ~KindHost();
   KindHost(const KindHost&) = delete;
@@ -74,7 +78,7 @@ class KindHost {
   void Refuse(absl::Status why);
 
   // What the handlers do, for calls from inside. The filter and the factory of the Kind run on this
-  // thread, or on those of the ActorHost.
+  // thread, or on those of the ActorSystem.
   void Start(StartArguments arguments, Completion<internal::StartAnswer> completion);
   void Stop(const internal::StopMessage& message, Completion<internal::StopAnswer> completion);
 

@@ -8,6 +8,8 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "grid/actor/kind_host.h"
+#include "grid/actor/member_caller.h"
 #include "grid/transport/loop_timer.h"
 #include "handlers/delivery.h"
 
@@ -57,11 +59,11 @@ class KindStarter::Core final : public std::enable_shared_from_this<Core> {
  public:
   using Operation = std::shared_ptr<Starting>;
 
-  Core(Directory& directory, Membership& members, internal::MemberCaller& caller,
+  Core(Directory& directory, Membership& members, std::shared_ptr<internal::MemberCaller> caller,
        KindStarterOptions options)
       : directory_(directory),
         members_(members),
-        caller_(caller),
+        caller_(std::move(caller)),
         options_(std::move(options)),
         clock_(options_.clock != nullptr ? options_.clock : RealClock()),
         random_(options_.seed != 0 ? options_.seed : std::random_device()()) {}
@@ -107,7 +109,7 @@ class KindStarter::Core final : public std::enable_shared_from_this<Core> {
 
   Directory& directory_;
   Membership& members_;
-  internal::MemberCaller& caller_;
+  const std::shared_ptr<internal::MemberCaller> caller_;
   const KindStarterOptions options_;
   const std::shared_ptr<Clock> clock_;
   std::mt19937_64 random_;
@@ -133,7 +135,8 @@ void KindStarter::Core::Begin(StartRequest request,
   if (!refused.ok()) {
     return completion.Complete(&io(), WithDelivery(std::move(refused), Delivery::kNotSent));
   }
-  const Kind* const kind = options_.kinds != nullptr ? options_.kinds->Find(request.name) : nullptr;
+  const Kind* const kind =
+      options_.host != nullptr ? options_.host->kinds().Find(request.name) : nullptr;
   Placement placement =
       request.placement.value_or(kind != nullptr ? kind->placement : Placement::Spread());
   const TimePoint deadline = clock_->Now() + request.policy.deadline;
@@ -211,12 +214,12 @@ void KindStarter::Core::Attempt(const Operation& operation) {
   ++asked_[operation->kind][*member];
   const auto message = internal::ToMessage(operation->request.name, operation->request.parameters,
                                            operation->request.resources);
-  caller_.Start(*member, message, Millis(operation->deadline - clock_->Now()),
-                Then<absl::StatusOr<StartAnswer>>(
-                    operation, [member = *member](Core& self, const Operation& to,
-                                                  absl::StatusOr<StartAnswer> answer) {
-                      self.OnAnswer(to, member, std::move(answer));
-                    }));
+  caller_->Start(*member, message, Millis(operation->deadline - clock_->Now()),
+                 Then<absl::StatusOr<StartAnswer>>(
+                     operation, [member = *member](Core& self, const Operation& to,
+                                                   absl::StatusOr<StartAnswer> answer) {
+                       self.OnAnswer(to, member, std::move(answer));
+                     }));
 }
 
 void KindStarter::Core::Unask(Starting& operation) {
@@ -291,16 +294,16 @@ void KindStarter::Core::Stop(const StopRequest& request,
       .epoch = request.epoch,
       .mode = static_cast<uint8_t>(request.mode),
       .limit_ms = static_cast<uint64_t>(std::max<int64_t>(0, request.limit.count()))};
-  caller_.Stop(request.member, message, request.timeout,
-               Completion<absl::StatusOr<StopAnswer>>(asio::bind_executor(
-                   io().get_executor(),
-                   [self = shared_from_this(), member = request.member,
-                    completion = std::move(completion)](absl::StatusOr<StopAnswer> answer) mutable {
-                     absl::Status status =
-                         answer.ok() ? StatusOf(*answer, member) : answer.status();
-                     if (!status.ok()) return completion.Complete(&self->io(), std::move(status));
-                     completion.Complete(&self->io(), StopResult{.killed = answer->killed});
-                   })));
+  caller_->Stop(
+      request.member, message, request.timeout,
+      Completion<absl::StatusOr<StopAnswer>>(asio::bind_executor(
+          io().get_executor(),
+          [self = shared_from_this(), member = request.member,
+           completion = std::move(completion)](absl::StatusOr<StopAnswer> answer) mutable {
+            absl::Status status = answer.ok() ? StatusOf(*answer, member) : answer.status();
+            if (!status.ok()) return completion.Complete(&self->io(), std::move(status));
+            completion.Complete(&self->io(), StopResult{.killed = answer->killed});
+          })));
 }
 
 void KindStarter::Core::Close() {
@@ -312,9 +315,13 @@ void KindStarter::Core::Close() {
   }
 }
 
-KindStarter::KindStarter(Directory& directory, Membership& members, internal::MemberCaller& caller,
+KindStarter::KindStarter(Directory& directory, Membership& members, Manager& manager,
                          KindStarterOptions options)
-    : core_(std::make_shared<Core>(directory, members, caller, std::move(options))) {}
+    : KindStarter(directory, members, internal::MakeMemberCaller(manager, options.host), options) {}
+
+KindStarter::KindStarter(Directory& directory, Membership& members,
+                         std::shared_ptr<internal::MemberCaller> caller, KindStarterOptions options)
+    : core_(std::make_shared<Core>(directory, members, std::move(caller), std::move(options))) {}
 
 KindStarter::~KindStarter() { core_->Close(); }
 

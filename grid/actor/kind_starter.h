@@ -9,7 +9,7 @@
 // delivery class, and by nothing else. What an admission filter refuses is decided.
 //
 // Any thread. Completions run on their associated executor, otherwise on the starter's thread (do
-// not block there). The Directory, the Membership and the MemberCaller must outlive the starter;
+// not block there). The Directory, the Membership and the Manager must outlive the starter;
 // destroyed on its thread, it completes what is under way with kCancelled.
 #ifndef GRID_GRID_ACTOR_KIND_STARTER_H_
 #define GRID_GRID_ACTOR_KIND_STARTER_H_
@@ -30,7 +30,6 @@
 #include "absl/status/statusor.h"
 #include "grid/actor/actor_options.h"
 #include "grid/actor/kind.h"
-#include "grid/actor/member_caller.h"
 #include "grid/base/clock.h"
 #include "grid/directory/call_policy.h"
 #include "grid/directory/directory.h"
@@ -41,9 +40,16 @@ namespace grid {
 
 namespace asio = boost::asio;
 
+class KindHost;
+class Manager;
+
+namespace internal {
+class MemberCaller;
+}
+
 struct StartRequest {
   Name name;
-  // Nothing: that of the Kind, where this process has it (KindStarterOptions::kinds), otherwise
+  // Nothing: that of the Kind, where this process has it (KindStarterOptions::host), otherwise
   // Spread. isolated() is the Kind's business.
   std::optional<Placement> placement = {};
   StartParameters parameters = {};
@@ -87,16 +93,19 @@ struct KindStarterStats {
 struct KindStarterOptions {
   // The starter's thread: one thread runs it. It must outlive the starter. Required.
   boost::asio::io_context* io = nullptr;
-  const KindTable* kinds = nullptr;  // of this process, if it has any; must outlive the starter
-  size_t max_under_way = 10'000;     // starts; beyond it kResourceExhausted, not sent
+  KindHost* host = nullptr;       // of this process, if it has one; must outlive the starter
+  size_t max_under_way = 10'000;  // starts; beyond it kResourceExhausted, not sent
   std::shared_ptr<Clock> clock = nullptr;  // null: the real one
   uint64_t seed = 0;                       // of choices and pauses; 0: from the system
 };
 
 class KindStarter {
  public:
-  KindStarter(Directory& directory, Membership& members, internal::MemberCaller& caller,
+  KindStarter(Directory& directory, Membership& members, Manager& manager,
               KindStarterOptions options);
+  // For tests: members that are reached in another way.
+  KindStarter(Directory& directory, Membership& members,
+              std::shared_ptr<internal::MemberCaller> caller, KindStarterOptions options);
   ~KindStarter();
   KindStarter(const KindStarter&) = delete;
   KindStarter& operator=(const KindStarter&) = delete;

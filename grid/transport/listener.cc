@@ -93,11 +93,11 @@ class ListenerCore final : public std::enable_shared_from_this<ListenerCore> {
 
   void Admit(asio::io_context& io, Channel::Socket socket) {
     if (!request_->gate->TryEnter()) {
-      error_code ignored;
-      socket.close(ignored);
       if (request_->on_refuse) {
         request_->on_refuse(HttpRefusal::kTooMany, "too many connections before their handshake");
       }
+      error_code ignored;
+      socket.close(ignored);
       return;
     }
     ApplyToConnection(socket, config_->sockets);

@@ -111,8 +111,9 @@ void ServerHandshake::OnTimeout() {
 
 void ServerHandshake::Refuse(HttpRefusal kind, std::string_view detail) {
   if (over_) return;
-  Abort();
+  // Told first, so that the counters are right when the peer sees the connection end.
   Report(kind, detail);
+  Abort();
 }
 
 void ServerHandshake::Report(HttpRefusal kind, std::string_view detail) {

@@ -107,7 +107,6 @@ class ActorMesh : public ::testing::Test {
     std::unique_ptr<ActorSystem> actors;
     std::unique_ptr<Membership> members;
     std::unique_ptr<KindHost> kinds;
-    std::unique_ptr<internal::MemberCaller> caller;
     std::unique_ptr<KindStarter> starter;
     std::unique_ptr<Patrol> patrol;
 
@@ -115,7 +114,6 @@ class ActorMesh : public ::testing::Test {
     void Clear() {
       patrol.reset();
       starter.reset();
-      caller.reset();
       kinds.reset();
       members.reset();
       actors.reset();
@@ -169,7 +167,7 @@ class ActorMesh : public ::testing::Test {
       ASSERT_TRUE(table.Add(kind).ok());
     }
     node.kinds =
-        std::make_unique<KindHost>(std::move(table), node.actors->host(),
+        std::make_unique<KindHost>(std::move(table), *node.actors,
                                    KindHostOptions{.io = &io, .clock = clock, .log = NullLog()});
     if (!manager.is_client()) {
       ASSERT_TRUE(node.kinds->Serve(manager).ok());
@@ -184,11 +182,9 @@ class ActorMesh : public ::testing::Test {
                                 .seed = starts_});
     ASSERT_TRUE(members.ok()) << members.status();
     node.members = *std::move(members);
-    node.caller = internal::MakeMemberCaller(manager, node.kinds.get());
     node.starter = std::make_unique<KindStarter>(
-        *node.names.directory, *node.members, *node.caller,
-        KindStarterOptions{
-            .io = &io, .kinds = &node.kinds->kinds(), .clock = clock, .seed = starts_});
+        *node.names.directory, *node.members, manager,
+        KindStarterOptions{.io = &io, .host = node.kinds.get(), .clock = clock, .seed = starts_});
   }
   // Each of `members` patrols the kind r/demo.
   void PatrolFrom(const std::vector<int>& members, size_t count) {

@@ -23,7 +23,6 @@ class KindsTest : public ::testing::Test {
     std::unique_ptr<Membership> members;
     std::unique_ptr<FakeActors> actors;
     std::unique_ptr<KindHost> kinds;
-    std::unique_ptr<internal::MemberCaller> caller;
     std::unique_ptr<KindStarter> starter;
   };
 
@@ -78,15 +77,16 @@ class KindsTest : public ::testing::Test {
         KindHostOptions{
             .io = &cluster_->io(), .clock = cluster_->shared_clock(), .log = NullLog()});
     ASSERT_TRUE(node.kinds->Serve(manager).ok());
-    node.caller = internal::MakeMemberCaller(manager, node.kinds.get());
-    node.starter = std::make_unique<KindStarter>(
-        *node.names, *node.members, *node.caller,
-        KindStarterOptions{.io = &cluster_->io(), .clock = cluster_->shared_clock(), .seed = 1});
+    node.starter =
+        std::make_unique<KindStarter>(*node.names, *node.members, manager,
+                                      KindStarterOptions{.io = &cluster_->io(),
+                                                         .host = node.kinds.get(),
+                                                         .clock = cluster_->shared_clock(),
+                                                         .seed = 1});
   }
   ~KindsTest() override {
     for (Node& node : nodes_) {
       node.starter.reset();
-      node.caller.reset();
       node.kinds.reset();
       node.actors.reset();
       node.members.reset();

@@ -265,7 +265,7 @@ TEST_F(KindStarterTest, WhatIsUnderWayIsBounded) {
   Start("a", {});
   Run(seconds(1));
   At("a").starter = std::make_unique<KindStarter>(
-      *At("a").names, *At("a").members, *At("a").caller,
+      *At("a").names, *At("a").members, At("a").caller,
       KindStarterOptions{.io = &io_, .max_under_way = 1, .clock = clock_, .seed = 1});
   testing::Probe<absl::StatusOr<StartResult>> first("first"), second("second");
   At("a").starter->Start(Cart("1"), first.Handler());

@@ -15,6 +15,7 @@
 
 #include "grid/actor/kind_host.h"
 #include "grid/actor/kind_starter.h"
+#include "grid/actor/member_caller.h"
 #include "grid/actor/patrol.h"
 #include "grid/directory/local_directory.h"
 #include "grid/membership/directory_membership.h"
@@ -178,7 +179,7 @@ class KindWorld : public ::testing::Test {
     std::unique_ptr<Membership> members;
     std::unique_ptr<FakeActors> actors;
     std::unique_ptr<KindHost> kinds;
-    std::unique_ptr<Caller> caller;
+    std::shared_ptr<Caller> caller;
     std::unique_ptr<KindStarter> starter;
     std::unique_ptr<Patrol> patrol;
 
@@ -234,11 +235,11 @@ class KindWorld : public ::testing::Test {
     process->kinds = std::make_unique<KindHost>(
         std::move(table), *process->actors,
         KindHostOptions{.io = &io_, .max_under_way = 100, .clock = clock_, .log = NullLog()});
-    process->caller = std::make_unique<Caller>(*this, name);
+    process->caller = std::make_shared<Caller>(*this, name);
     process->starter = std::make_unique<KindStarter>(
-        *process->names, *process->members, *process->caller,
+        *process->names, *process->members, process->caller,
         KindStarterOptions{
-            .io = &io_, .kinds = &process->kinds->kinds(), .clock = clock_, .seed = starts_});
+            .io = &io_, .host = process->kinds.get(), .clock = clock_, .seed = starts_});
     processes_[name] = std::move(process);
     return *processes_[name];
   }
