@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "grid/actor/gather.h"
 #include "grid/actor/recipients.h"
+#include "tools/common/command_line.h"
 #include "tools/common/demo_kinds.h"
 #include "tools/gridctl/command.h"
 #include "tools/gridctl/mesh_client.h"

@@ -46,7 +46,7 @@ class Patrols {
   Patrols(MeshClient& mesh, const PatrolFlags& flags) : mesh_(mesh), flags_(flags) {}
   // Any other thread.
   ~Patrols() {
-    for (Kind& kind : kinds_) kind.watcher.Close();
+    for (Patrolled& kind : kinds_) kind.watcher.Close();
     for (std::future<void>& watching : watching_) watching.wait();
     std::promise<void> gone;
     asio::post(mesh_.io(), [&] {
@@ -79,7 +79,7 @@ class Patrols {
                         .patrol = *std::move(patrol),
                         .watcher = *std::move(watcher)});
     }
-    for (Kind& kind : kinds_) {
+    for (Patrolled& kind : kinds_) {
       watching_.push_back(asio::co_spawn(mesh_.io(), Watch(kind), asio::use_future));
     }
     return absl::OkStatus();
@@ -95,7 +95,7 @@ class Patrols {
   // What is missing and what is too many, in words; empty: nothing.
   std::string Open() const {
     std::vector<std::string> open;
-    for (const Kind& kind : kinds_) {
+    for (const Patrolled& kind : kinds_) {
       const PatrolPlan plan = PlanOf(kind);
       if (kind.known && plan.start.empty() && plan.stop.empty()) continue;
       open.push_back(absl::StrCat(kind.path.text(), ": ", plan.start.size(), " to start, ",
@@ -105,7 +105,7 @@ class Patrols {
   }
 
  private:
-  struct Kind {
+  struct Patrolled {
     Path path;
     size_t count = 0;
     std::unique_ptr<Patrol> patrol;
@@ -114,13 +114,13 @@ class Patrols {
     bool known = false;
   };
 
-  static PatrolPlan PlanOf(const Kind& kind) {
+  static PatrolPlan PlanOf(const Patrolled& kind) {
     std::vector<Entry> held;
     for (const auto& [key, entry] : kind.held) held.push_back(entry);
     return PlanPatrol(kind.path, kind.count, held);
   }
 
-  asio::awaitable<void> Watch(Kind& kind) {
+  asio::awaitable<void> Watch(Patrolled& kind) {
     for (;;) {
       const absl::StatusOr<WatchEvent> event = co_await kind.watcher.Next();
       if (absl::IsCancelled(event.status())) co_return;
@@ -131,7 +131,7 @@ class Patrols {
     }
   }
 
-  void Apply(const WatchEvent& event, Kind& kind) {
+  void Apply(const WatchEvent& event, Patrolled& kind) {
     switch (event.kind) {
       case WatchEvent::Kind::kSnapshot:
       case WatchEvent::Kind::kResynchronised: {
@@ -158,7 +158,7 @@ class Patrols {
   }
 
   // `what`: to be told of it; null: nothing.
-  void Put(const Entry& entry, Kind& kind, const char* what) {
+  void Put(const Entry& entry, Patrolled& kind, const char* what) {
     if (!PatrolledIndex(kind.path, entry.name).has_value()) return;
     kind.held.insert_or_assign({entry.name, entry.epoch}, entry);
     if (what != nullptr) Tell(what, entry);
@@ -176,7 +176,7 @@ class Patrols {
 
   MeshClient& mesh_;
   const PatrolFlags& flags_;
-  std::vector<Kind> kinds_;
+  std::vector<Patrolled> kinds_;
   std::vector<std::future<void>> watching_;
   std::promise<absl::Status> ended_;
   bool told_ = false;
@@ -188,7 +188,7 @@ absl::Status Wait(MeshClient& mesh, Patrols& patrols, const PatrolFlags& flags) 
   if (!flags.once) return ended.get();
   const auto limit = DurationOr(flags.client.client.timeout_text, kDefaultOnce);
   if (ended.wait_for(limit) != std::future_status::ready) {
-    asio::post(mesh.io(), [&] {
+    asio::post(mesh.io(), [&patrols, limit] {
       patrols.End(absl::DeadlineExceededError(
           absl::StrCat("not so after ", limit.count(), " ms: ", patrols.Open())));
     });
@@ -210,7 +210,7 @@ int RunPatrol(const PatrolFlags& flags) {
   Patrols patrols(**mesh, flags);
   asio::signal_set signals((*mesh)->io(), SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& ec, int) {
-    if (!ec) patrols.End(absl::OkStatus());
+    if (!ec) patrols.End(flags.once ? absl::CancelledError("interrupted") : absl::OkStatus());
   });
   if (absl::Status status = patrols.Begin(*entries, log); !status.ok()) return Fail(status);
   const absl::Status ended = Wait(**mesh, patrols, flags);

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grid/actor/member_drain.h"
+#include "tools/common/command_line.h"
 #include "tools/common/duration_option.h"
 #include "tools/gridctl/command.h"
 #include "tools/gridctl/mesh_client.h"

@@ -3,7 +3,7 @@
 //
 //   // Once the directory is there, and before manager.Start().
 //   auto actors = NodeActors::Make(manager, *names->directory(), thread, flags, drain, log);
-//   (*actors)->Stop();      // as rule for a member that goes: see there
+//   (*actors)->Stop();      // before the directory's
 //
 // Made and ended by one thread; Stats are for any.
 #ifndef GRID_TOOLS_GRIDNODE_NODE_ACTORS_H_
