@@ -40,7 +40,6 @@ class MemberDrain::Core final {
           WithDelivery(absl::UnavailableError("the member has stopped"), Delivery::kRejected));
     }
     kinds_->Refuse(absl::UnavailableError("this member drains"));
-    // First placement, then resolvers: what is started in between elsewhere is found at once.
     members_->Change({{Member::kDraining, "true"}}, [completion = std::move(completion),
                                                      marked = actors_->MarkDraining()](
                                                         const absl::Status& told) mutable {

@@ -1,5 +1,6 @@
 #include "tools/gridctl/mesh_client.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
@@ -115,6 +116,15 @@ void MeshClient::Reach(const std::set<std::string>& members) {
     const absl::Status connected = one.get();
     if (!connected.ok()) log_->Log(LogLevel::kWarning, std::string(connected.message()));
   }
+}
+
+void MeshClient::ReachAll() {
+  std::set<std::string> names;
+  const auto view = members_->View();
+  for (const Member& member : view->members) {
+    if (member.state == MemberState::kUp) names.insert(member.name);
+  }
+  Reach(names);
 }
 
 void MeshClient::ReachHolders(const std::vector<Entry>& entries) {

@@ -48,7 +48,8 @@ class MeshClient {
   // Waits until these members are connected, 3 s at most: who is not by then is left to whatever is
   // asked of it.
   void Reach(const std::set<std::string>& members);
-  // Those that hold these entries.
+  // All that are up; those that hold these entries.
+  void ReachAll();
   void ReachHolders(const std::vector<Entry>& entries);
 
  private:

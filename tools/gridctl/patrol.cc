@@ -197,14 +197,15 @@ absl::Status Wait(MeshClient& mesh, Patrols& patrols, const PatrolFlags& flags) 
 }
 
 int RunPatrol(const PatrolFlags& flags) {
-  absl::StatusOr<std::string> text = ReadFile(flags.file, kMaxPatrolFileBytes);
-  if (!text.ok()) {
-    return Fail(absl::InvalidArgumentError(text.status().message()));
-  }
-  const auto entries = ParsePatrolFile(flags.file, *text);
+  const std::string path = flags.file == "-" ? "/dev/stdin" : flags.file;
+  const absl::StatusOr<std::string> text = ReadFile(path, kMaxPatrolFileBytes);
+  if (!text.ok()) return Fail(absl::InvalidArgumentError(text.status().message()));
+  const auto entries = ParsePatrolFile(path, *text);
   if (!entries.ok()) return Fail(entries.status());
   auto mesh = MeshClient::Connect(flags.client);
   if (!mesh.ok()) return Fail(mesh.status());
+  // Otherwise the first actors all come to life on those that are there first.
+  (*mesh)->ReachAll();
   const auto log =
       SpdlogLog("gridctl", flags.client.client.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   Patrols patrols(**mesh, flags);
@@ -235,7 +236,7 @@ void AddPatrol(CLI::App& app, Command* chosen) {
       "it is left to that; of two gridctl patrol both act.");
   auto flags = std::make_shared<PatrolFlags>();
   AddDirectoryClientFlags(*command, &flags->client);
-  command->add_option("FILE", flags->file, "what is to run")->required();
+  command->add_option("FILE", flags->file, "what is to run; - is stdin")->required();
   command->add_flag("--once", flags->once,
                     "end once all is so; fail when it is not within --timeout, otherwise 60s");
   command->add_flag("--json", flags->json,
