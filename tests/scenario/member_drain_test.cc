@@ -9,6 +9,15 @@ namespace {
 
 class MemberDrainTest : public ActorMesh {
  protected:
+  // As node `from` sees it; down where it does not.
+  MemberState StateOf(int from, int member) {
+    const auto view = nodes_[from].members->View();
+    const Member* const found = view->Find(cluster().name(member));
+    return found != nullptr ? found->state : MemberState::kDown;
+  }
+  bool Sees(int from, int member, MemberState state) {
+    return cluster().RunUntil([&] { return StateOf(from, member) == state; }, seconds(60));
+  }
   // `from` asks `member`.
   absl::StatusOr<uint64_t> Drain(int from, int member) {
     testing::Probe<absl::StatusOr<uint64_t>> done("DrainMember");
@@ -26,17 +35,13 @@ class MemberDrainTest : public ActorMesh {
 
 TEST_F(MemberDrainTest, PlacementAndResolversSkipIt_AndItsActorsRunOn) {
   Make();
-  cluster().RunFor(seconds(5));  // until the members know each other
+  ASSERT_TRUE(Sees(1, 2, MemberState::kUp) && Sees(1, 3, MemberState::kUp));
   ASSERT_TRUE(StartDemo(1, "r/demo/a", Placement::On(cluster().name(2))).ok());
   ASSERT_TRUE(StartDemo(1, "r/demo/b", Placement::On(cluster().name(3))).ok());
   const absl::StatusOr<uint64_t> marked = Drain(1, 2);
   ASSERT_TRUE(marked.ok()) << marked.status();
   EXPECT_EQ(*marked, 1u);
-  cluster().RunFor(seconds(1));
-  const auto view = nodes_[1].members->View();
-  const Member* const seen = view->Find(cluster().name(2));
-  ASSERT_NE(seen, nullptr);
-  EXPECT_EQ(seen->state, MemberState::kLeaving);
+  EXPECT_TRUE(Sees(1, 2, MemberState::kLeaving));
   for (int i = 0; i < 10; ++i) {
     const auto started = StartDemo(1, "r/demo/n" + std::to_string(i), Placement::Spread());
     ASSERT_TRUE(started.ok()) << started.status();
@@ -63,12 +68,12 @@ TEST_F(MemberDrainTest, PlacementAndResolversSkipIt_AndItsActorsRunOn) {
 
 TEST_F(MemberDrainTest, AClientIsRefused) {
   Make({.nodes = 4, .clients = {3}});
-  cluster().RunFor(seconds(5));
+  ASSERT_TRUE(Sees(2, 1, MemberState::kUp));
   const absl::Status refused = Drain(3, 1).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(DeliveryOf(refused), Delivery::kRejected);
-  const auto view = nodes_[2].members->View();
-  EXPECT_EQ(view->Find(cluster().name(1))->state, MemberState::kUp);
+  cluster().RunFor(seconds(5));
+  EXPECT_EQ(StateOf(2, 1), MemberState::kUp);
 }
 
 TEST_F(MemberDrainTest, WhatIsGoneRefuses) {

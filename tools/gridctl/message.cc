@@ -77,6 +77,10 @@ int Run(const MessageFlags& flags, Routing otherwise, Verb verb) {
   const absl::StatusOr<std::vector<Entry>> holders = (*mesh)->Resolve(to->selector);
   if (!holders.ok()) return Fail(holders.status());
   (*mesh)->ReachHolders(*holders);
+  // Whoever is named is asked also while it drains.
+  for (const Entry& holder : *holders) {
+    if (holder.name.text() == flags.path) to->selector = Selector::Of({holder.name});
+  }
   to->policy.deadline = (*mesh)->timeout();
   const Recipients recipients =
       (*mesh)->actors().To(std::move(to->selector), std::move(to->routing), to->policy);
@@ -171,7 +175,10 @@ int RunGather(const MessageFlags& flags) {
 CLI::App* AddMessage(CLI::App& app, const char* name, const char* help, MessageFlags* flags) {
   CLI::App* command = app.add_subcommand(name, help);
   AddDirectoryClientFlags(*command, &flags->client);
-  command->add_option("PATH", flags->path, "actors of this name, and those below it")->required();
+  command
+      ->add_option("PATH", flags->path,
+                   "an actor by its name; where nobody has it, all that are below")
+      ->required();
   command
       ->add_option("MSG", flags->message,
                    "the message: JSON, or where it is none, the string itself; sent as MessagePack")
