@@ -59,7 +59,7 @@ class Listener final : public Actor {
 
 class TopicsThreadsTest : public ::testing::Test {
  protected:
-  TopicsThreadsTest() : manager_({.local = "http://127.0.0.1:7"}) {
+  TopicsThreadsTest() : manager_(Local()) {
     DirectoryOptions options;
     options.io = &io_;
     options.member = manager_.local();
@@ -83,6 +83,12 @@ class TopicsThreadsTest : public ::testing::Test {
     control_.join();
     system_.reset();
     names_.reset();
+  }
+  // Nobody connects: all there is is in this process.
+  static ManagerOptions Local() {
+    ManagerOptions options;
+    options.local = "http://127.0.0.1:7";
+    return options;
   }
   // Runs `function(item)` for the items of each thread.
   template <typename Function>
