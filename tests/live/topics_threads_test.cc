@@ -79,7 +79,8 @@ class TopicsThreadsTest : public ::testing::Test {
   }
   ~TopicsThreadsTest() override {
     EXPECT_TRUE(system_->Stop(asio::use_future).get().ok());
-    work_.reset();
+    // The directory's leases would keep it.
+    io_.stop();
     control_.join();
     system_.reset();
     names_.reset();
