@@ -131,14 +131,14 @@ class TopicsThreadsTest : public ::testing::Test {
 TEST_F(TopicsThreadsTest, PublishersFromManyThreads_KeepTheirOrder) {
   const Publisher publisher = ToTopic();
   std::atomic<int> reached{0};
-  std::promise<void> all;
+  const auto all = std::make_shared<std::promise<void>>();
   OnThreads([&](int64_t item) {
-    publisher.Publish(kOne, item, [&](const absl::StatusOr<PublishReport>& report) {
+    publisher.Publish(kOne, item, [&reached, all](const absl::StatusOr<PublishReport>& report) {
       EXPECT_TRUE(report.ok() && report->reached.size() == 2) << report.status();
-      if (++reached == kThreads * kEach) all.set_value();
+      if (++reached == kThreads * kEach) all->set_value();
     });
   });
-  all.get_future().wait();
+  all->get_future().wait();
   ExpectAll();
 }
 
