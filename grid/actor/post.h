@@ -17,6 +17,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "grid/actor/letter.h"
+#include "grid/actor/publication.h"
 #include "grid/actor/target.h"
 #include "grid/base/clock.h"
 #include "grid/directory/call_policy.h"
@@ -36,6 +37,7 @@ struct Message {
   std::chrono::milliseconds deduplicate{0};
   uint64_t call = 0;
   const Name* from = nullptr;  // the actor that sends, if one does
+  std::optional<Publication> publication = {};  // where it is published
 };
 
 // The outcomes of a message to several targets. On any thread, perhaps inside DeliverMany.

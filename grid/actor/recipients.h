@@ -106,7 +106,8 @@ class Recipients {
   // succeeded. Each target gets the message once, however often it is meant; one message goes to
   // each member (with `deduplicate`, one for each holder of a name that it has several of), to
   // ActorLimits::max_fan_out members at a time. A target is tried again as the policy says; when
-  // its name has moved, whoever holds it. Nobody is no error.
+  // its name has moved, whoever holds it; with Routing::OnePerNextSegment another one of its group,
+  // if there is one. Nobody is no error.
   template <typename Req, typename Resp>
   Gathering<Resp> Gather(const MessageType<Req, Resp>& type,
                          const std::type_identity_t<Req>& request) const {
@@ -129,6 +130,10 @@ class Recipients {
   }
 
  private:
+  friend class Publisher;
+  template <typename Item>
+  friend class Producer;
+
   template <typename Resp, typename Req, typename Any>
   static internal::Outgoing Encoded(const MessageType<Req, Any>& type, const Req& request) {
     internal::ScratchBuffer body;

@@ -251,6 +251,19 @@ std::vector<CandidatePtr> Rotation::Select() {
   return selected;
 }
 
+CandidatePtr Rotation::Another(std::span<const CandidatePtr> tried) {
+  Rebuild();
+  const auto found = groups_.find(GroupOf(tried.back()->target.name, group_segments_));
+  if (found == groups_.end()) return nullptr;
+  const std::vector<CandidatePtr>& group = found->second;
+  const uint64_t turn = turn_++;
+  for (size_t i = 0; i < group.size(); ++i) {
+    const CandidatePtr& candidate = group[(turn + i) % group.size()];
+    if (!candidate->left && !Among(tried, candidate)) return candidate;
+  }
+  return nullptr;
+}
+
 CandidatePtr Rotation::Find(const Name& name, uint64_t epoch) const {
   const auto found = all_.find(Key(name, epoch));
   return found == all_.end() ? nullptr : found->second;

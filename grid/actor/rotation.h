@@ -79,6 +79,9 @@ class Rotation {
   // is in; a group is those whose names are alike up to the segment that follows the selector's
   // path, or, for a selector of names, the holders of one name.
   std::vector<CandidatePtr> Select();
+  // For kOnePerNextSegment: the next one of the group that `tried` are of (not empty); neither one
+  // of them nor who has left. Null when there is none.
+  CandidatePtr Another(std::span<const CandidatePtr> tried);
 
   // Null when it is not there.
   CandidatePtr Find(const Name& name, uint64_t epoch) const;

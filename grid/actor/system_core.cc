@@ -286,6 +286,12 @@ std::vector<Entry> SystemCore::List() const {
 
 // --- Going ---
 
+size_t SystemCore::MarkAllDraining() {
+  const std::vector<std::shared_ptr<Resident>> residents = All();
+  for (const std::shared_ptr<Resident>& resident : residents) resident->MarkDraining();
+  return residents.size();
+}
+
 void SystemCore::StopAll(StopMode mode) {
   for (const std::shared_ptr<Resident>& resident : All()) resident->Stop(mode);
 }

@@ -52,6 +52,7 @@ class SystemCore final : public ActorHost, public std::enable_shared_from_this<S
   Recipients To(Selector selector, Routing routing, CallPolicy policy,
                 std::optional<Name> from) const;
   std::vector<Entry> List() const;
+  size_t MarkAllDraining();
   void Stop(Completion<absl::Status> completion);
   // Without waiting for what waits in mailboxes; returns when nothing runs any more.
   void Close();

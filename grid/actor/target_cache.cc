@@ -255,6 +255,11 @@ std::vector<CandidatePtr> TargetCache::Select() {
   return rotation_.Select();
 }
 
+CandidatePtr TargetCache::Another(std::span<const CandidatePtr> tried) {
+  std::lock_guard lock(mutex_);
+  return rotation_.Another(tried);
+}
+
 CandidatePtr TargetCache::Find(const Name& name, uint64_t epoch) {
   std::lock_guard lock(mutex_);
   return rotation_.Find(name, epoch);

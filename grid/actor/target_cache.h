@@ -52,6 +52,7 @@ class TargetCache final : public std::enable_shared_from_this<TargetCache> {
   // As of Rotation.
   CandidatePtr Pick(std::span<const CandidatePtr> tried);
   std::vector<CandidatePtr> Select();
+  CandidatePtr Another(std::span<const CandidatePtr> tried);
   CandidatePtr Find(const Name& name, uint64_t epoch);
   std::vector<CandidatePtr> Holders(const Name& name);
 

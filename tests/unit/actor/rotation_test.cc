@@ -266,6 +266,12 @@ TEST(RotationTest, OnePerNextSegment_OneOfEachGroupInTurn) {
   rotation.Leave(*rotation.Find(N("r/k/1.0/x"), 1));
   rotation.Leave(*rotation.Find(N("r/k/2.0"), 5));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(Selected(rotation), "r/k/1.0/y r/k/1.1/x r/k/2.0 ");
+  const CandidatePtr y = rotation.Find(N("r/k/1.0/y"), 2), z = rotation.Find(N("r/k/1.1/x"), 3);
+  EXPECT_EQ(rotation.Another(std::vector{y}), nullptr) << "the other one has left";
+  EXPECT_EQ(rotation.Another(std::vector{z}), rotation.Find(N("r/k/1.1/x"), 4));
+  rotation.Join(*rotation.Find(N("r/k/1.0/x"), 1));
+  EXPECT_EQ(rotation.Another(std::vector{y}), rotation.Find(N("r/k/1.0/x"), 1));
+  EXPECT_EQ(rotation.Another(std::vector{y, rotation.Find(N("r/k/1.0/x"), 1)}), nullptr);
   // Of names, one holder of each.
   Rotation names =
       Make(Routing::OnePerNextSegment(), entries, Selector::Of({N("r/k/1.0/x"), N("r/k/1.1/x")}));
