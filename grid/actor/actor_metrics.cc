@@ -74,7 +74,7 @@ constexpr ActorMetric kActors[] = {
      &ActorStats::verbs_expired},
     {{"actor_verbs_cancelled", kCounter, "Verbs ended by their caller"},
      &ActorStats::verbs_cancelled},
-    {{"actor_waiting_calls", kGauge, "Verbs that wait for somebody to go to"},
+    {{"actor_waiting_calls", kGauge, "Messages that wait for a holder of a name"},
      &ActorStats::waiting_calls},
     {{"actor_call_limit", kCounter, "Verbs refused: max_calls"}, &ActorStats::call_limit},
     {{"actor_waiting_limit", kCounter, "Verbs refused: max_waiting_calls"},

@@ -119,7 +119,7 @@ bool CallOperation::Wait() {
     Fail(place.status(), last_ != nullptr ? &last_->target : nullptr);
     return true;
   }
-  waiting_ = Waiting{.place = *place, .alarm = std::nullopt};
+  waiting_ = std::make_unique<Waiting>(Waiting{.place = *place, .alarm = std::nullopt});
   if (*place == 0) {
     // Somebody has come just now. Not from inside: this could go on for ever.
     env.OnControl([weak = weak_from_this()] {
@@ -137,7 +137,7 @@ bool CallOperation::Wait() {
 void CallOperation::OnWaited(bool in_time) {
   {
     std::lock_guard lock(mutex_);
-    if (over_ || !waiting_.has_value()) return;
+    if (over_ || waiting_ == nullptr) return;
     if (waiting_->alarm.has_value()) core_->env().alarms().Cancel(*waiting_->alarm);
     core_->cache().StopWaiting(waiting_->place);
     waiting_.reset();
@@ -267,7 +267,7 @@ void CallOperation::End(absl::Status why) {
     if (std::exchange(over_, true)) return;
     delivered = delivered_;
     if (pause_.has_value()) core_->env().alarms().Cancel(*pause_);
-    if (waiting_.has_value()) {
+    if (waiting_ != nullptr) {
       if (waiting_->alarm.has_value()) core_->env().alarms().Cancel(*waiting_->alarm);
       core_->cache().StopWaiting(waiting_->place);
     }

@@ -76,7 +76,7 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   CandidatePtr delivered_ ABSL_GUARDED_BY(mutex_);  // a message is under way to it
   Attempts attempts_ ABSL_GUARDED_BY(mutex_);
   std::optional<Alarms::Id> pause_ ABSL_GUARDED_BY(mutex_);
-  std::optional<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace grid::internal

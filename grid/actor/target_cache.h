@@ -110,6 +110,7 @@ class TargetCache final : public std::enable_shared_from_this<TargetCache> {
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<Watcher> watcher_ ABSL_GUARDED_BY(mutex_);  // null: none
   bool starting_watch_ ABSL_GUARDED_BY(mutex_) = false;
+  bool refused_ ABSL_GUARDED_BY(mutex_) = false;  // the last watch, by the directory
   bool asking_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Asked> asked_ ABSL_GUARDED_BY(mutex_);  // wait for the question under way
   std::vector<Asked> next_ ABSL_GUARDED_BY(mutex_);   // for the one after it

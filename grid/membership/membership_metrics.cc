@@ -19,19 +19,18 @@ constexpr MembershipMetric kMembership[] = {
      &MembershipStats::retries},
     {{"membership_tombstones", kGauge, "Incarnations that somebody has declared down"},
      &MembershipStats::tombstones},
-    {{"membership_declared", kCounter, "Times that we have declared one down"},
+    {{"membership_declared", kCounter, "Times that this member has declared one down"},
      &MembershipStats::declared},
-    {{"membership_renounced", kCounter,
-      "Times that we were declared down, and joined again as another one"},
+    {{"membership_renounced", kCounter, "Times that this member was declared down"},
      &MembershipStats::renounced},
     {{"membership_ignored", kCounter, "Entries that are not those of the member that made them"},
      &MembershipStats::ignored},
     {{"membership_member_limit", kCounter, "Members left out: max_members"},
      &MembershipStats::member_limit},
-    {{"membership_tombstone_limit", kCounter, "Tombstones refused or left out: max_tombstones"},
-     &MembershipStats::tombstone_limit},
     {{"membership_watch_limit", kCounter, "Watches refused: max_watches"},
      &MembershipStats::watch_limit},
+    {{"membership_tombstone_limit", kCounter, "Tombstones left out or refused: max_tombstones"},
+     &MembershipStats::tombstone_limit},
 };
 
 }  // namespace
