@@ -9,7 +9,7 @@
 //   grid::ExportMetrics(manager.Stats(), exporter);     // whenever somebody asks
 //
 // This is the one list of what a Manager counts: the pages of gridnode are made from it. What a
-// directory counts is in grid/directory/directory_metrics.h.
+// directory counts is in grid/directory/directory_metrics.h, and so on for membership and actors.
 #ifndef GRID_GRID_METRICS_H_
 #define GRID_GRID_METRICS_H_
 

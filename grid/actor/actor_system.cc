@@ -43,6 +43,7 @@ Recipients ActorSystem::To(Selector selector, Routing routing, CallPolicy policy
 }
 
 std::vector<Entry> ActorSystem::Residents() const { return core_->List(); }
+size_t ActorSystem::MarkDraining() { return core_->MarkAllDraining(); }
 ActorStats ActorSystem::Stats() const { return core_->Stats(); }
 internal::ActorHost& ActorSystem::host() const { return *core_; }
 

@@ -118,6 +118,10 @@ class ActorSystem {
   // What runs here: actors and mailboxes, by name, then epoch.
   std::vector<Entry> Residents() const;
 
+  // Marks all that runs here kDraining, as Stop does first, and ends nothing: resolvers skip it. How
+  // many that were; what is started later is not marked.
+  size_t MarkDraining();
+
   // Ends everything, in this order: no start is accepted; actors are marked kDraining, so resolvers
   // skip them, and finish what waits in their mailboxes (StopMode::kAfterQueue), while new letters
   // are answered "closed, not executed"; a Mailbox closes at once; after `drain` those that have

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grid/actor/letter.h"
+#include "handlers/delivery.h"
 
 namespace grid::internal {
 
@@ -147,7 +149,8 @@ void GatherOperation::Deliver(const Group& group, std::vector<size_t> slots) {
                         .deadline = deadline(),
                         .deduplicate = policy.deduplicate,
                         .call = call,
-                        .from = core_->from()};
+                        .from = core_->from(),
+                        .publication = message_.publication};
   post_->DeliverMany(group.first, targets, message,
                      std::make_shared<Batch>(shared_from_this(), std::move(slots)),
                      std::shared_ptr<Cancellation>(shared_from_this(), &cancellation_));
@@ -191,7 +194,11 @@ void GatherOperation::OnOutcome(size_t slot, LetterOutcome outcome, bool last) {
   }
   candidate->outstanding.fetch_sub(1, std::memory_order_relaxed);
   if (delivery == Delivery::kExecuted) core_->cache().Answered(*candidate);
-  if (!failure.ok() && IsUnreachable(failure)) core_->cache().Failed(*candidate);
+  if (IsClosed(failure)) {
+    core_->cache().Shut(*candidate);
+  } else if (!failure.ok() && IsUnreachable(failure)) {
+    core_->cache().Failed(*candidate, IsDisconnected(failure));
+  }
   if (gone) core_->cache().Gone(*candidate);
   if (refresh) {
     ++env.counters().refreshed;

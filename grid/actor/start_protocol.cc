@@ -66,4 +66,8 @@ absl::Status StatusOf(const StopAnswer& answer, const std::string& member) {
   return Carried(answer.code, answer.text, answer.delivery, member);
 }
 
+absl::Status StatusOf(const DrainAnswer& answer, const std::string& member) {
+  return Carried(answer.code, answer.text, answer.delivery, member);
+}
+
 }  // namespace grid::internal

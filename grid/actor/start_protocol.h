@@ -1,5 +1,6 @@
-// What starting and stopping actors on other members says over grid: the handlers that every member
-// with kinds hosts, and their messages. Ids 232 and 233 of the library's own.
+// What starting and stopping actors on other members says over grid, and asking a member to drain:
+// the handlers that every member with kinds hosts, and their messages. Ids 232, 233 and 235 of the
+// library's own.
 //
 // What became of it travels in the reply, so that "already running at ..." is an answer like
 // "started", and codes arrive whatever extensions the connection has; an error of the call itself
@@ -70,8 +71,18 @@ struct StopAnswer {
 };
 absl::Status StatusOf(const StopAnswer& answer, const std::string& member);
 
+struct DrainAnswer {
+  int32_t code = 0;  // of absl::Status; 0: it drains, and others can see that
+  std::string text = {};
+  uint8_t delivery = 0;
+  uint64_t actors = 0;  // that it has marked
+  MSGPACK_DEFINE_MAP(code, text, delivery, actors);
+};
+absl::Status StatusOf(const DrainAnswer& answer, const std::string& member);
+
 inline constexpr SingleHandler<StartMessage, StartAnswer> kActorStart{HandlerId{232}};
 inline constexpr SingleHandler<StopMessage, StopAnswer> kActorStop{HandlerId{233}};
+inline constexpr SingleHandler<NoPayload, DrainAnswer> kMemberDrain{HandlerId{235}};
 
 }  // namespace grid::internal
 

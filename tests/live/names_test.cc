@@ -43,11 +43,15 @@ TEST(NamesTest, HostedByTheFirstOfTheMembers) {
   for (const char* name : {"shop/web/1 ", "shop/web/2 ", "farm/render/all "}) {
     ASSERT_TRUE(NamesShow(at, name)) << name << a->err() << b->err();
   }
+  // Each node is a member as well, by its own name.
+  for (const std::string& member : {first, second}) {
+    ASSERT_TRUE(NamesShow(Arguments{"sys/member"} + at, member));
+  }
   // Sorted, below one another.
   const std::vector<std::string> all = Lines(RunProgram(Arguments{kGridctl, "names"} + at).out);
-  ASSERT_EQ(all.size(), 3u);
-  EXPECT_THAT(all[0], testing::MatchesRegex("farm/render/all  shared     epoch [0-9]+  " + second));
-  EXPECT_THAT(all[1], testing::MatchesRegex("shop/web/1       exclusive  epoch [0-9]+  " + first));
+  ASSERT_EQ(all.size(), 5u);
+  EXPECT_THAT(all[0], testing::MatchesRegex("farm/render/all +shared     epoch [0-9]+  " + second));
+  EXPECT_THAT(all[1], testing::MatchesRegex("shop/web/1 +exclusive  epoch [0-9]+  " + first));
   EXPECT_EQ(Lines(RunProgram(Arguments{kGridctl, "names", "farm"} + at).out).size(), 1u);
   const Result none = RunProgram(Arguments{kGridctl, "names", "sho"} + at);
   EXPECT_EQ(none.status, 0) << none.err;
@@ -72,7 +76,7 @@ TEST(NamesTest, HostedByTheFirstOfTheMembers) {
   // A node that ends gives its names back at once.
   b->Signal(SIGTERM);
   EXPECT_EQ(b->Wait(kLimit), 0) << b->err();
-  EXPECT_EQ(Lines(RunProgram(Arguments{kGridctl, "names"} + at).out).size(), 1u);
+  EXPECT_EQ(Lines(RunProgram(Arguments{kGridctl, "names", "shop"} + at).out).size(), 1u);
 }
 
 TEST(NamesTest, WatchPrintsWhatHappens) {
@@ -82,7 +86,7 @@ TEST(NamesTest, WatchPrintsWhatHappens) {
   ASSERT_NE(server, nullptr);
   Process watch(
       {kGridctl, "watch", "shop", "--attributes", "--count", "3", "--remote", names.node});
-  Process interrupted({kGridctl, "watch", "--json", "--remote", names.node});
+  Process interrupted({kGridctl, "watch", "shop", "--json", "--remote", names.node});
   ASSERT_TRUE(watch.WaitForOutput("snapshot\n", kLimit)) << watch.err();
   ASSERT_TRUE(interrupted.WaitForOutput("{\"event\":\"snapshot\",\"names\":[]}\n", kLimit));
   auto node = StartNode({"--local", names.other, "--peer", names.node, "--directory",
@@ -112,7 +116,7 @@ TEST(NamesTest, NameThatIsHeldIsWaitedFor) {
   const auto one = StartNode(Arguments{"--local", names.other} + wants);
   const auto two = StartNode(Arguments{"--local", names.dialler} + wants);
   ASSERT_TRUE(server != nullptr && one != nullptr && two != nullptr);
-  const Arguments at = {"--remote", names.node};
+  const Arguments at = {"shop", "--remote", names.node};
   ASSERT_TRUE(NamesShow(at, "shop/leader/0"));
   const bool first =
       RunProgram(Arguments{kGridctl, "names"} + at).out.find(names.other) != std::string::npos;
@@ -130,7 +134,7 @@ TEST(NamesTest, FlushIsForMembersThatConfirm) {
                                  "hosted:" + names.node, "--register", "shop/web/1"});
   ASSERT_NE(server, nullptr);
   const Arguments at = {"--remote", names.node};
-  ASSERT_TRUE(NamesShow(at, "shop/web/1"));
+  ASSERT_TRUE(NamesShow(at, "shop/web/1") && NamesShow(at, "sys/member/"));
   const Arguments flush = Arguments{kGridctl, "flush"} + at;
   const Result unconfirmed = RunProgram(flush);
   EXPECT_EQ(unconfirmed.status, 2);
@@ -143,7 +147,7 @@ TEST(NamesTest, FlushIsForMembersThatConfirm) {
   const Arguments member = {"--confirm", "--member", "--local", names.dialler};
   const Result flushed = RunProgram(flush + member);
   EXPECT_EQ(flushed.status, 0) << flushed.err;
-  EXPECT_EQ(flushed.out, "1 names flushed\n");
+  EXPECT_EQ(flushed.out, "2 names flushed\n");
   // The node finds out, and asks for its name again.
   EXPECT_TRUE(server->WaitForStderr("lost shop/web/1: the directory was flushed", kLimit))
       << server->err();
@@ -157,7 +161,7 @@ TEST(NamesTest, InEtcd) {
   const Arguments at = {"--directory", "etcd:" + etcd.url(), "--etcd-prefix", "test/"};
   const auto node = StartNode(Arguments{"--local", names.node, "--register", "shop/web/1"} + at);
   ASSERT_NE(node, nullptr);
-  ASSERT_TRUE(NamesShow(at, "shop/web/1 ")) << node->err();
+  ASSERT_TRUE(NamesShow(at, "shop/web/1 ") && NamesShow(at, "sys/member/")) << node->err();
   const Result watch = RunProgram(Arguments{kGridctl, "watch", "--count", "1"} + at);
   EXPECT_EQ(watch.status, 0) << watch.err;
   EXPECT_THAT(watch.out, HasSubstr("snapshot  shop/web/1"));
@@ -166,7 +170,7 @@ TEST(NamesTest, InEtcd) {
   EXPECT_EQ(other.status, 0) << other.err;
   EXPECT_EQ(other.out, "");
   const Result flushed = RunProgram(Arguments{kGridctl, "flush", "--confirm", "--json"} + at);
-  EXPECT_EQ(flushed.out, "{\"flushed\":1}\n") << flushed.err;
+  EXPECT_EQ(flushed.out, "{\"flushed\":2}\n") << flushed.err;
   EXPECT_TRUE(node->WaitForStderr("lost shop/web/1", kLimit)) << node->err();
   ASSERT_TRUE(NamesShow(at, "shop/web/1 ")) << node->err();
 }

@@ -71,8 +71,9 @@ TEST(Readme, OptionsAreThoseOfTheHelp) {
                                  std::sregex_token_iterator());
   };
   std::string help = RunProgram({kGridnode, "--help"}).out;
-  for (const char* command : {"call", "stream", "bench", "conformance", "names", "watch", "flush",
-                              "decode", "train-dictionary"}) {
+  for (const char* command :
+       {"call", "stream", "bench", "conformance", "names", "watch", "flush", "start", "stop",
+        "send", "ask", "gather", "drain", "patrol", "decode", "train-dictionary"}) {
     const Result shown = RunProgram({kGridctl, command, "--help"});
     EXPECT_THAT(shown.out, HasSubstr("Usage: gridctl"));
     help += shown.out;

@@ -18,6 +18,7 @@
 #include "grid/actor/actor_system.h"
 #include "grid/actor/kind_host.h"
 #include "grid/actor/kind_starter.h"
+#include "grid/actor/member_drain.h"
 #include "grid/actor/patrol.h"
 #include "grid/directory/hosted_directory.h"
 #include "grid/membership/directory_membership.h"
@@ -108,11 +109,13 @@ class ActorMesh : public ::testing::Test {
     std::unique_ptr<Membership> members;
     std::unique_ptr<KindHost> kinds;
     std::unique_ptr<KindStarter> starter;
+    std::unique_ptr<MemberDrain> drain;
     std::unique_ptr<Patrol> patrol;
 
     // What stands on the others first.
     void Clear() {
       patrol.reset();
+      drain.reset();
       starter.reset();
       kinds.reset();
       members.reset();
@@ -182,6 +185,10 @@ class ActorMesh : public ::testing::Test {
                                 .seed = starts_});
     ASSERT_TRUE(members.ok()) << members.status();
     node.members = *std::move(members);
+    node.drain = std::make_unique<MemberDrain>(*node.kinds, *node.actors, *node.members);
+    if (!manager.is_client()) {
+      ASSERT_TRUE(node.drain->Serve(manager).ok());
+    }
     node.starter = std::make_unique<KindStarter>(
         *node.names.directory, *node.members, manager,
         KindStarterOptions{.io = &io, .host = node.kinds.get(), .clock = clock, .seed = starts_});

@@ -12,7 +12,9 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "grid/actor/actor_metrics.h"
 #include "grid/directory/directory_metrics.h"
+#include "grid/membership/membership_metrics.h"
 #include "grid/metrics.h"
 
 namespace grid::tools {
@@ -44,6 +46,18 @@ json::object ToJson(const ConnectionStats& stats) {
   }
   out["drops"] = Reasons(stats.drops);
   return out;
+}
+
+// The fields of a part that this node has.
+template <typename Stats, typename Metrics>
+void Add(const std::optional<Stats>& stats, const Metrics& metrics, json::object& out) {
+  if (!stats.has_value()) return;
+  for (const auto& field : metrics) out[Name(field.family)] = *stats.*field.value;
+}
+
+template <typename Stats>
+void Add(const std::optional<Stats>& stats, MetricsSink& out) {
+  if (stats.has_value()) ExportMetrics(*stats, out);
 }
 
 absl::string_view Piece(std::string_view text) { return {text.data(), text.size()}; }
@@ -96,24 +110,22 @@ json::object StatsToJson(const NodeStats& node) {
   out["peers"] = std::move(peers);
   out["refused"] = Reasons(stats.refused);
   for (const ManagerMetric& field : ManagerMetrics()) out[Name(field.family)] = stats.*field.value;
-  if (node.directory.has_value()) {
-    for (const DirectoryMetric& field : DirectoryMetrics()) {
-      out[Name(field.family)] = *node.directory.*field.value;
-    }
-  }
-  if (node.registry.has_value()) {
-    for (const RegistryMetric& field : RegistryMetrics()) {
-      out[Name(field.family)] = *node.registry.*field.value;
-    }
-  }
+  Add(node.directory, DirectoryMetrics(), out);
+  Add(node.registry, RegistryMetrics(), out);
+  Add(node.membership, MembershipMetrics(), out);
+  Add(node.actors, ActorMetrics(), out);
+  Add(node.kinds, KindHostMetrics(), out);
   return out;
 }
 
 std::string StatsToPrometheus(const NodeStats& stats) {
   Prometheus out;
   ExportMetrics(stats.manager, out);
-  if (stats.directory.has_value()) ExportMetrics(*stats.directory, out);
-  if (stats.registry.has_value()) ExportMetrics(*stats.registry, out);
+  Add(stats.directory, out);
+  Add(stats.registry, out);
+  Add(stats.membership, out);
+  Add(stats.actors, out);
+  Add(stats.kinds, out);
   return out.Take();
 }
 

@@ -72,37 +72,48 @@ std::string DefaultName() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
-    const ClientFlags& flags, milliseconds wait,
-    std::vector<boost::asio::io_context*> io_contexts) {
+absl::StatusOr<std::unique_ptr<Client>> Client::Make(
+    const ClientFlags& flags, bool mesh, std::vector<boost::asio::io_context*> io_contexts) {
   NodeFlags node = flags.node;
   node.client = !flags.member;
   if (node.client && node.local.empty()) node.local = DefaultName();
   absl::StatusOr<ManagerOptions> options =
       MakeManagerOptions(node, flags.verbose ? SpdlogLog("gridctl", LogLevel::kDebug) : NullLog());
   if (!options.ok()) return absl::InvalidArgumentError(options.status().message());
-  if (const auto url = ParseHostUrl(flags.remote); !url.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("--remote: ", url.status().message()));
-  }
   options->io_contexts = std::move(io_contexts);
 
   auto client = std::unique_ptr<Client>(new Client);
   client->compression_ = CompressionFor(*options);
   client->manager_ = std::make_unique<Manager>(*std::move(options));
-  Manager& manager = *client->manager_;
-  if (absl::Status status = manager.AddPeer(flags.remote); !status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("--remote: ", status.message()));
+  if (!flags.remote.empty() || !mesh) {
+    absl::Status status = ParseHostUrl(flags.remote).status();
+    if (status.ok()) status = client->manager_->AddPeer(flags.remote);
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--remote: ", status.message()));
+    }
+    client->peer_ = client->manager_->Connection(flags.remote);
   }
-  if (absl::Status status = manager.Start(); !status.ok()) return status;
-  if (flags.member && !ShouldDial(flags.node.local, flags.remote)) {
-    const absl::StatusOr<std::string> address = ListenAddressOf(flags.node.local);
+  if (flags.member && (mesh || !ShouldDial(node.local, flags.remote))) {
+    absl::StatusOr<std::string> address = ListenAddressOf(node.local);
     if (!address.ok()) return absl::InvalidArgumentError(address.status().message());
-    const absl::StatusOr<uint16_t> port = manager.Listen(*address);
-    if (!port.ok()) return port.status();
+    client->listen_ = *std::move(address);
   }
-  client->peer_ = manager.Connection(flags.remote);
-  const absl::Status connected = client->peer_.WaitConnected(wait, boost::asio::use_future).get();
-  if (!connected.ok()) return connected;
+  return client;
+}
+
+absl::Status Client::Start(milliseconds wait) {
+  absl::Status status = manager_->Start();
+  if (status.ok() && !listen_.empty()) status = manager_->Listen(listen_).status();
+  if (!status.ok() || !peer_.has_value()) return status;
+  return peer_->WaitConnected(wait, boost::asio::use_future).get();
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
+    const ClientFlags& flags, milliseconds wait,
+    std::vector<boost::asio::io_context*> io_contexts) {
+  auto client = Make(flags, /*mesh=*/false, std::move(io_contexts));
+  if (!client.ok()) return client.status();
+  if (absl::Status status = (*client)->Start(wait); !status.ok()) return status;
   return client;
 }
 

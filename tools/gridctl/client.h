@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,8 +68,16 @@ class Client {
       const ClientFlags& flags, std::chrono::milliseconds wait,
       std::vector<boost::asio::io_context*> io_contexts = {});
 
+  // The same in two steps, for what has to be there before the node starts. With `mesh` it gets
+  // further peers later: a member always listens, as any of them may dial, and --remote, which
+  // alone is waited for, may be missing. Make fails with kInvalidArgument only.
+  static absl::StatusOr<std::unique_ptr<Client>> Make(
+      const ClientFlags& flags, bool mesh, std::vector<boost::asio::io_context*> io_contexts = {});
+  absl::Status Start(std::chrono::milliseconds wait);
+
   Manager& manager() { return *manager_; }
-  grid::Connection& peer() { return peer_; }
+  // Not where there is no --remote.
+  grid::Connection& peer() { return *peer_; }
   // Of what a command sends, with or without --compress.
   Compression compression(const HandlerFlags& flags) const {
     return flags.compress ? compression_ : Compression();
@@ -78,7 +87,8 @@ class Client {
   Client() = default;
 
   std::unique_ptr<Manager> manager_;
-  grid::Connection peer_;
+  std::string listen_;                    // empty: it does not
+  std::optional<grid::Connection> peer_;  // the remote
   Compression compression_;
 };
 

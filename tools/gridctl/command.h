@@ -25,6 +25,13 @@ void AddConformance(CLI::App& app, Command* chosen);
 void AddNames(CLI::App& app, Command* chosen);
 void AddWatch(CLI::App& app, Command* chosen);
 void AddFlush(CLI::App& app, Command* chosen);
+void AddStart(CLI::App& app, Command* chosen);
+void AddStop(CLI::App& app, Command* chosen);
+void AddSend(CLI::App& app, Command* chosen);
+void AddAsk(CLI::App& app, Command* chosen);
+void AddGather(CLI::App& app, Command* chosen);
+void AddDrain(CLI::App& app, Command* chosen);
+void AddPatrol(CLI::App& app, Command* chosen);
 void AddDecode(CLI::App& app, Command* chosen);
 void AddTrainDictionary(CLI::App& app, Command* chosen);
 

@@ -31,47 +31,58 @@ absl::StatusOr<Selector> SelectorOf(const std::string& path) {
 
 absl::StatusOr<std::unique_ptr<DirectoryClient>> DirectoryClient::Connect(
     const DirectoryClientFlags& flags) {
-  std::unique_ptr<DirectoryClient> made(new DirectoryClient);
-  made->timeout_ = DurationOr(flags.client.timeout_text, kDefaultTimeout);
-  if (absl::Status status = made->Open(flags); !status.ok()) return status;
-  const absl::Status ready =
-      made->directory().WaitReady(made->timeout_, boost::asio::use_future).get();
-  if (!ready.ok()) return made->Explain(ready);
+  auto made = Make(flags, /*mesh=*/false);
+  if (!made.ok()) return made.status();
+  if (absl::Status status = (*made)->Start(); !status.ok()) return status;
   return made;
 }
 
-absl::Status DirectoryClient::Open(const DirectoryClientFlags& flags) {
+absl::StatusOr<std::unique_ptr<DirectoryClient>> DirectoryClient::Make(
+    const DirectoryClientFlags& flags, bool mesh) {
+  std::unique_ptr<DirectoryClient> made(new DirectoryClient);
+  made->timeout_ = DurationOr(flags.client.timeout_text, kDefaultTimeout);
+  if (absl::Status status = made->Open(flags, mesh); !status.ok()) return status;
+  return made;
+}
+
+absl::Status DirectoryClient::Open(const DirectoryClientFlags& flags, bool mesh) {
   absl::StatusOr<DirectoryChoice> choice = ChooseDirectory(flags.directory);
   if (!choice.ok()) return choice.status();
   if (choice->kind == DirectoryChoice::Kind::kHosted) {
     return absl::InvalidArgumentError(
         "--directory: only etcd:URL,...; a node that serves names is the --remote");
   }
-  const bool etcd = choice->kind == DirectoryChoice::Kind::kEtcd;
-  if (etcd != flags.client.remote.empty()) {
+  etcd_ = choice->kind == DirectoryChoice::Kind::kEtcd;
+  if (etcd_ != flags.client.remote.empty()) {
     return absl::InvalidArgumentError(
         "say where names are: --remote with the node that serves them, or --directory etcd:URL");
   }
+  where_ = etcd_ ? "etcd" : flags.client.remote;
   DirectoryOptions options;
   options.io = &thread_.io();
   options.client = true;
+  options.member = "gridctl";
   options.log = flags.client.verbose ? SpdlogLog("gridctl", LogLevel::kDebug) : NullLog();
-  absl::StatusOr<std::unique_ptr<Directory>> directory = absl::UnknownError("not opened");
-  if (etcd) {
-    where_ = "etcd";
-    options.member = "gridctl";
-    directory = MakeEtcdDirectory(std::move(choice->etcd), std::move(options));
-  } else {
-    where_ = flags.client.remote;
-    auto client = Client::Connect(flags.client, timeout_);
+  if (!etcd_ || mesh) {
+    auto client = Client::Make(flags.client, mesh);
     if (!client.ok()) return client.status();
     client_ = *std::move(client);
     options.member = client_->manager().local();
-    directory = MakeDirectory(std::move(options), MakeHostedBackend(client_->peer(), thread_.io()));
   }
+  auto directory =
+      etcd_ ? MakeEtcdDirectory(std::move(choice->etcd), std::move(options))
+            : MakeDirectory(std::move(options), MakeHostedBackend(client_->peer(), thread_.io()));
   if (!directory.ok()) return directory.status();
   directory_ = *std::move(directory);
   return absl::OkStatus();
+}
+
+absl::Status DirectoryClient::Start() {
+  if (client_ != nullptr) {
+    if (absl::Status status = client_->Start(timeout_); !status.ok()) return status;
+  }
+  const absl::Status ready = directory_->WaitReady(timeout_, boost::asio::use_future).get();
+  return ready.ok() ? ready : Explain(ready);
 }
 
 DirectoryClient::~DirectoryClient() { thread_.Stop(); }
@@ -88,14 +99,14 @@ absl::Status DirectoryClient::Explain(const absl::Status& status) const {
       hint = "; look at --etcd-user, --etcd-password-file and --etcd-ca";
       break;
     case absl::StatusCode::kPermissionDenied:
-      hint = client_ == nullptr ? "; the user of etcd needs the right to read and write its prefix"
-                                : "; connect as a member: --member, and --local with a name that"
-                                  " the node has as a --peer and that is not in use";
+      hint = etcd_ ? "; the user of etcd needs the right to read and write its prefix"
+                   : "; connect as a member: --member, and --local with a name that"
+                     " the node has as a --peer and that is not in use";
       break;
     case absl::StatusCode::kDeadlineExceeded:
-      hint = client_ == nullptr ? "; look whether etcd runs at the --directory, or give it more"
-                                  " --timeout"
-                                : "; give it more --timeout";
+      hint = etcd_ ? "; look whether etcd runs at the --directory, or give it more"
+                     " --timeout"
+                   : "; give it more --timeout";
       break;
     default:
       break;

@@ -43,22 +43,33 @@ class DirectoryClient {
   // wrong; otherwise why it can't be used, and what to do.
   static absl::StatusOr<std::unique_ptr<DirectoryClient>> Connect(
       const DirectoryClientFlags& flags);
+  // The same in two steps (Client::Make). With `mesh` there is a node of ours in any case, also
+  // where etcd is asked.
+  static absl::StatusOr<std::unique_ptr<DirectoryClient>> Make(const DirectoryClientFlags& flags,
+                                                               bool mesh);
+  absl::Status Start();
   ~DirectoryClient();
+
+  // Nothing runs on io() afterwards; not from that thread.
+  void StopThread() { thread_.Stop(); }
 
   Directory& directory() { return *directory_; }
   std::chrono::milliseconds timeout() const { return timeout_; }
   boost::asio::io_context& io() { return thread_.io(); }
+  // Of our node; not where there is none.
+  Manager& manager() { return client_->manager(); }
   // `status` of an operation, with what to do about it.
   absl::Status Explain(const absl::Status& status) const;
 
  private:
   DirectoryClient() = default;
-  absl::Status Open(const DirectoryClientFlags& flags);
+  absl::Status Open(const DirectoryClientFlags& flags, bool mesh);
 
   std::chrono::milliseconds timeout_{0};
-  std::string where_;               // the node, or etcd
-  IoThread thread_;                 // what the node's calls complete on
-  std::unique_ptr<Client> client_;  // null: etcd
+  std::string where_;  // the node, or etcd
+  IoThread thread_;    // what the node's calls complete on
+  bool etcd_ = false;
+  std::unique_ptr<Client> client_;  // null: etcd, and no node
   std::unique_ptr<Directory> directory_;
 };
 

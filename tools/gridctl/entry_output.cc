@@ -5,10 +5,9 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "grid/directory/text_cursor.h"
-#include "tools/gridctl/output.h"
+#include "tools/common/utf8.h"
 
 namespace grid::tools {
 namespace {
@@ -16,8 +15,6 @@ namespace {
 namespace json = boost::json;
 
 bool Hidden(const std::string& key) { return key.starts_with('_'); }
-
-std::string Shown(const std::string& text) { return IsUtf8(text) ? text : absl::CHexEscape(text); }
 
 }  // namespace
 

@@ -35,6 +35,13 @@ int Run(int argc, char** argv) {
   AddNames(app, &chosen);
   AddWatch(app, &chosen);
   AddFlush(app, &chosen);
+  AddStart(app, &chosen);
+  AddStop(app, &chosen);
+  AddSend(app, &chosen);
+  AddAsk(app, &chosen);
+  AddGather(app, &chosen);
+  AddDrain(app, &chosen);
+  AddPatrol(app, &chosen);
   AddDecode(app, &chosen);
   AddTrainDictionary(app, &chosen);
   if (const ParseResult parsed = ParseArguments(app, argc, argv); !parsed.go()) {

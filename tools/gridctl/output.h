@@ -3,7 +3,6 @@
 #define GRID_TOOLS_GRIDCTL_OUTPUT_H_
 
 #include <boost/json/object.hpp>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "serialization/bytes.h"
@@ -15,8 +14,6 @@ boost::json::object PayloadToJson(BytesView payload);
 
 // {"error", "code", "delivery", "remote"}.
 boost::json::object ErrorToJson(const absl::Status& status);
-
-bool IsUtf8(std::string_view text);
 
 // Writes to standard output; false when that failed (nobody reads it any more).
 bool Print(BytesView bytes);

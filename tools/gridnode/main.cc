@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -23,6 +24,7 @@
 #include "tools/common/real_sleep.h"
 #include "tools/gridnode/admin_pages.h"
 #include "tools/gridnode/admin_server.h"
+#include "tools/gridnode/node_actors.h"
 #include "tools/gridnode/node_directory.h"
 #include "tools/gridnode/yaml_config.h"
 
@@ -43,6 +45,7 @@ struct Flags {
   std::string drain_timeout;  // empty: kDrainTimeout
   DirectoryFlags directory{.directory = "hosted"};
   std::vector<std::string> registered;
+  ActorFlags actors;
 };
 
 void AddFlags(CLI::App& app, Flags* flags) {
@@ -68,6 +71,7 @@ void AddFlags(CLI::App& app, Flags* flags) {
   app.add_option("--register", flags->registered,
                  "[shared:]NAME[=KEY:VALUE,...] to hold while the node runs; may be given again")
       ->allow_extra_args(false);
+  AddActorFlags(app, &flags->actors);
   app.add_option("--admin", flags->admin,
                  "HOST:PORT that serves /healthz /readyz /metrics /status.json /console");
   const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
@@ -132,8 +136,40 @@ absl::Status Prepare(Manager& manager, const Flags& flags, const Compression& co
   return absl::OkStatus();
 }
 
-NodeStats StatsOf(const Manager& manager, const NodeDirectory& names) {
-  return {.manager = manager.Stats(), .directory = names.Stats(), .registry = names.TableStats()};
+// `actors`: null where there is no directory.
+NodeStats StatsOf(const Manager& manager, const NodeDirectory& names, const NodeActors* actors) {
+  NodeStats stats{
+      .manager = manager.Stats(), .directory = names.Stats(), .registry = names.TableStats()};
+  if (actors != nullptr) actors->AddStats(&stats);
+  return stats;
+}
+
+// None where there is no directory.
+absl::StatusOr<std::unique_ptr<NodeActors>> MakeActors(Manager& manager, const NodeDirectory& names,
+                                                       IoThread& thread, const Flags& flags,
+                                                       std::chrono::milliseconds drain,
+                                                       std::shared_ptr<LogSink> log) {
+  if (names.directory() != nullptr) {
+    return NodeActors::Make(manager, *names.directory(), thread, flags.actors, drain,
+                            std::move(log));
+  }
+  if (!flags.actors.kinds.empty()) {
+    return absl::InvalidArgumentError("--kinds: not with --directory none");
+  }
+  return nullptr;
+}
+
+// Rule by rule: nobody finds us any more; what has found us is served; then all is closed. `limit`
+// is for all of it together.
+void Stop(Manager& manager, NodeDirectory& names, NodeActors* actors,
+          std::chrono::milliseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  if (actors != nullptr) actors->Stop();
+  names.Stop();
+  const auto left = end - std::chrono::steady_clock::now();
+  Drain(manager, std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left),
+                          std::chrono::milliseconds(0)));
+  manager.Stop();
 }
 
 int Run(int argc, char** argv) {
@@ -166,14 +202,17 @@ int Run(int argc, char** argv) {
   }
   auto names = NodeDirectory::Make(manager, names_thread, flags.directory, flags.registered, log);
   if (!names.ok()) return Fail(names.status(), kExitBadArguments);
+  const std::chrono::milliseconds drain = DurationOr(flags.drain_timeout, kDrainTimeout);
+  auto actors = MakeActors(manager, **names, names_thread, flags, drain, log);
+  if (!actors.ok()) return Fail(actors.status(), kExitBadArguments);
   if (absl::Status status = manager.Start(); !status.ok()) {
     return Fail(status, absl::IsInvalidArgument(status) ? kExitBadArguments : kExitFailure);
   }
   if (const auto port = manager.Listen(flags.listen); !port.ok()) return Fail(port.status());
   std::unique_ptr<AdminServer> admin;
   if (!flags.admin.empty()) {
-    auto started = AdminServer::Start(flags.admin,
-                                      AdminPages([&] { return StatsOf(manager, **names); }, ready));
+    auto started = AdminServer::Start(
+        flags.admin, AdminPages([&] { return StatsOf(manager, **names, actors->get()); }, ready));
     if (!started.ok()) {
       return Fail({started.status().code(), absl::StrCat("--admin: ", started.status().message())});
     }
@@ -185,10 +224,7 @@ int Run(int argc, char** argv) {
 
   WaitForStop();
   ready = false;
-  // Nobody finds us from here on; who has found us is served.
-  (*names)->Stop();
-  Drain(manager, DurationOr(flags.drain_timeout, kDrainTimeout));
-  manager.Stop();
+  Stop(manager, **names, actors->get(), drain);
   return 0;
 }
 

@@ -57,6 +57,24 @@ TEST(StatsToPrometheus, HasTheDirectoryOfANodeThatHasOne) {
   EXPECT_EQ(out.at("registry_entries"), 6u);
 }
 
+TEST(StatsToPrometheus, HasTheActorsOfANodeThatIsAMember) {
+  NodeStats node = Sample();
+  for (const char* prefix : {"grid_actor_", "grid_kind_", "grid_membership_"}) {
+    EXPECT_THAT(StatsToPrometheus(node), Not(HasSubstr(prefix)));
+  }
+  node.actors.emplace().handled = 7;
+  node.kinds.emplace().under_way = 8;
+  node.membership.emplace().members = 9;
+  const std::string text = StatsToPrometheus(node);
+  EXPECT_THAT(text, HasSubstr("grid_actor_handled_total 7\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE grid_kind_under_way gauge\ngrid_kind_under_way 8\n"));
+  EXPECT_THAT(text, HasSubstr("grid_membership_members 9\n"));
+  const boost::json::object out = StatsToJson(node);
+  EXPECT_EQ(out.at("actor_handled"), 7u);
+  EXPECT_EQ(out.at("kind_under_way"), 8u);
+  EXPECT_EQ(out.at("membership_members"), 9u);
+}
+
 TEST(StatsToJson, HasTotalsPeersAndNullBeforeTheFirstPong) {
   const boost::json::object out = StatsToJson(Sample());
   EXPECT_EQ(out.at("local"), "http://a:1");

@@ -1,0 +1,118 @@
+#include "grid/actor/actor_metrics.h"
+
+namespace grid {
+namespace {
+
+constexpr auto kCounter = MetricKind::kCounter;
+constexpr auto kGauge = MetricKind::kGauge;
+
+constexpr ActorMetric kActors[] = {
+    {{"actor_residents", kGauge, "Actors and mailboxes"}, &ActorStats::residents},
+    {{"actor_started", kCounter, "Actors and mailboxes that got their names"},
+     &ActorStats::started},
+    {{"actor_start_failed", kCounter, "Actors and mailboxes that did not"},
+     &ActorStats::start_failed},
+    {{"actor_handled", kCounter, "Letters whose handlers have ended"}, &ActorStats::handled},
+    {{"actor_failed", kCounter, "Answers that were errors of the actors"}, &ActorStats::failed},
+    {{"actor_unheard", kCounter, "Errors of actors that nobody waited for"}, &ActorStats::unheard},
+    {{"actor_unread", kCounter, "Letters that were refused, mostly as they could not be decoded"},
+     &ActorStats::unread},
+    {{"actor_unencodable", kCounter, "Answers that could not be encoded"},
+     &ActorStats::unencodable},
+    {{"actor_no_reply", kCounter, "Letters let go while somebody waited"}, &ActorStats::no_reply},
+    {{"actor_exceptions", kCounter, "Exceptions let out by handlers, timers and starts"},
+     &ActorStats::exceptions},
+    {{"actor_restarts", kCounter, "Restarts of actors"}, &ActorStats::restarts},
+    {{"actor_restart_limit", kCounter, "Actors stopped: max_restarts"}, &ActorStats::restart_limit},
+    {{"actor_rejected_full", kCounter, "Letters refused by a full mailbox"},
+     &ActorStats::rejected_full},
+    {{"actor_dropped_oldest", kCounter, "Letters that made room for a newer one"},
+     &ActorStats::dropped_oldest},
+    {{"actor_waited", kCounter, "Letters that waited for room in a mailbox"}, &ActorStats::waited},
+    {{"actor_waiting_rejected", kCounter, "Letters refused as too many others waited"},
+     &ActorStats::waiting_rejected},
+    {{"actor_closed", kCounter, "Letters answered as closed, not executed"}, &ActorStats::closed},
+    {{"actor_expired", kCounter, "Letters whose deadline passed before their turn"},
+     &ActorStats::expired},
+    {{"actor_cancelled", kCounter, "Letters whose sender gave up before their turn"},
+     &ActorStats::cancelled},
+    {{"actor_unknown_type", kCounter, "Letters of a type that the actor does not know"},
+     &ActorStats::unknown_type},
+    {{"actor_leases_lost", kCounter, "Actors and mailboxes that lost their lease"},
+     &ActorStats::leases_lost},
+    {{"actor_reclaimed", kCounter, "Shared names registered again after a lost lease"},
+     &ActorStats::reclaimed},
+    {{"actor_timers_run", kCounter, "Timers that came due"}, &ActorStats::timers_run},
+    {{"actor_timer_limit", kCounter, "Timers refused: max_timers"}, &ActorStats::timer_limit},
+    {{"actor_actor_limit", kCounter, "Starts refused: max_actors"}, &ActorStats::actor_limit},
+    {{"actor_deliveries", kGauge, "Letters of other processes whose outcome is open"},
+     &ActorStats::deliveries},
+    {{"actor_delivery_limit", kCounter, "Letters refused: max_deliveries"},
+     &ActorStats::delivery_limit},
+    {{"actor_malformed", kCounter, "Deliveries that could not be read"}, &ActorStats::malformed},
+    {{"actor_missing", kCounter, "Letters for a target that is not here"}, &ActorStats::missing},
+    {{"actor_untrusted", kCounter, "Letters refused by trusted callers"}, &ActorStats::untrusted},
+    {{"actor_remembered", kGauge, "Outcomes kept for calls that come twice"},
+     &ActorStats::remembered},
+    {{"actor_repeated", kCounter, "Calls that came twice, and ran once"}, &ActorStats::repeated},
+    {{"actor_remembered_limit", kCounter, "Calls refused: max_remembered"},
+     &ActorStats::remembered_limit},
+    {{"actor_calls", kCounter, "Calls begun"}, &ActorStats::calls},
+    {{"actor_sends", kCounter, "Sends begun"}, &ActorStats::sends},
+    {{"actor_gathers", kCounter, "Gathers begun"}, &ActorStats::gathers},
+    {{"actor_under_way", kGauge, "Verbs under way"}, &ActorStats::under_way},
+    {{"actor_watches", kGauge, "Handles that watch the directory"}, &ActorStats::watches},
+    {{"actor_retries", kCounter, "Attempts after the first"}, &ActorStats::retries},
+    {{"actor_refreshed", kCounter, "Times the directory was asked anew: no such target"},
+     &ActorStats::refreshed},
+    {{"actor_resolved", kCounter, "Times the directory was asked"}, &ActorStats::resolved},
+    {{"actor_stale", kCounter, "Answers of the directory from what was seen before"},
+     &ActorStats::stale},
+    {{"actor_targets_failed", kCounter, "Targets that left the rotation"},
+     &ActorStats::targets_failed},
+    {{"actor_verbs_expired", kCounter, "Verbs ended by their deadline"},
+     &ActorStats::verbs_expired},
+    {{"actor_verbs_cancelled", kCounter, "Verbs ended by their caller"},
+     &ActorStats::verbs_cancelled},
+    {{"actor_call_limit", kCounter, "Verbs refused: max_calls"}, &ActorStats::call_limit},
+    {{"actor_target_limit", kCounter, "Verbs refused: max_targets"}, &ActorStats::target_limit},
+    {{"actor_fan_out_limit", kCounter, "Members that waited for their turn: max_fan_out"},
+     &ActorStats::fan_out_limit},
+    {{"actor_handle_limit", kCounter, "Verbs that asked the directory: max_handles"},
+     &ActorStats::handle_limit},
+};
+
+constexpr KindHostMetric kKindHosts[] = {
+    {{"kind_started", kCounter, "Actors started"}, &KindHostStats::started},
+    {{"kind_already_running", kCounter, "Starts that found the name held"},
+     &KindHostStats::already_running},
+    {{"kind_refused", kCounter, "Starts refused by an admission filter"}, &KindHostStats::refused},
+    {{"kind_no_kind", kCounter, "Starts of a kind that is not hosted here"},
+     &KindHostStats::no_kind},
+    {{"kind_failed", kCounter, "Starts that came to an error"}, &KindHostStats::failed},
+    {{"kind_stopped", kCounter, "Actors stopped"}, &KindHostStats::stopped},
+    {{"kind_killed", kCounter, "Actors killed, as they had not stopped in time"},
+     &KindHostStats::killed},
+    {{"kind_under_way", kGauge, "Starts and stops under way"}, &KindHostStats::under_way},
+    {{"kind_limit", kCounter, "Starts and stops refused: max_under_way"}, &KindHostStats::limit},
+};
+
+}  // namespace
+
+absl::Span<const ActorMetric> ActorMetrics() { return kActors; }
+absl::Span<const KindHostMetric> KindHostMetrics() { return kKindHosts; }
+
+void ExportMetrics(const ActorStats& stats, MetricsSink& sink) {
+  for (const auto& metric : ActorMetrics()) {
+    sink.Begin(metric.family);
+    sink.Sample(metric.family, {}, stats.*metric.value);
+  }
+}
+void ExportMetrics(const KindHostStats& stats, MetricsSink& sink) {
+  for (const auto& metric : KindHostMetrics()) {
+    sink.Begin(metric.family);
+    sink.Sample(metric.family, {}, stats.*metric.value);
+  }
+}
+
+}  // namespace grid

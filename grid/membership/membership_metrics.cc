@@ -1,0 +1,39 @@
+#include "grid/membership/membership_metrics.h"
+
+namespace grid {
+namespace {
+
+constexpr auto kCounter = MetricKind::kCounter;
+constexpr auto kGauge = MetricKind::kGauge;
+
+constexpr MembershipMetric kMembership[] = {
+    {{"membership_members", kGauge, "Members in the view, those that are down included"},
+     &MembershipStats::members},
+    {{"membership_joined", kGauge, "1 while others see us"}, &MembershipStats::joined},
+    {{"membership_views", kGauge, "The number of the newest view"}, &MembershipStats::views},
+    {{"membership_lost", kCounter, "Times that our own membership was lost with its lease"},
+     &MembershipStats::lost},
+    {{"membership_suspected", kCounter, "Members that were not heard of"},
+     &MembershipStats::suspected},
+    {{"membership_retries", kCounter, "Attempts after a failure to join, tell or watch"},
+     &MembershipStats::retries},
+    {{"membership_ignored", kCounter, "Entries that are not those of the member that made them"},
+     &MembershipStats::ignored},
+    {{"membership_member_limit", kCounter, "Members left out: max_members"},
+     &MembershipStats::member_limit},
+    {{"membership_watch_limit", kCounter, "Watches refused: max_watches"},
+     &MembershipStats::watch_limit},
+};
+
+}  // namespace
+
+absl::Span<const MembershipMetric> MembershipMetrics() { return kMembership; }
+
+void ExportMetrics(const MembershipStats& stats, MetricsSink& sink) {
+  for (const auto& metric : MembershipMetrics()) {
+    sink.Begin(metric.family);
+    sink.Sample(metric.family, {}, stats.*metric.value);
+  }
+}
+
+}  // namespace grid
