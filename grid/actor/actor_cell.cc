@@ -30,10 +30,8 @@ void ActorCell::Start(uint64_t epoch, LeaseToken lease, Completion<absl::Status>
 }
 
 void ActorCell::Put(Letter letter) {
-  if (letter.acknowledge == Acknowledgement::kAccepted) {
-    ReplyToken accepted = std::move(letter.reply);
-    if (accepted) accepted.Answer(Buffer());
-  }
+  ReplyToken accepted;
+  if (letter.acknowledge == Acknowledgement::kAccepted) accepted = std::move(letter.reply);
   const bool waits = options_.mailbox.overflow == Overflow::kWaitForCredit;
   const TimePoint now = waits ? runtime_->clock->Now() : TimePoint();
   const TimePoint deadline = letter.deadline;
@@ -47,6 +45,8 @@ void ActorCell::Put(Letter letter) {
     return result;
   }();
   if (wake) PostRun();
+  // Only now: what its sender sends next comes behind it.
+  if (accepted) accepted.Answer(Buffer());
   const bool waiting = put.outcome == MailboxQueue::Outcome::kWaiting;
   if (waiting && deadline != Letter::kNoDeadline) Alarm()->Ask(deadline);
   answers_->Settle(letter, put, options_.mailbox);
@@ -97,6 +97,12 @@ void ActorCell::LoseLease(const absl::Status& why) {
   Count(runtime_->counters.leases_lost);
   StopBecause(StopMode::kKill, absl::AbortedError(absl::StrCat(
                                    name_.text(), ": the lease was lost: ", why.message())));
+}
+
+bool ActorCell::Holds() {
+  if (options_.holding == Holding::kShared || lease_.valid()) return true;
+  LoseLease(lease_.why());
+  return false;
 }
 
 std::shared_ptr<ControlAlarm> ActorCell::Alarm() {

@@ -114,6 +114,9 @@ class ActorCell final : public LetterBox, public std::enable_shared_from_this<Ac
   static std::string What(const std::exception_ptr& exception);
   Stopping stopping() const { return stopping_.load(std::memory_order_acquire); }
   void StopBecause(StopMode mode, const absl::Status& why);
+  // Looks at an exclusive holder's lease: in a process that was suspended it may have ended with
+  // nobody telling us. False: the name is lost, and nothing more may be begun.
+  bool Holds();
   void PostRun();
   std::shared_ptr<ControlAlarm> Alarm();
   void OnAlarm();

@@ -61,7 +61,8 @@ absl::StatusOr<Buffer> EncodeDelivery(const std::vector<Target>& targets, const 
                        .acknowledge = static_cast<uint8_t>(message.acknowledge),
                        .call = message.call,
                        .deduplicate_ms = static_cast<uint64_t>(message.deduplicate.count()),
-                       .from = message.from == nullptr ? std::string() : message.from->text()};
+                       .from = message.from == nullptr ? std::string() : message.from->text(),
+                       .published = WirePublication(message.publication)};
   header.targets.reserve(targets.size());
   for (const Target& target : targets) {
     header.targets.push_back({.name = target.name.text(), .epoch = target.epoch});
@@ -84,7 +85,7 @@ absl::StatusOr<ArrivedDelivery> DecodeDelivery(BytesView payload, size_t max_tar
   if (payload.size() < kLengthBytes) return Wrong("it is too short");
   const size_t length = LengthAt(payload);
   if (length > payload.size() - kLengthBytes) return Wrong("the header is cut off");
-  ArrivedDelivery arrived{.header = {}, .type_offset = kLengthBytes + length, .from = {}};
+  ArrivedDelivery arrived{.header = {}, .type_offset = kLengthBytes + length, .from = {}, .publication = {}};
   DeliverHeader& header = arrived.header;
   if (absl::Status status = Decode(payload.subspan(kLengthBytes, length), header); !status.ok()) {
     return absl::Status(status.code(), absl::StrCat("delivery: ", status.message()));
@@ -111,7 +112,28 @@ absl::StatusOr<ArrivedDelivery> DecodeDelivery(BytesView payload, size_t max_tar
     if (!from.ok()) return Wrong(absl::StrCat("from: ", from.status().message()));
     arrived.from = *std::move(from);
   }
+  absl::StatusOr<std::optional<Publication>> publication = PublicationFrom(header.published);
+  if (!publication.ok()) return Wrong(absl::StrCat(publication.status().message()));
+  arrived.publication = *publication;
   return arrived;
+}
+
+std::vector<uint64_t> WirePublication(const std::optional<Publication>& publication) {
+  if (!publication.has_value()) return {};
+  return {publication->publisher, publication->incarnation, publication->sequence};
+}
+
+absl::StatusOr<std::optional<Publication>> PublicationFrom(const std::vector<uint64_t>& wire) {
+  if (wire.empty()) return std::nullopt;
+  if (wire.size() != 3) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("published has ", wire.size(), " numbers, not 0 or 3"));
+  }
+  const Publication publication{.publisher = wire[0], .incarnation = wire[1], .sequence = wire[2]};
+  if (publication.publisher == 0 || publication.incarnation == 0 || publication.sequence == 0) {
+    return absl::InvalidArgumentError("published has a 0");
+  }
+  return publication;
 }
 
 void EncodeOutcome(const LetterOutcome& outcome, Buffer& out) {

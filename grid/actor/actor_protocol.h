@@ -26,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "grid/actor/letter.h"
 #include "grid/actor/post.h"
+#include "grid/actor/publication.h"
 #include "grid/actor/target.h"
 #include "handlers/handler_id.h"
 #include "serialization/buffer.h"
@@ -52,8 +53,10 @@ struct DeliverHeader {
   uint8_t acknowledge = 0;  // Acknowledgement
   uint64_t call = 0;        // see Message::call
   uint64_t deduplicate_ms = 0;
-  std::string from = {};  // the actor that sends; empty: none
-  MSGPACK_DEFINE_ARRAY(targets, type_bytes, nil_body, acknowledge, call, deduplicate_ms, from);
+  std::string from = {};                 // the actor that sends; empty: none
+  std::vector<uint64_t> published = {};  // WirePublication
+  MSGPACK_DEFINE_ARRAY(targets, type_bytes, nil_body, acknowledge, call, deduplicate_ms, from,
+                       published);
 };
 
 // A delivery as it came, checked.
@@ -61,12 +64,18 @@ struct ArrivedDelivery {
   DeliverHeader header;
   size_t type_offset = 0;  // in the payload
   std::optional<Name> from;
+  std::optional<Publication> publication;
 };
 
 // kInvalidArgument names what can't be encoded: a type's name that is empty or too long.
 absl::StatusOr<Buffer> EncodeDelivery(const std::vector<Target>& targets, const Message& message);
 // kInvalidArgument names the field that is wrong; `max_targets` at the most.
 absl::StatusOr<ArrivedDelivery> DecodeDelivery(BytesView payload, size_t max_targets);
+
+// A publication as it travels: publisher, incarnation, sequence; none: empty.
+std::vector<uint64_t> WirePublication(const std::optional<Publication>& publication);
+// kInvalidArgument for what is neither: of another length, or with a 0.
+absl::StatusOr<std::optional<Publication>> PublicationFrom(const std::vector<uint64_t>& wire);
 
 // Appends the outcome to `out`.
 void EncodeOutcome(const LetterOutcome& outcome, Buffer& out);

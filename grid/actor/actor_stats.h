@@ -54,7 +54,9 @@ struct ActorStats {
   uint64_t targets_failed = 0;   // left the rotation
   uint64_t verbs_expired = 0;    // that their deadline ended
   uint64_t verbs_cancelled = 0;  // that their caller ended
+  uint64_t waiting_calls = 0;    // gauge: that wait for somebody to go to
   uint64_t call_limit = 0;       // refused by max_calls
+  uint64_t waiting_limit = 0;    // refused by max_waiting_calls
   uint64_t target_limit = 0;     // refused by max_targets
   uint64_t fan_out_limit = 0;    // members that waited for their turn
   uint64_t handle_limit = 0;     // verbs that asked the directory because of max_handles

@@ -102,8 +102,7 @@ void ActorCell::Held(size_t letters, size_t bytes) {
 
 // How to handle it; null when it was answered, as it is not to be begun.
 const Actor::Behaviour* ActorCell::Examine(Letter& letter) {
-  if (options_.holding == Holding::kExclusive && !lease_.valid()) {
-    LoseLease(lease_.why());
+  if (!Holds()) {
     answers_->RefuseClosed(letter);
     return nullptr;
   }
@@ -136,6 +135,7 @@ bool ActorCell::RunDueTimer() {
   if (timers_ == nullptr) return false;
   std::optional<ActorTimers::Due> due = timers_->Take(runtime_->clock->Now());
   if (!due.has_value()) return false;
+  if (!Holds()) return true;
   Count(runtime_->counters.timers_run);
   ActorContext context(*this, nullptr);
   try {

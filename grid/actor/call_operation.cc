@@ -1,10 +1,19 @@
 #include "grid/actor/call_operation.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grid/actor/letter.h"
+#include "handlers/delivery.h"
 
 namespace grid::internal {
+namespace {
+
+// A message that waits asks the directory at most that often, where there is no watch.
+constexpr std::chrono::milliseconds kAskAgain{100};
+
+}  // namespace
 
 // Who waits for the outcome of one attempt.
 class CallOperation::Attempt final : public OutcomeSink {
@@ -71,11 +80,70 @@ void CallOperation::Pick() {
   if (candidate != nullptr) return Deliver(candidate);
   // What was registered just now may not have been heard of.
   if (!asked_) return Ask();
+  if (!only_last_ && Wait()) return;
   Fail(WithDelivery(absl::NotFoundError(absl::StrCat(
                         only_last_ ? "its member does not hold it any more: " : "nobody is ",
                         core_->selector().ToString())),
                     Delivery::kNotSent),
        last_ != nullptr ? &last_->target : nullptr);
+}
+
+// True: it goes on by itself.
+bool CallOperation::Wait() {
+  RecipientsEnv& env = core_->env();
+  TargetCache& cache = core_->cache();
+  const CallPolicy& policy = core_->policy();
+  TimePoint until = deadline();
+  if (!policy.wait_for_holder) {
+    const std::optional<TimePoint> since = cache.nobody_since();
+    if (!since.has_value()) return false;
+    until = std::min(until, *since + policy.hand_over);
+  }
+  const TimePoint now = env.clock().Now();
+  if (now >= until) return false;
+
+  std::unique_lock lock(mutex_);
+  if (over_) {
+    // Perhaps even before it had begun.
+    lock.unlock();
+    core_->Finish(*this);
+    return true;
+  }
+  // Whoever resumes it finds waiting_ set, however early that is.
+  auto resume = [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->OnWaited(true);
+  };
+  absl::StatusOr<uint64_t> place = cache.Wait(std::move(resume));
+  if (!place.ok()) {
+    lock.unlock();
+    Fail(place.status(), last_ != nullptr ? &last_->target : nullptr);
+    return true;
+  }
+  waiting_ = Waiting{.place = *place, .alarm = std::nullopt};
+  if (*place == 0) {
+    // Somebody has come just now. Not from inside: this could go on for ever.
+    env.OnControl([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->OnWaited(true);
+    });
+    return true;
+  }
+  if (!cache.watching()) until = std::min(until, now + std::max(policy.back_off.most, kAskAgain));
+  waiting_->alarm = env.alarms().At(until, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->OnWaited(false);
+  });
+  return true;
+}
+
+void CallOperation::OnWaited(bool in_time) {
+  {
+    std::lock_guard lock(mutex_);
+    if (over_ || !waiting_.has_value()) return;
+    if (waiting_->alarm.has_value()) core_->env().alarms().Cancel(*waiting_->alarm);
+    core_->cache().StopWaiting(waiting_->place);
+    waiting_.reset();
+  }
+  // Without a watch nobody but the directory itself knows who has come.
+  in_time ? Pick() : Ask();
 }
 
 void CallOperation::Deliver(const CandidatePtr& candidate) {
@@ -127,7 +195,11 @@ void CallOperation::OnFailure(const CandidatePtr& candidate, const absl::Status&
   RecipientsEnv& env = core_->env();
   const Delivery delivery = DeliveryOf(failure);
   if (delivery == Delivery::kExecuted) core_->cache().Answered(*candidate);
-  if (IsUnreachable(failure)) core_->cache().Failed(*candidate);
+  if (IsClosed(failure)) {
+    core_->cache().Shut(*candidate);
+  } else if (IsUnreachable(failure)) {
+    core_->cache().Failed(*candidate, IsDisconnected(failure));
+  }
   const bool gone = IsNoSuchTarget(failure);
   if (gone) core_->cache().Gone(*candidate);
 
@@ -195,6 +267,10 @@ void CallOperation::End(absl::Status why) {
     if (std::exchange(over_, true)) return;
     delivered = delivered_;
     if (pause_.has_value()) core_->env().alarms().Cancel(*pause_);
+    if (waiting_.has_value()) {
+      if (waiting_->alarm.has_value()) core_->env().alarms().Cancel(*waiting_->alarm);
+      core_->cache().StopWaiting(waiting_->place);
+    }
   }
   // The Post may know that the message has never left; otherwise it may have been executed.
   if (delivered != nullptr) cancellation_.Cancel(why);

@@ -6,7 +6,7 @@
 // start --> pick --> delivered --> outcome: over, or -----+--> pause --> pick
 //            |  ^
 //            v  |
-//        directory asked (nothing known yet, or nobody)
+//        directory asked (nothing known yet, or nobody) --> waits for somebody
 //
 // One of these steps at a time; each may be on another thread. The end may come from outside at any
 // time: the deadline, the caller's cancellation, the system's stop.
@@ -36,10 +36,16 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
 
  private:
   class Attempt;
+  struct Waiting {
+    uint64_t place;  // of TargetCache
+    std::optional<Alarms::Id> alarm;
+  };
 
   void Ask();
   void OnAsked(const absl::Status& asked);
   void Pick();
+  bool Wait();
+  void OnWaited(bool in_time);
   void Deliver(const CandidatePtr& candidate);
   void OnOutcome(LetterOutcome outcome);
   void OnFailure(const CandidatePtr& candidate, const absl::Status& failure);
@@ -70,6 +76,7 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   CandidatePtr delivered_ ABSL_GUARDED_BY(mutex_);  // a message is under way to it
   Attempts attempts_ ABSL_GUARDED_BY(mutex_);
   std::optional<Alarms::Id> pause_ ABSL_GUARDED_BY(mutex_);
+  std::optional<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace grid::internal

@@ -28,7 +28,9 @@ struct Arrival {
   Arrival(const ArrivedDelivery& arrived, const RequestContext& context)
       : deadline(context.deadline()),
         sender(std::make_shared<const Sender>(
-            Sender{.process = context.caller(), .actor = arrived.from})) {}
+            Sender{.process = context.caller(),
+                   .actor = arrived.from,
+                   .publication = arrived.publication})) {}
 
   const TimePoint deadline;
   const std::shared_ptr<const Sender> sender;

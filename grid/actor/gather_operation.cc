@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grid/actor/letter.h"
+#include "handlers/delivery.h"
 
 namespace grid::internal {
 
@@ -147,7 +149,8 @@ void GatherOperation::Deliver(const Group& group, std::vector<size_t> slots) {
                         .deadline = deadline(),
                         .deduplicate = policy.deduplicate,
                         .call = call,
-                        .from = core_->from()};
+                        .from = core_->from(),
+                        .publication = message_.publication};
   post_->DeliverMany(group.first, targets, message,
                      std::make_shared<Batch>(shared_from_this(), std::move(slots)),
                      std::shared_ptr<Cancellation>(shared_from_this(), &cancellation_));
@@ -191,7 +194,11 @@ void GatherOperation::OnOutcome(size_t slot, LetterOutcome outcome, bool last) {
   }
   candidate->outstanding.fetch_sub(1, std::memory_order_relaxed);
   if (delivery == Delivery::kExecuted) core_->cache().Answered(*candidate);
-  if (!failure.ok() && IsUnreachable(failure)) core_->cache().Failed(*candidate);
+  if (IsClosed(failure)) {
+    core_->cache().Shut(*candidate);
+  } else if (!failure.ok() && IsUnreachable(failure)) {
+    core_->cache().Failed(*candidate, IsDisconnected(failure));
+  }
   if (gone) core_->cache().Gone(*candidate);
   if (refresh) {
     ++env.counters().refreshed;
@@ -218,14 +225,39 @@ void GatherOperation::TryAgain(size_t slot, std::chrono::milliseconds pause) {
 }
 
 void GatherOperation::OnPaused(const Group& group) {
+  std::vector<size_t> slots;
   {
     std::lock_guard lock(mutex_);
     const auto found = pausing_.find(group);
     if (over_ || found == pausing_.end()) return;
-    queue_.emplace_back(group, std::move(found->second.slots));
+    slots = std::move(found->second.slots);
     pausing_.erase(found);
   }
+  std::vector<CandidatePtr> others;
+  for (const size_t slot : slots) others.push_back(Another(slot));
+  {
+    std::lock_guard lock(mutex_);
+    if (over_) return;
+    for (size_t i = 0; i < slots.size(); ++i) {
+      if (others[i] != nullptr) slots_[slots[i]].candidate = std::move(others[i]);
+    }
+    Enqueue(slots);
+  }
   Pump();
+}
+
+// Of a group anybody will do; but what may have been executed is remembered by that member alone.
+CandidatePtr GatherOperation::Another(size_t slot) {
+  if (core_->routing().mode() != Routing::Mode::kOnePerNextSegment) return nullptr;
+  std::vector<CandidatePtr> tried;
+  {
+    std::lock_guard lock(mutex_);
+    Slot& at = slots_[slot];
+    if (!calls_.empty() && at.attempts.MayHaveRun()) return nullptr;
+    at.tried.push_back(at.candidate);
+    tried = at.tried;
+  }
+  return core_->cache().Another(tried);
 }
 
 void GatherOperation::OnRefreshed(size_t slot, const absl::Status& failure) {
@@ -234,6 +266,7 @@ void GatherOperation::OnRefreshed(size_t slot, const absl::Status& failure) {
     return slots_[slot].candidate->target.name;
   }();
   std::vector<CandidatePtr> holders = core_->cache().Holders(name);
+  CandidatePtr another = Another(slot);
   bool finished = false;
   {
     std::lock_guard lock(mutex_);
@@ -251,8 +284,9 @@ void GatherOperation::OnRefreshed(size_t slot, const absl::Status& failure) {
       next = std::move(holder);
       if (same) break;
     }
+    if (next == nullptr) next = std::move(another);
     if (next != nullptr) {
-      known_.emplace(name, next->target.epoch);
+      known_.emplace(next->target.name, next->target.epoch);
       at.candidate = std::move(next);
       Enqueue({slot});
     } else {

@@ -54,6 +54,7 @@ class GatherOperation final : public Verb, public std::enable_shared_from_this<G
   struct Slot {
     CandidatePtr candidate;
     size_t twin = 0;
+    std::vector<CandidatePtr> tried = {};  // of its group, for kOnePerNextSegment
     Attempts attempts = {};
     bool delivered = false;
     bool refreshed = false;
@@ -73,6 +74,8 @@ class GatherOperation final : public Verb, public std::enable_shared_from_this<G
   void OnOutcome(size_t slot, LetterOutcome outcome, bool last);
   void TryAgain(size_t slot, std::chrono::milliseconds pause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnPaused(const Group& group);
+  // Who is to be asked instead of the slot's; null: nobody else.
+  CandidatePtr Another(size_t slot);
   void OnRefreshed(size_t slot, const absl::Status& failure);
   void AddResult(size_t slot, absl::StatusOr<Buffer> answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Enough() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

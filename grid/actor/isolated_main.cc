@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grid/actor/actor_cell.h"
+#include "grid/actor/actor_protocol.h"
 #include "grid/actor/isolated_pipe.h"
 #include "grid/actor/isolated_processes.h"
 
@@ -129,6 +130,9 @@ class IsolatedMain {
       if (absl::StatusOr<Name> actor = Name::Parse(frame.actor); actor.ok()) {
         sender->actor = *std::move(actor);
       }
+    }
+    if (auto publication = PublicationFrom(frame.published); publication.ok()) {
+      sender->publication = *publication;
     }
     ReplyToken reply(std::make_unique<Sink>(*this, frame.id, cancellation));
     if (cell_ == nullptr || frame.type_bytes > payload.size()) {

@@ -18,6 +18,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -53,12 +54,13 @@ struct IsolatedFrame {
   bool nil = false;  // no payload, or no body
   std::string host = {}, address = {}, tls_subject = {}, actor = {};
   bool client = false;
+  std::vector<uint64_t> published = {};  // WirePublication
   // An outcome.
   int32_t code = 0;
   std::string text = {};
   uint8_t delivery = 0;
   MSGPACK_DEFINE_MAP(what, id, start, epoch, time, max_frame_bytes, type_bytes, nil, host, address,
-                     tls_subject, actor, client, code, text, delivery);
+                     tls_subject, actor, client, published, code, text, delivery);
 };
 
 // A status in the fields of an outcome, and back.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grid/actor/actor_protocol.h"
 #include "grid/actor/process_runner.h"
 
 namespace grid {
@@ -86,6 +87,7 @@ class IsolatedActor final : public Actor {
                         .nil = letter.nil_body};
     internal::SetCaller(letter.sender->process, frame);
     if (letter.sender->actor.has_value()) frame.actor = letter.sender->actor->text();
+    frame.published = internal::WirePublication(letter.sender->publication);
     const uint64_t id = ++last_id_;
     context.OnCancel([process = process_, id] {
       asio::post(process->io(), [process, id] { process->Cancel(id); });

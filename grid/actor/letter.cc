@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "handlers/delivery.h"
 
 namespace grid {
 namespace {
+
+constexpr absl::string_view kClosedUrl = "grid/closed";
 
 // Whether `status` says its delivery class: without one it counts as kMaybeExecuted, too.
 bool IsClassified(const absl::Status& status) {
@@ -86,9 +89,12 @@ absl::Status NoReplyError() {
 }
 
 absl::Status ClosedError(std::string_view name) {
-  return WithDelivery(absl::UnavailableError(absl::StrCat(Text(name), ": closed, not executed")),
-                      Delivery::kRejected);
+  absl::Status status = absl::UnavailableError(absl::StrCat(Text(name), ": closed, not executed"));
+  status.SetPayload(kClosedUrl, absl::Cord());
+  return WithDelivery(std::move(status), Delivery::kRejected);
 }
+
+bool IsClosed(const absl::Status& status) { return status.GetPayload(kClosedUrl).has_value(); }
 
 namespace internal {
 

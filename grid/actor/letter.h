@@ -30,6 +30,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grid/actor/message_type.h"
+#include "grid/actor/publication.h"
 #include "grid/base/clock.h"
 #include "grid/directory/call_policy.h"
 #include "grid/directory/name.h"
@@ -45,6 +46,8 @@ struct Sender {
   Caller process = {};
   // The actor in it, where one sent it. The process says so: nobody has checked it.
   std::optional<Name> actor = {};
+  // Where it was published: which of its publisher's messages it is. The process says so.
+  std::optional<Publication> publication = {};
 };
 
 // What became of a letter: what its sender gets. Errors carry their delivery class.
@@ -149,6 +152,8 @@ class ReplyToken {
 absl::Status NoReplyError();
 // "closed, not executed": kUnavailable, kRejected.
 absl::Status ClosedError(std::string_view name);
+// Whether it is that, so that this target takes nothing any more.
+bool IsClosed(const absl::Status& status);
 
 struct Letter {
   static constexpr TimePoint kNoDeadline = TimePoint::max();

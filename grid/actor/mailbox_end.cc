@@ -20,11 +20,15 @@ MailboxEnd::MailboxEnd(std::shared_ptr<ActorRuntime> runtime, Name name, Mailbox
       answers_(std::make_shared<CellAnswers>(runtime_, name_)),
       queue_(options) {}
 
+void MailboxEnd::LookAtLease() {
+  if (holding_ == Holding::kExclusive && !lease_.valid()) LoseLease(lease_.why());
+}
+
 void MailboxEnd::Put(Letter letter) {
-  if (letter.acknowledge == Acknowledgement::kAccepted) {
-    ReplyToken accepted = std::move(letter.reply);
-    if (accepted) accepted.Answer(Buffer());
-  }
+  // In a process that was suspended nobody may have told us, and somebody waits for a letter.
+  LookAtLease();
+  ReplyToken accepted;
+  if (letter.acknowledge == Acknowledgement::kAccepted) accepted = std::move(letter.reply);
   const TimePoint deadline = letter.deadline;
   Effects effects;
   MailboxQueue::PutResult put = [&] {
@@ -33,6 +37,8 @@ void MailboxEnd::Put(Letter letter) {
     Match(effects);
     return result;
   }();
+  // Only now: what its sender sends next comes behind it.
+  if (accepted) accepted.Answer(Buffer());
   const bool waiting = put.outcome == MailboxQueue::Outcome::kWaiting;
   if (waiting && deadline != Letter::kNoDeadline) Alarm()->Ask(deadline);
   answers_->Settle(letter, put, options_);
@@ -40,7 +46,7 @@ void MailboxEnd::Put(Letter letter) {
 }
 
 void MailboxEnd::StartReceive(Completion<absl::StatusOr<Letter>> completion) {
-  if (holding_ == Holding::kExclusive && !lease_.valid()) LoseLease(lease_.why());
+  LookAtLease();
   const asio::cancellation_slot slot = completion.cancellation_slot();
   Effects effects;
   bool waits = false;

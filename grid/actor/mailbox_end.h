@@ -63,6 +63,8 @@ class MailboxEnd final : public LetterBox, public std::enable_shared_from_this<M
     std::optional<absl::StatusOr<Letter>> result = {};
   };
 
+  // An exclusive holder's lease may have ended with nobody telling us.
+  void LookAtLease();
   void Match(Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Do(Effects effects);
   void Finish(Receiver receiver, absl::StatusOr<Letter> result);

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "grid/actor/publication.h"
 #include "grid/actor/target.h"
 #include "handlers/completion.h"
 #include "handlers/typed.h"
@@ -28,6 +29,7 @@ struct Outgoing {
   ScratchBuffer body;
   absl::Status encoded;  // an error: `body` is not to be sent
   bool answered;         // whoever sends it needs the answer's bytes
+  std::optional<Publication> publication = {};
 };
 
 struct RawAnswer {
@@ -53,6 +55,9 @@ absl::Status UndecodableError(const absl::Status& decoded, const Target& from);
 using CallCompletion = Completion<absl::StatusOr<RawAnswer>>;
 using NextCompletion = Completion<absl::StatusOr<std::optional<RawResult>>>;
 using ResultsCompletion = Completion<RawResults>;
+
+// OK; or why a message can't go to several: not sent. `core` may be null.
+absl::Status CheckSeveral(const RecipientsCore* core, const Outgoing& message);
 
 // To one. `core` may be null: kFailedPrecondition, not sent.
 void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing message,

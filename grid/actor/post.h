@@ -14,7 +14,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "grid/actor/letter.h"
+#include "grid/actor/publication.h"
 #include "grid/actor/target.h"
 #include "grid/base/clock.h"
 #include "grid/directory/call_policy.h"
@@ -34,6 +37,7 @@ struct Message {
   std::chrono::milliseconds deduplicate{0};
   uint64_t call = 0;
   const Name* from = nullptr;  // the actor that sends, if one does
+  std::optional<Publication> publication = {};  // where it is published
 };
 
 // The outcomes of a message to several targets. On any thread, perhaps inside DeliverMany.
@@ -62,6 +66,11 @@ class Post {
   virtual void DeliverMany(const std::string& member, const std::vector<Target>& targets,
                            const Message& message, std::shared_ptr<OutcomesSink> sink,
                            std::shared_ptr<Cancellation> cancellation) = 0;
+
+  // `done` gets OK once there is a connection to `member`, perhaps inside; or why there never will
+  // be. Never under a lock of the Post's.
+  virtual void WhenConnected(const std::string& member,
+                             absl::AnyInvocable<void(absl::Status)> done) = 0;
 };
 
 // Where the letters for one target arrive: an actor or a mailbox.

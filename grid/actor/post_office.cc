@@ -118,9 +118,11 @@ class PartSink final : public OutcomeSink {
   const std::shared_ptr<Cancellation> cancellation_;
 };
 
-std::shared_ptr<const Sender> SenderFrom(const std::string& member, std::optional<Name> actor) {
-  return std::make_shared<const Sender>(
-      Sender{.process = {.host = member}, .actor = std::move(actor)});
+std::shared_ptr<const Sender> SenderFrom(const std::string& member, const Name* actor,
+                                         const std::optional<Publication>& publication) {
+  Sender sender{.process = {.host = member}, .publication = publication};
+  if (actor != nullptr) sender.actor = *actor;
+  return std::make_shared<const Sender>(std::move(sender));
 }
 
 }  // namespace
@@ -130,7 +132,7 @@ PostOffice::PostOffice(Manager& manager, std::shared_ptr<Residents> residents,
     : self_(manager.local()),
       residents_(std::move(residents)),
       clock_(std::move(clock)),
-      sender_(SenderFrom(self_, std::nullopt)),
+      sender_(SenderFrom(self_, nullptr, std::nullopt)),
       manager_(&manager) {}
 
 void PostOffice::Close() {
@@ -167,7 +169,9 @@ void PostOffice::DeliverHere(const Target& target, const Message& message,
   letter.nil_body = IsNil(message.body);
   letter.acknowledge = message.acknowledge;
   letter.deadline = message.deadline;
-  letter.sender = message.from == nullptr ? sender_ : SenderFrom(self_, *message.from);
+  letter.sender = message.from == nullptr && !message.publication.has_value()
+                      ? sender_
+                      : SenderFrom(self_, message.from, message.publication);
   letter.cancellation = sink->cancellation();
   letter.reply = ReplyToken(std::move(sink));
   residents_->Deliver({.name = target.name.text(),
@@ -212,6 +216,15 @@ void PostOffice::DeliverMany(const std::string& member, const std::vector<Target
   if (!stream.ok()) return fail(stream.status());
   std::make_shared<RemoteCalls>(*std::move(stream), targets.size(), std::move(sink))
       ->Start(cancellation);
+}
+
+void PostOffice::WhenConnected(const std::string& member,
+                               absl::AnyInvocable<void(absl::Status)> done) {
+  // As long as it takes: names of a member that is gone for good are soon gone as well.
+  constexpr std::chrono::milliseconds kForEver{std::numeric_limits<uint32_t>::max()};
+  const absl::StatusOr<Connection> peer = To(member);
+  if (!peer.ok()) return done(peer.status());
+  peer->WaitConnected(kForEver, std::move(done));
 }
 
 }  // namespace grid::internal

@@ -32,6 +32,8 @@ class PostOffice final : public Post {
   void DeliverMany(const std::string& member, const std::vector<Target>& targets,
                    const Message& message, std::shared_ptr<OutcomesSink> sink,
                    std::shared_ptr<Cancellation> cancellation) override;
+  void WhenConnected(const std::string& member,
+                     absl::AnyInvocable<void(absl::Status)> done) override;
 
  private:
   void DeliverHere(const Target& target, const Message& message, std::unique_ptr<OutcomeSink> sink);

@@ -40,15 +40,6 @@ absl::Status CheckOne(const RecipientsCore* core, const Outgoing& message) {
   return status.ok() ? status : NotSent(std::move(status));
 }
 
-absl::Status CheckSeveral(const RecipientsCore* core, const Outgoing& message) {
-  absl::Status status = Check(core, message);
-  if (status.ok() && core->routing().one()) {
-    status = absl::InvalidArgumentError(
-        absl::StrCat("routing: ", core->routing().ToString(), " takes one, Gather takes several"));
-  }
-  return status.ok() ? status : NotSent(std::move(status));
-}
-
 template <typename Result>
 void Refuse(const std::shared_ptr<RecipientsCore>& core, Completion<Result> completion,
             Result result) {
@@ -79,6 +70,15 @@ absl::Status StatusOf(const RawResults& results) {
 }
 
 }  // namespace
+
+absl::Status CheckSeveral(const RecipientsCore* core, const Outgoing& message) {
+  absl::Status status = Check(core, message);
+  if (status.ok() && core->routing().one()) {
+    status = absl::InvalidArgumentError(
+        absl::StrCat("routing: ", core->routing().ToString(), " takes one, Gather takes several"));
+  }
+  return status.ok() ? status : NotSent(std::move(status));
+}
 
 absl::Status UndecodableError(const absl::Status& decoded, const Target& from) {
   return WithDelivery(absl::Status(decoded.code(), absl::StrCat("reply: ", decoded.message(), " (",

@@ -9,9 +9,11 @@
 // A handle keeps what it has resolved, and from its second use on watches the directory for
 // changes: then no use asks it any more. "No such target" from a member, or nobody at all, makes it
 // ask anew, once in each call. A target that could not be reached leaves the rotation until the
-// directory says something new of it, or it answers another message, unless it is the only one.
-// Whoever is marked kDraining is left out; who is asked for by name is found all the same, as long
-// as nobody else of the selector is there.
+// directory says something new of it, there is a connection to its member, or it answers another
+// message, unless it is the only one. Whoever is marked kDraining is left out; who is asked for by
+// name is found all the same, as long as nobody else of the selector is there. A message for one
+// waits for the next holder where there was somebody just now (CallPolicy::hand_over), or in any
+// case (wait_for_holder).
 //
 // Copies are the same handle, with one cache. They may outlive the system: calls then fail with
 // kFailedPrecondition, not sent. Any thread. Completions run on their associated executor,
@@ -68,8 +70,8 @@ class Recipients {
   // To one of them, by a Routing that takes one (Routing::one(); otherwise kInvalidArgument), with
   // its answer. Tried again as the policy says, each time with whoever is next (but with
   // Routing::Hash: with the same, as long as it can be reached). kNotFound, not sent, where there
-  // is nobody; otherwise the error of the last attempt, with whom it was for in its text. An answer
-  // that can't be decoded is kInvalidArgument, executed.
+  // is nobody, nor was within CallPolicy::hand_over; otherwise the error of the last attempt, with
+  // whom it was for in its text. An answer that can't be decoded is kInvalidArgument, executed.
   template <typename Req, typename Resp, typename Token = asio::use_awaitable_t<>>
   auto Call(const MessageType<Req, Resp>& type, const std::type_identity_t<Req>& request,
             Token&& token = Token()) const {
@@ -104,7 +106,8 @@ class Recipients {
   // succeeded. Each target gets the message once, however often it is meant; one message goes to
   // each member (with `deduplicate`, one for each holder of a name that it has several of), to
   // ActorLimits::max_fan_out members at a time. A target is tried again as the policy says; when
-  // its name has moved, whoever holds it. Nobody is no error.
+  // its name has moved, whoever holds it; with Routing::OnePerNextSegment another one of its group,
+  // if there is one. Nobody is no error.
   template <typename Req, typename Resp>
   Gathering<Resp> Gather(const MessageType<Req, Resp>& type,
                          const std::type_identity_t<Req>& request) const {
@@ -127,6 +130,10 @@ class Recipients {
   }
 
  private:
+  friend class Publisher;
+  template <typename Item>
+  friend class Producer;
+
   template <typename Resp, typename Req, typename Any>
   static internal::Outgoing Encoded(const MessageType<Req, Any>& type, const Req& request) {
     internal::ScratchBuffer body;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "grid/actor/recipients_core.h"
+#include "grid/actor/target_cache.h"
 
 namespace grid::internal {
 namespace {
@@ -77,6 +78,38 @@ std::shared_ptr<Post> RecipientsEnv::Add(RecipientsCore& core) {
 void RecipientsEnv::Remove(RecipientsCore& core) {
   std::lock_guard lock(mutex_);
   cores_.erase(&core);
+}
+
+void RecipientsEnv::TellWhenConnected(const std::string& member, std::weak_ptr<TargetCache> cache) {
+  std::shared_ptr<Post> post;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    const auto [at, first] = disconnected_.try_emplace(member);
+    Caches& caches = at->second;
+    std::erase_if(caches, [](const auto& weak) { return weak.expired(); });
+    caches.insert(std::move(cache));
+    if (!first) return;
+    post = post_;
+  }
+  post->WhenConnected(member, [weak = weak_from_this(), member](const absl::Status& connected) {
+    if (const auto self = weak.lock()) self->OnConnected(member, connected);
+  });
+}
+
+void RecipientsEnv::OnConnected(const std::string& member, const absl::Status& connected) {
+  Caches caches;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = disconnected_.find(member);
+    if (found == disconnected_.end()) return;
+    caches.swap(found->second);
+    disconnected_.erase(found);
+  }
+  if (!connected.ok()) return;
+  for (const auto& weak : caches) {
+    if (const auto cache = weak.lock()) cache->Reached(member);
+  }
 }
 
 }  // namespace grid::internal

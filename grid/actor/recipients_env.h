@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -32,6 +33,7 @@
 namespace grid::internal {
 
 class RecipientsCore;
+class TargetCache;
 
 // Totals; gauges say so.
 struct RecipientsCounters {
@@ -45,11 +47,13 @@ struct RecipientsCounters {
   std::atomic<uint64_t> targets_failed{0};  // left the rotation
   std::atomic<uint64_t> expired{0};         // verbs that their deadline ended
   std::atomic<uint64_t> cancelled{0};       // verbs that their caller ended
+  std::atomic<uint64_t> waiting{0};         // gauge: messages that wait for somebody
   // Limits of ActorLimits that were reached.
   std::atomic<uint64_t> call_limit{0};     // max_calls: verbs refused
   std::atomic<uint64_t> target_limit{0};   // max_targets: verbs refused
   std::atomic<uint64_t> fan_out_limit{0};  // max_fan_out: members that waited for their turn
   std::atomic<uint64_t> handle_limit{0};   // max_handles: verbs that asked the directory for it
+  std::atomic<uint64_t> waiting_limit{0};  // max_waiting_calls: verbs refused
 };
 
 struct RecipientsEnvOptions {
@@ -103,7 +107,14 @@ class RecipientsEnv final : public std::enable_shared_from_this<RecipientsEnv> {
   std::shared_ptr<Post> Add(RecipientsCore& core);
   void Remove(RecipientsCore& core);
 
+  // Once there is a connection to `member`, or at once if there is: TargetCache::Reached.
+  void TellWhenConnected(const std::string& member, std::weak_ptr<TargetCache> cache);
+
  private:
+  using Caches = std::set<std::weak_ptr<TargetCache>, std::owner_less<>>;
+
+  void OnConnected(const std::string& member, const absl::Status& connected);
+
   boost::asio::io_context& io_;
   const std::shared_ptr<Clock> clock_;
   const ActorLimits limits_;
@@ -118,6 +129,8 @@ class RecipientsEnv final : public std::enable_shared_from_this<RecipientsEnv> {
   std::shared_ptr<Post> post_ ABSL_GUARDED_BY(mutex_);
   Directory* directory_ ABSL_GUARDED_BY(mutex_);
   std::set<RecipientsCore*> cores_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Caches> disconnected_
+      ABSL_GUARDED_BY(mutex_);  // by member; each waits once
 };
 
 // While a verb is started on this thread. A verb that is over before it returns completes inside;

@@ -2,10 +2,12 @@
 
 #include <boost/asio/post.hpp>
 
+#include "absl/strings/str_join.h"
+
 namespace grid::internal {
 
 Resident::Resident(boost::asio::io_context& io, Registration registration,
-                   std::string trusted_callers)
+                   std::vector<std::string> trusted_callers)
     : io_(io),
       trusted_callers_(std::move(trusted_callers)),
       entry_(registration.entry()),
@@ -27,11 +29,17 @@ LeaseToken Resident::lease() const {
   return lease_;
 }
 
-void Resident::SetStop(std::function<void(StopMode)> stop) {
+std::shared_ptr<LetterBox> Resident::letters() const {
+  std::lock_guard lock(mutex_);
+  return box_.letters;
+}
+
+void Resident::SetBox(Box box) {
+  const std::function<void(StopMode)> stop = box.stop;
   std::optional<StopMode> asked;
   {
     std::lock_guard lock(mutex_);
-    stop_ = stop;
+    box_ = std::move(box);
     asked = asked_;
   }
   if (asked.has_value()) stop(*asked);
@@ -42,9 +50,18 @@ void Resident::Stop(StopMode mode) {
   {
     std::lock_guard lock(mutex_);
     asked_ = mode;
-    stop = stop_;
+    stop = box_.stop;
   }
   if (stop) stop(mode);
+}
+
+void Resident::LoseLease(const absl::Status& why) {
+  std::function<void(const absl::Status&)> lose;
+  {
+    std::lock_guard lock(mutex_);
+    lose = box_.lose_lease;
+  }
+  if (lose) lose(why);
 }
 
 bool Resident::stopping() const {
@@ -66,7 +83,9 @@ void Resident::StartWait(Completion<absl::Status> completion) {
 void Resident::StartUpdate(Attributes attributes, std::chrono::milliseconds timeout,
                            Completion<absl::Status> completion) {
   attributes.erase(kTrustedCallers);
-  if (!trusted_callers_.empty()) attributes[kTrustedCallers] = trusted_callers_;
+  if (!trusted_callers_.empty()) {
+    attributes[kTrustedCallers] = absl::StrJoin(trusted_callers_, ",");
+  }
   {
     std::lock_guard lock(mutex_);
     if (registration_) {
@@ -98,11 +117,12 @@ bool Resident::Replace(Registration registration) {
 
 void Resident::End(const absl::Status& why, std::function<void()> done) {
   Registration registration;
+  Box box;  // let go of at the end: not under the lock
   {
     std::lock_guard lock(mutex_);
     if (why_.has_value()) return;
     why_ = why;
-    stop_ = nullptr;  // it holds the box
+    std::swap(box, box_);
     registration = std::move(registration_);
   }
   auto released = [self = shared_from_this(), why, done = std::move(done)](const absl::Status&) {

@@ -1,5 +1,5 @@
-// Resident: one target of this process, an actor or a mailbox: its registration, how it is ended,
-// and who waits for that.
+// Resident: one target of this process, an actor or a mailbox: its registration, its box, how it is
+// ended, and who waits for that.
 //
 //   running --> ending (its box has ended; the name is being given back) --> over
 //
@@ -21,6 +21,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "grid/actor/actor_options.h"
+#include "grid/actor/post.h"
 #include "grid/actor/target.h"
 #include "grid/directory/directory.h"
 #include "handlers/completion.h"
@@ -29,19 +30,30 @@ namespace grid::internal {
 
 class Resident final : public std::enable_shared_from_this<Resident> {
  public:
-  // Completions without an executor of their own run on `io`. `trusted_callers`: the value of that
-  // attribute, which stays; empty: there is none.
-  Resident(boost::asio::io_context& io, Registration registration, std::string trusted_callers);
+  // What it runs, until it has ended.
+  struct Box {
+    std::shared_ptr<LetterBox> letters;  // where they go; null: it has ended
+    std::function<void(StopMode)> stop;
+    std::function<void(const absl::Status&)> lose_lease;  // it is gone for good, and why
+  };
+
+  // Completions without an executor of their own run on `io`. `trusted_callers` stay, and stand in
+  // the directory as an attribute.
+  Resident(boost::asio::io_context& io, Registration registration,
+           std::vector<std::string> trusted_callers);
 
   // As the directory has it; after a lost lease a shared holder is another target.
   Target target() const;
   Entry entry() const;
   LeaseToken lease() const;
+  const std::vector<std::string>& trusted_callers() const { return trusted_callers_; }
+  std::shared_ptr<LetterBox> letters() const;
   bool over() const { return over_.load(); }
 
-  // Once: what ends it. Called at once when somebody has asked for it already.
-  void SetStop(std::function<void(StopMode)> stop);
+  // Once. It is stopped at once when somebody has asked for that already.
+  void SetBox(Box box);
   void Stop(StopMode mode);
+  void LoseLease(const absl::Status& why);
   bool stopping() const;
   void StartWait(Completion<absl::Status> completion);
   void StartUpdate(Attributes attributes, std::chrono::milliseconds timeout,
@@ -57,13 +69,13 @@ class Resident final : public std::enable_shared_from_this<Resident> {
   void OnReleased(const absl::Status& why);
 
   boost::asio::io_context& io_;
-  const std::string trusted_callers_;
+  const std::vector<std::string> trusted_callers_;
   std::atomic<bool> over_{false};
   mutable std::mutex mutex_;
   Entry entry_ ABSL_GUARDED_BY(mutex_);
   LeaseToken lease_ ABSL_GUARDED_BY(mutex_);
   Registration registration_ ABSL_GUARDED_BY(mutex_);
-  std::function<void(StopMode)> stop_ ABSL_GUARDED_BY(mutex_);
+  Box box_ ABSL_GUARDED_BY(mutex_);
   std::optional<StopMode> asked_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> why_ ABSL_GUARDED_BY(mutex_);
   std::vector<Completion<absl::Status>> waiting_ ABSL_GUARDED_BY(mutex_);

@@ -105,14 +105,35 @@ void Rotation::Join(Candidate& candidate) {
   stale_ = true;
 }
 
+void Rotation::Shut(Candidate& candidate) {
+  candidate.closed = true;
+  stale_ = true;
+}
+
+bool Rotation::anybody() const {
+  return std::any_of(all_.begin(), all_.end(), [&](const auto& entry) {
+    return by_name_ ? !entry.second->closed : Meant(*entry.second);
+  });
+}
+
+std::vector<CandidatePtr> Rotation::LeftAt(std::string_view member) const {
+  std::vector<CandidatePtr> left;
+  for (const auto& [key, candidate] : all_) {
+    if (candidate->left && candidate->target.member == member) left.push_back(candidate);
+  }
+  return left;
+}
+
 void Rotation::Rebuild() {
   if (!std::exchange(stale_, false)) return;
   meant_.clear();
   for (const auto& [key, candidate] : all_) {
-    if (!candidate->draining || takes_draining_) meant_.push_back(candidate);
+    if (Meant(*candidate)) meant_.push_back(candidate);
   }
   if (meant_.empty() && by_name_) {
-    for (const auto& [key, candidate] : all_) meant_.push_back(candidate);
+    for (const auto& [key, candidate] : all_) {
+      if (!candidate->closed) meant_.push_back(candidate);
+    }
   }
   in_.clear();
   for (const CandidatePtr& candidate : meant_) {
@@ -228,6 +249,19 @@ std::vector<CandidatePtr> Rotation::Select() {
     selected.push_back(*chosen);
   }
   return selected;
+}
+
+CandidatePtr Rotation::Another(std::span<const CandidatePtr> tried) {
+  Rebuild();
+  const auto found = groups_.find(GroupOf(tried.back()->target.name, group_segments_));
+  if (found == groups_.end()) return nullptr;
+  const std::vector<CandidatePtr>& group = found->second;
+  const uint64_t turn = turn_++;
+  for (size_t i = 0; i < group.size(); ++i) {
+    const CandidatePtr& candidate = group[(turn + i) % group.size()];
+    if (!candidate->left && !Among(tried, candidate)) return candidate;
+  }
+  return nullptr;
 }
 
 CandidatePtr Rotation::Find(const Name& name, uint64_t epoch) const {

@@ -5,9 +5,10 @@
 //   std::shared_ptr<Candidate> next = rotation.Pick({});
 //
 // Who could not be reached leaves (Leave), and is back once the directory says something of it, or
-// it has answered something else (Join). When all have left, all are in again: the only one is
-// always tried. Who is marked kDraining is left out, unless the selector asks for that attribute;
-// or unless it asks for names, and nobody else that it means is there.
+// it can be reached again (Join). When all have left, all are in again: the only one is always
+// tried. Who is marked kDraining is left out, unless the selector asks for that attribute; or
+// unless it asks for names, and nobody else that it means is there. Who is closed takes nothing any
+// more, and is left out in any case.
 //
 // Pure: no I/O, no clock. Its owner locks; of a Candidate the atomic members may be used without.
 #ifndef GRID_GRID_ACTOR_ROTATION_H_
@@ -35,6 +36,7 @@ struct Candidate {
 
   const Target target;
   bool draining = false;
+  bool closed = false;
   // For Routing::Hash: of its name, and of its member.
   std::pair<uint64_t, uint64_t> score = {};
   std::atomic<uint32_t> outstanding{0};  // messages of ours without an outcome
@@ -56,6 +58,12 @@ class Rotation {
   void Remove(const Name& name, uint64_t epoch);
   void Leave(Candidate& candidate);
   void Join(Candidate& candidate);
+  // For good.
+  void Shut(Candidate& candidate);
+  // Whether Pick has anybody.
+  bool anybody() const;
+  // Those that have left and stand on that member.
+  std::vector<CandidatePtr> LeftAt(std::string_view member) const;
 
   // Whose turn it is; null when there is nobody. By a Routing that takes one. Those in `tried` only
   // when there is nobody else, but for kHash: a key belongs to the same one as long as that is in.
@@ -71,6 +79,9 @@ class Rotation {
   // is in; a group is those whose names are alike up to the segment that follows the selector's
   // path, or, for a selector of names, the holders of one name.
   std::vector<CandidatePtr> Select();
+  // For kOnePerNextSegment: the next one of the group that `tried` are of (not empty); neither one
+  // of them nor who has left. Null when there is none.
+  CandidatePtr Another(std::span<const CandidatePtr> tried);
 
   // Null when it is not there.
   CandidatePtr Find(const Name& name, uint64_t epoch) const;
@@ -82,6 +93,9 @@ class Rotation {
   using Key = std::pair<Name, uint64_t>;
 
   CandidatePtr Make(const Entry& entry) const;
+  bool Meant(const Candidate& candidate) const {
+    return !candidate.closed && (!candidate.draining || takes_draining_);
+  }
   void Rebuild();
   uint64_t Random();
   CandidatePtr InTurn(size_t begin, size_t end, std::span<const CandidatePtr> tried);

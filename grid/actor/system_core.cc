@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -97,9 +96,9 @@ void SystemCore::OnRegistered(const ActorOptions& options, absl::StatusOr<Regist
     --claims_;
     // Stopped in between: the registration is given back as it goes.
     if (registered.ok() && !stopping_) {
-      claimed = std::make_shared<Resident>(*options_.io, *std::move(registered),
-                                           absl::StrJoin(options.trusted_callers, ","));
-      all_.insert(*claimed);
+      claimed =
+          std::make_shared<Resident>(*options_.io, *std::move(registered), options.trusted_callers);
+      all_.emplace((*claimed)->target().name, *claimed);
     }
   }
   (claimed.ok() ? started_ : start_failed_).fetch_add(1);
@@ -107,69 +106,64 @@ void SystemCore::OnRegistered(const ActorOptions& options, absl::StatusOr<Regist
   CheckStopped();
 }
 
-void SystemCore::Settle(const std::shared_ptr<Resident>& resident, const ActorOptions& options,
-                        std::shared_ptr<LetterBox> box,
-                        std::function<void(const absl::Status&)> lost) {
+void SystemCore::Settle(const std::shared_ptr<Resident>& resident, Resident::Box box) {
   const Target target = resident->target();
-  residents_->Add(target.name, target.epoch, box, options.trusted_callers);
-  WatchLease(resident, options, std::move(box), std::move(lost));
+  residents_->Add(target.name, target.epoch, box.letters, resident->trusted_callers());
+  resident->SetBox(std::move(box));
+  WatchLease(resident);
 }
 
-void SystemCore::WatchLease(const std::shared_ptr<Resident>& resident, const ActorOptions& options,
-                            std::shared_ptr<LetterBox> box,
-                            std::function<void(const absl::Status&)> lost) {
+void SystemCore::WatchLease(const std::shared_ptr<Resident>& resident) {
   const LeaseToken token = resident->lease();
-  token.OnLost([weak = weak_from_this(), resident, options, box = std::move(box), token,
-                lost = std::move(lost)]() mutable {
+  token.OnLost([weak = weak_from_this(), resident, token] {
     const auto self = weak.lock();
     if (self == nullptr || resident->stopping()) return;
-    if (options.holding == Holding::kExclusive) return lost(token.why());  // which counts it
+    if (resident->entry().holding == Holding::kExclusive) {
+      return resident->LoseLease(token.why());  // which counts it
+    }
     Count(self->runtime_->counters.leases_lost);
     // Nobody else can be in the way: it goes on, and is registered anew.
-    boost::asio::post(*self->options_.io, [self, resident, options, box = std::move(box),
-                                           lost = std::move(lost)]() mutable {
-      self->Reclaim(resident, options, std::move(box), std::move(lost));
-    });
+    boost::asio::post(*self->options_.io, [self, resident] { self->Reclaim(resident); });
   });
 }
 
-void SystemCore::Reclaim(const std::shared_ptr<Resident>& resident, const ActorOptions& options,
-                         std::shared_ptr<LetterBox> box,
-                         std::function<void(const absl::Status&)> lost) {
+void SystemCore::Reclaim(const std::shared_ptr<Resident>& resident) {
   const Entry old = resident->entry();
   std::lock_guard lock(mutex_);
   if (directory_ == nullptr || resident->stopping()) return;
-  directory_->Register(old.name, Holding::kShared, old.attributes, std::chrono::milliseconds(0),
-                       [self = shared_from_this(), resident, options, old, box = std::move(box),
-                        lost = std::move(lost)](absl::StatusOr<Registration> again) mutable {
-                         if (absl::IsDeadlineExceeded(again.status())) {
-                           // The directory can't be reached: as long as that lasts.
-                           return self->Reclaim(resident, options, std::move(box), std::move(lost));
-                         }
-                         if (!again.ok()) {
-                           self->runtime_->log->Log(
-                               LogLevel::kError,
-                               absl::StrCat(old.name.text(), " is stopped: it can't be registered ",
-                                            "again: ", again.status().ToString()));
-                           return resident->Stop(StopMode::kAfterQueue);
-                         }
-                         const uint64_t epoch = again->epoch();
-                         // Before the resident knows of it: when it ends it removes what it knows.
-                         self->residents_->Add(old.name, epoch, box, options.trusted_callers);
-                         if (!resident->Replace(*std::move(again))) {
-                           return self->residents_->Remove(old.name, epoch);
-                         }
-                         self->residents_->Remove(old.name, old.epoch);
-                         self->reclaimed_.fetch_add(1);
-                         self->WatchLease(resident, options, std::move(box), std::move(lost));
-                       });
+  directory_->Register(
+      old.name, Holding::kShared, old.attributes, std::chrono::milliseconds(0),
+      [self = shared_from_this(), resident, old](absl::StatusOr<Registration> again) {
+        self->OnReclaimed(resident, old, std::move(again));
+      });
+}
+
+void SystemCore::OnReclaimed(const std::shared_ptr<Resident>& resident, const Entry& old,
+                             absl::StatusOr<Registration> again) {
+  // The directory can't be reached: as long as that lasts.
+  if (absl::IsDeadlineExceeded(again.status())) return Reclaim(resident);
+  if (!again.ok()) {
+    runtime_->log->Log(LogLevel::kError,
+                       absl::StrCat(old.name.text(), " is stopped: it can't be registered again: ",
+                                    again.status().ToString()));
+    return resident->Stop(StopMode::kAfterQueue);
+  }
+  const uint64_t epoch = again->epoch();
+  // Before the resident knows of it: when it ends it removes what it knows.
+  if (auto letters = resident->letters()) {
+    residents_->Add(old.name, epoch, std::move(letters), resident->trusted_callers());
+  }
+  if (!resident->Replace(*std::move(again))) return residents_->Remove(old.name, epoch);
+  residents_->Remove(old.name, old.epoch);
+  reclaimed_.fetch_add(1);
+  WatchLease(resident);
 }
 
 void SystemCore::OnEnded(const std::shared_ptr<Resident>& resident, const absl::Status& why) {
   resident->End(why, [self = shared_from_this(), resident] {
     {
       std::lock_guard lock(self->mutex_);
-      self->all_.erase(resident);
+      self->Forget(*resident);
     }
     self->CheckStopped();
   });
@@ -186,8 +180,9 @@ void SystemCore::Start(Name name, ActorFactory factory, ActorOptions options,
     if (!resident.ok()) return (*shared)(resident.status());
     auto cell = std::make_shared<ActorCell>(self->runtime_, name, options, factory);
     const std::shared_ptr<Resident> one = *resident;
-    self->Settle(one, options, cell, [cell](const absl::Status& why) { cell->LoseLease(why); });
-    one->SetStop([cell](StopMode mode) { cell->Stop(mode); });
+    self->Settle(one, {.letters = cell,
+                       .stop = [cell](StopMode mode) { cell->Stop(mode); },
+                       .lose_lease = [cell](const absl::Status& why) { cell->LoseLease(why); }});
     cell->OnStopped([self, one](const absl::Status& why) { self->OnEnded(one, why); });
     cell->Start(one->target().epoch, one->lease(),
                 Completion<absl::Status>([shared, one](const absl::Status& started) {
@@ -206,8 +201,9 @@ void SystemCore::OpenMailbox(Name name, ActorOptions options,
     const std::shared_ptr<Resident> one = *resident;
     auto end = std::make_shared<MailboxEnd>(self->runtime_, name, options.mailbox, options.holding,
                                             one->target().epoch, one->lease());
-    self->Settle(one, options, end, [end](const absl::Status& why) { end->LoseLease(why); });
-    one->SetStop([end](StopMode) { end->Close(); });
+    self->Settle(one, {.letters = end,
+                       .stop = [end](StopMode) { end->Close(); },
+                       .lose_lease = [end](const absl::Status& why) { end->LoseLease(why); }});
     end->OnClosed([self, one](const absl::Status& why) {
       self->OnEnded(one, absl::IsCancelled(why) ? absl::OkStatus() : why);
     });
@@ -235,11 +231,19 @@ void SystemCore::StartActor(const Name& name, ActorFactory factory, ActorOptions
 }
 
 std::shared_ptr<Resident> SystemCore::Find(const Name& name, uint64_t epoch) const {
-  for (const std::shared_ptr<Resident>& resident : All()) {
-    const Target target = resident->target();
-    if (target.name == name && (epoch == 0 || target.epoch == epoch)) return resident;
+  std::lock_guard lock(mutex_);
+  for (auto [at, end] = all_.equal_range(name); at != end; ++at) {
+    if (epoch == 0 || at->second->target().epoch == epoch) return at->second;
   }
   return nullptr;
+}
+
+void SystemCore::Forget(const Resident& gone) {
+  for (auto [at, end] = all_.equal_range(gone.target().name); at != end; ++at) {
+    if (at->second.get() != &gone) continue;
+    all_.erase(at);
+    return;
+  }
 }
 
 void SystemCore::MarkDraining(const Name& name, uint64_t epoch) {
@@ -264,8 +268,11 @@ void SystemCore::StopActor(const Name& name, uint64_t epoch, StopMode mode,
 }
 
 std::vector<std::shared_ptr<Resident>> SystemCore::All() const {
+  std::vector<std::shared_ptr<Resident>> all;
   std::lock_guard lock(mutex_);
-  return {all_.begin(), all_.end()};
+  all.reserve(all_.size());
+  for (const auto& [name, resident] : all_) all.push_back(resident);
+  return all;
 }
 
 std::vector<Entry> SystemCore::List() const {
@@ -315,9 +322,7 @@ void SystemCore::Stop(Completion<absl::Status> completion) {
 void SystemCore::OnDrainOver() {
   {
     std::lock_guard lock(mutex_);
-    for (const std::shared_ptr<Resident>& resident : all_) {
-      killed_.push_back(resident->target().name.text());
-    }
+    for (const auto& [name, resident] : all_) killed_.push_back(name.text());
   }
   StopAll(StopMode::kKill);
 }
@@ -330,7 +335,6 @@ void SystemCore::CheckStopped() {
     std::lock_guard lock(mutex_);
     if (!stopping_ || !all_.empty() || claims_ > 0 || stop_waiting_.empty()) return;
     if (!killed_.empty()) {
-      std::sort(killed_.begin(), killed_.end());
       result = absl::DeadlineExceededError(absl::StrCat("killed, as they had not finished within ",
                                                         options_.drain.count(),
                                                         " ms: ", absl::StrJoin(killed_, ", ")));
@@ -417,6 +421,8 @@ ActorStats SystemCore::Stats() const {
   stats.verbs_cancelled = verbs.cancelled.load();
   stats.call_limit = verbs.call_limit.load();
   stats.target_limit = verbs.target_limit.load();
+  stats.waiting_calls = verbs.waiting.load();
+  stats.waiting_limit = verbs.waiting_limit.load();
   stats.fan_out_limit = verbs.fan_out_limit.load();
   stats.handle_limit = verbs.handle_limit.load();
   return stats;

@@ -14,10 +14,10 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -72,16 +72,16 @@ class SystemCore final : public ActorHost, public std::enable_shared_from_this<S
   void Claim(Name name, const ActorOptions& options, std::function<void(Claimed)> done);
   void OnRegistered(const ActorOptions& options, absl::StatusOr<Registration> registered,
                     const std::function<void(Claimed)>& done);
-  // Letters come to `box` from now on; `lost` is called when the lease is, unless it can be had
+  // Letters come to `box` from now on, and it hears when the lease is lost, unless that can be had
   // back.
-  void Settle(const std::shared_ptr<Resident>& resident, const ActorOptions& options,
-              std::shared_ptr<LetterBox> box, std::function<void(const absl::Status&)> lost);
-  void WatchLease(const std::shared_ptr<Resident>& resident, const ActorOptions& options,
-                  std::shared_ptr<LetterBox> box, std::function<void(const absl::Status&)> lost);
-  void Reclaim(const std::shared_ptr<Resident>& resident, const ActorOptions& options,
-               std::shared_ptr<LetterBox> box, std::function<void(const absl::Status&)> lost);
+  void Settle(const std::shared_ptr<Resident>& resident, Resident::Box box);
+  void WatchLease(const std::shared_ptr<Resident>& resident);
+  void Reclaim(const std::shared_ptr<Resident>& resident);
+  void OnReclaimed(const std::shared_ptr<Resident>& resident, const Entry& old,
+                   absl::StatusOr<Registration> again);
   void OnEnded(const std::shared_ptr<Resident>& resident, const absl::Status& why);
   std::shared_ptr<Resident> Find(const Name& name, uint64_t epoch) const;
+  void Forget(const Resident& gone) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<std::shared_ptr<Resident>> All() const;
   void StopAll(StopMode mode);
   void OnDrainOver();
@@ -100,7 +100,7 @@ class SystemCore final : public ActorHost, public std::enable_shared_from_this<S
 
   mutable std::mutex mutex_;
   Directory* directory_ ABSL_GUARDED_BY(mutex_);  // null: closed
-  std::set<std::shared_ptr<Resident>> all_ ABSL_GUARDED_BY(mutex_);
+  std::multimap<Name, std::shared_ptr<Resident>> all_ ABSL_GUARDED_BY(mutex_);
   size_t claims_ ABSL_GUARDED_BY(mutex_) = 0;  // under way
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Completion<absl::Status>> stop_waiting_ ABSL_GUARDED_BY(mutex_);

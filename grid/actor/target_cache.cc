@@ -2,6 +2,9 @@
 
 #include <optional>
 
+#include "absl/strings/str_cat.h"
+#include "handlers/delivery.h"
+
 namespace grid::internal {
 
 TargetCache::TargetCache(std::shared_ptr<RecipientsEnv> env, const Selector& selector,
@@ -51,15 +54,18 @@ void TargetCache::Ask() {
 void TargetCache::OnResolved(absl::StatusOr<Resolution> resolution) {
   const absl::Status status = resolution.status();
   std::vector<Asked> asked;
+  Resumes resumed;
   bool again = false;
   {
     std::lock_guard lock(mutex_);
     if (closed_) return;
     asked.swap(asked_);
     if (resolution.ok()) Take(*std::move(resolution));
+    resumed = Changed();
     again = asking_ = !next_.empty();
   }
   if (again) Ask();
+  for (auto& [place, resume] : resumed) resume();
   for (Asked& one : asked) one(status);
 }
 
@@ -117,6 +123,7 @@ void TargetCache::StartNext(const std::shared_ptr<Watcher>& watcher) {
 void TargetCache::OnEvent(const std::shared_ptr<Watcher>& watcher,
                           absl::StatusOr<WatchEvent> event) {
   if (!event.ok()) return Unwatch(watcher);
+  Resumes resumed;
   {
     std::lock_guard lock(mutex_);
     if (watcher_ != watcher) return;
@@ -141,24 +148,30 @@ void TargetCache::OnEvent(const std::shared_ptr<Watcher>& watcher,
         }
         break;
     }
+    resumed = Changed();
   }
+  for (auto& [place, resume] : resumed) resume();
   StartNext(watcher);
 }
 
 void TargetCache::Unwatch(const std::shared_ptr<Watcher>& watcher) {
   std::shared_ptr<Watcher> ended;
+  Resumes resumed;
   {
     std::lock_guard lock(mutex_);
     if (watcher_ != watcher) return;
     ended = std::move(watcher_);
     current_ = false;
+    resumed = TakeWaiting();
   }
   --env_->counters().watches;
+  for (auto& [place, resume] : resumed) resume();
 }
 
 void TargetCache::Close() {
   std::shared_ptr<Watcher> watcher;
   std::vector<Asked> dropped, too;
+  Resumes dropped_as_well;
   {
     std::lock_guard lock(mutex_);
     if (std::exchange(closed_, true)) return;
@@ -166,8 +179,61 @@ void TargetCache::Close() {
     current_ = false;
     dropped.swap(asked_);
     too.swap(next_);
+    dropped_as_well = TakeWaiting();
   }
   if (watcher != nullptr) --env_->counters().watches;
+}
+
+// --- Who waits for somebody ---
+
+TargetCache::Resumes TargetCache::Changed() {
+  const bool anybody = rotation_.anybody();
+  if (!anybody && anybody_) nobody_since_ = env_->clock().Now();
+  if (anybody) nobody_since_.reset();
+  anybody_ = anybody;
+  return anybody ? TakeWaiting() : Resumes();
+}
+
+TargetCache::Resumes TargetCache::TakeWaiting() {
+  env_->counters().waiting -= waiting_.size();
+  return std::exchange(waiting_, {});
+}
+
+std::optional<TimePoint> TargetCache::nobody_since() {
+  std::lock_guard lock(mutex_);
+  return nobody_since_;
+}
+
+absl::StatusOr<uint64_t> TargetCache::Wait(absl::AnyInvocable<void()> resume) {
+  StartWatch();
+  RecipientsCounters& counters = env_->counters();
+  const size_t most = env_->limits().max_waiting_calls;
+  std::lock_guard lock(mutex_);
+  if (closed_ || anybody_) return 0;
+  if (counters.waiting.fetch_add(1) >= most) {
+    --counters.waiting;
+    ++counters.waiting_limit;
+    return WithDelivery(
+        absl::ResourceExhaustedError(absl::StrCat("nobody is ", selector_.ToString(),
+                                                  ", and max_waiting_calls (", most, ") wait")),
+        Delivery::kNotSent);
+  }
+  waiting_.emplace(++last_place_, std::move(resume));
+  return last_place_;
+}
+
+void TargetCache::StopWaiting(uint64_t place) {
+  Resumes dropped;
+  std::lock_guard lock(mutex_);
+  const auto found = waiting_.find(place);
+  if (found == waiting_.end()) return;
+  dropped.insert(waiting_.extract(found));
+  --env_->counters().waiting;
+}
+
+bool TargetCache::watching() {
+  std::lock_guard lock(mutex_);
+  return watcher_ != nullptr;
 }
 
 // --- The rotation ---
@@ -182,6 +248,11 @@ std::vector<CandidatePtr> TargetCache::Select() {
   return rotation_.Select();
 }
 
+CandidatePtr TargetCache::Another(std::span<const CandidatePtr> tried) {
+  std::lock_guard lock(mutex_);
+  return rotation_.Another(tried);
+}
+
 CandidatePtr TargetCache::Find(const Name& name, uint64_t epoch) {
   std::lock_guard lock(mutex_);
   return rotation_.Find(name, epoch);
@@ -192,11 +263,27 @@ std::vector<CandidatePtr> TargetCache::Holders(const Name& name) {
   return rotation_.Holders(name);
 }
 
-void TargetCache::Failed(Candidate& candidate) {
+void TargetCache::Failed(Candidate& candidate, bool disconnected) {
+  {
+    std::lock_guard lock(mutex_);
+    if (candidate.left || closed_) return;
+    ++env_->counters().targets_failed;
+    rotation_.Leave(candidate);
+  }
+  if (disconnected) env_->TellWhenConnected(candidate.target.member, weak_from_this());
+}
+
+void TargetCache::Reached(const std::string& member) {
   std::lock_guard lock(mutex_);
-  if (candidate.left) return;
+  for (const CandidatePtr& candidate : rotation_.LeftAt(member)) rotation_.Join(*candidate);
+}
+
+void TargetCache::Shut(Candidate& candidate) {
+  std::lock_guard lock(mutex_);
+  if (candidate.closed) return;
   ++env_->counters().targets_failed;
-  rotation_.Leave(candidate);
+  rotation_.Shut(candidate);
+  Changed();  // nobody comes by this
 }
 
 void TargetCache::Rejoin(Candidate& candidate) {
@@ -208,6 +295,7 @@ void TargetCache::Gone(const Candidate& candidate) {
   std::lock_guard lock(mutex_);
   ++env_->counters().targets_failed;
   rotation_.Remove(candidate.target.name, candidate.target.epoch);
+  Changed();  // nobody comes by this
 }
 
 }  // namespace grid::internal

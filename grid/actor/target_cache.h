@@ -5,19 +5,22 @@
 //   if (!cache->Current()) cache->Refresh([weak](absl::Status asked) { ... });
 //   CandidatePtr target = cache->Pick({});
 //
-// One use does not pay for a watch, two do. Beyond ActorLimits::max_handles, or where the directory
-// takes no watch, each use asks the directory. Any thread; what is called back is called on the
-// directory's, under no lock.
+// One use does not pay for a watch, two do, and so does a message that waits until there is
+// somebody. Beyond ActorLimits::max_handles, or where the directory takes no watch, each use asks
+// the directory. Any thread; what is called back is called on the directory's, under no lock.
 #ifndef GRID_GRID_ACTOR_TARGET_CACHE_H_
 #define GRID_GRID_ACTOR_TARGET_CACHE_H_
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -49,23 +52,45 @@ class TargetCache final : public std::enable_shared_from_this<TargetCache> {
   // As of Rotation.
   CandidatePtr Pick(std::span<const CandidatePtr> tried);
   std::vector<CandidatePtr> Select();
+  CandidatePtr Another(std::span<const CandidatePtr> tried);
   CandidatePtr Find(const Name& name, uint64_t epoch);
   std::vector<CandidatePtr> Holders(const Name& name);
 
-  // What became of a message to it. It could not be reached:
-  void Failed(Candidate& candidate);
+  // Since when there is nobody though there was; nothing: there is, or there never was.
+  std::optional<TimePoint> nobody_since();
+  // A message waits until there is somebody: then `resume` runs, also when it was in vain, as what
+  // was to tell of it has ended. The number of its place; 0, and `resume` is dropped, when there is
+  // somebody; kResourceExhausted, not sent, beyond ActorLimits::max_waiting_calls.
+  absl::StatusOr<uint64_t> Wait(absl::AnyInvocable<void()> resume);
+  // It does not any more. Without effect when it has been resumed.
+  void StopWaiting(uint64_t place);
+  // Whether a watch tells of who comes; otherwise the directory must be asked.
+  bool watching();
+
+  // What became of a message to it. It could not be reached; `disconnected`: it is back when there
+  // is a connection to its member.
+  void Failed(Candidate& candidate, bool disconnected);
   // It has answered, if only with an error.
   void Answered(Candidate& candidate) {
     if (candidate.left.load(std::memory_order_relaxed)) Rejoin(candidate);
   }
   // It is not where the directory has said.
   void Gone(const Candidate& candidate);
+  // It takes nothing any more.
+  void Shut(Candidate& candidate);
+  // There is a connection to `member`.
+  void Reached(const std::string& member);
 
   // Ends the watch, and drops who waits.
   void Close();
 
  private:
+  using Resumes = std::map<uint64_t, absl::AnyInvocable<void()>>;
+
   void Rejoin(Candidate& candidate);
+  // The rotation has changed. Who is to be resumed.
+  Resumes Changed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Resumes TakeWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Ask();
   void OnResolved(absl::StatusOr<Resolution> resolution);
   void Take(Resolution resolution) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -91,6 +116,10 @@ class TargetCache final : public std::enable_shared_from_this<TargetCache> {
   // What the watch has said since the question began, which the answer may not know yet.
   bool told_all_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<std::pair<Name, uint64_t>> removed_ ABSL_GUARDED_BY(mutex_);
+  bool anybody_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<TimePoint> nobody_since_ ABSL_GUARDED_BY(mutex_);
+  Resumes waiting_ ABSL_GUARDED_BY(mutex_);  // in their order
+  uint64_t last_place_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace grid::internal

@@ -85,6 +85,21 @@ absl::Status ReadAcknowledgement(TextCursor& cursor, Acknowledgement& field) {
   return cursor.Refuse("expected accepted, delivered or processed");
 }
 
+// "off", or a duration.
+absl::Status ReadOptional(TextCursor& cursor, milliseconds& field) {
+  field = milliseconds(0);
+  return cursor.Skip("off") ? absl::OkStatus() : ReadMillis(cursor, field);
+}
+
+absl::Status ReadSwitch(TextCursor& cursor, bool& field) {
+  field = cursor.Skip("on");
+  return field || cursor.Skip("off") ? absl::OkStatus() : cursor.Refuse("expected on or off");
+}
+
+std::string OptionalText(milliseconds value) {
+  return value.count() == 0 ? "off" : DurationText(value);
+}
+
 absl::Status ReadField(TextCursor& cursor, size_t field, CallPolicy& policy) {
   switch (field) {
     case 0:
@@ -101,15 +116,18 @@ absl::Status ReadField(TextCursor& cursor, size_t field, CallPolicy& policy) {
     case 4:
       return ReadRetry(cursor, policy);
     case 5:
-      policy.deduplicate = milliseconds(0);
-      return cursor.Skip("off") ? absl::OkStatus() : ReadMillis(cursor, policy.deduplicate);
-    default:
+      return ReadOptional(cursor, policy.deduplicate);
+    case 6:
       return ReadAcknowledgement(cursor, policy.acknowledge);
+    case 7:
+      return ReadOptional(cursor, policy.hand_over);
+    default:
+      return ReadSwitch(cursor, policy.wait_for_holder);
   }
 }
 
-constexpr std::string_view kFields[] = {
-    "deadline=", "attempts=", "backoff=", "jitter=", "retry=", "dedup=", "ack="};
+constexpr std::string_view kFields[] = {"deadline=", "attempts=", "backoff=",  "jitter=", "retry=",
+                                        "dedup=",    "ack=",      "handover=", "wait="};
 
 }  // namespace
 
@@ -160,6 +178,9 @@ absl::Status CallPolicy::Check() const {
   if (deduplicate < milliseconds(0) || deduplicate > kLongest) {
     return OutOfRange("deduplicate", "0 to 49 days");
   }
+  if (hand_over < milliseconds(0) || hand_over > kLongest) {
+    return OutOfRange("hand_over", "0 to 49 days");
+  }
   return absl::OkStatus();
 }
 
@@ -169,12 +190,13 @@ std::string CallPolicy::ToString() const {
     if (!Retries(delivery)) continue;
     absl::StrAppend(&retry, retry.empty() ? "" : ",", std::string(DeliveryName(delivery)));
   }
-  return absl::StrCat("deadline=", DurationText(deadline), " attempts=", attempts,
-                      " backoff=", DurationText(back_off.first), "*", back_off.factor, "..",
-                      DurationText(back_off.most), " jitter=", back_off.jitter_percent,
-                      "% retry=", retry.empty() ? "none" : retry,
-                      " dedup=", deduplicate.count() == 0 ? "off" : DurationText(deduplicate),
-                      " ack=", std::string(AcknowledgementName(acknowledge)));
+  return absl::StrCat(
+      "deadline=", DurationText(deadline), " attempts=", attempts,
+      " backoff=", DurationText(back_off.first), "*", back_off.factor, "..",
+      DurationText(back_off.most), " jitter=", back_off.jitter_percent,
+      "% retry=", retry.empty() ? "none" : retry, " dedup=", OptionalText(deduplicate),
+      " ack=", std::string(AcknowledgementName(acknowledge)), " handover=", OptionalText(hand_over),
+      " wait=", wait_for_holder ? "on" : "off");
 }
 
 absl::StatusOr<CallPolicy> CallPolicy::Parse(std::string_view text) {
@@ -188,7 +210,9 @@ absl::StatusOr<CallPolicy> CallPolicy::Parse(std::string_view text) {
     while (next < std::size(kFields) && !cursor.Skip(kFields[next])) ++next;
     if (next == std::size(kFields)) {
       return cursor.Refuse(
-          "expected one of deadline= attempts= backoff= jitter= retry= dedup= ack=, in this order");
+          "expected one of deadline= attempts= backoff= jitter= retry= dedup= ack= handover= "
+          "wait=, "
+          "in this order");
     }
     if (absl::Status status = ReadField(cursor, next++, policy); !status.ok()) return status;
   }

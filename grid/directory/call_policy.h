@@ -4,7 +4,7 @@
 //   CallPolicy policy;                                    // the defaults below
 //   policy = *CallPolicy::Parse("deadline=5s attempts=1");
 //   policy.ToString();  // "deadline=5s attempts=1 backoff=50ms*2..1s jitter=20% retry=not-sent,
-//                       //  rejected dedup=off ack=processed", in one line
+//                       //  rejected dedup=off ack=processed handover=10s wait=off", in one line
 //
 // A pure value; ToString and Parse are exact inverses, except that Parse takes the defaults for
 // what is left out. Any thread.
@@ -60,6 +60,12 @@ struct CallPolicy {
   // 49 days.
   std::chrono::milliseconds deduplicate{0};
   Acknowledgement acknowledge = Acknowledgement::kProcessed;
+  // A message for one that finds nobody waits for whoever comes next, as long as somebody was there
+  // within this time, as far as its sender knows: so it lives through a hand-over, and fails at
+  // once for what is gone for good or never was. 0: it never waits, to 49 days.
+  std::chrono::milliseconds hand_over{10'000};
+  // It waits until its deadline, whether or not anybody was ever there.
+  bool wait_for_holder = false;
 
   bool Retries(Delivery delivery) const;
 

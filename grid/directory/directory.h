@@ -261,6 +261,11 @@ class Directory {
         token, this);
   }
 
+  // Ends our session, as a lease that runs out does: all tokens are lost, and we go on under a new
+  // incarnation, which ends what is left of the old one at the directory. Without effect when
+  // `incarnation` is not ours any more, and for a client.
+  virtual void Renounce(uint64_t incarnation, std::string why) = 0;
+
   virtual DirectoryStats Stats() const = 0;
 
   virtual void StartRegister(Name name, Holding holding, Attributes attributes,

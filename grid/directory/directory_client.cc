@@ -1,5 +1,6 @@
 #include "grid/directory/directory_client.h"
 
+#include <string>
 #include <utility>
 
 #include "grid/directory/directory_core.h"
@@ -15,6 +16,9 @@ class DirectoryClient final : public Directory {
 
   absl::StatusOr<Watcher> Watch(Selector selector) override {
     return core_->StartWatch(std::move(selector));
+  }
+  void Renounce(uint64_t incarnation, std::string why) override {
+    core_->StartRenounce(incarnation, std::move(why));
   }
   DirectoryStats Stats() const override { return core_->Stats(); }
 

@@ -22,6 +22,11 @@ DirectoryOptions WithDefaults(DirectoryOptions options) {
   return options;
 }
 
+absl::Status OverdueError() {
+  return absl::DeadlineExceededError(
+      "the lease has run out: the directory was not reached in time");
+}
+
 }  // namespace
 
 DirectoryCore::DirectoryCore(DirectoryOptions options, std::unique_ptr<DirectoryBackend> backend)
@@ -93,6 +98,9 @@ void DirectoryCore::Renew() {
     renew_again_ = true;
     return;
   }
+  // In a process that was suspended this timer comes before that of the lease. The old session
+  // would only keep from others what we have lost already.
+  if (up_ && Now() >= until_) EndSession(OverdueError());
   renewing_ = true;
   renew_again_ = false;
   renew_timer_->Clear();
@@ -191,8 +199,7 @@ void DirectoryCore::SetLapseTimer() {
 }
 
 void DirectoryCore::OnLapseTimer() {
-  const absl::Status why =
-      absl::DeadlineExceededError("the lease has run out: the directory was not reached in time");
+  const absl::Status why = OverdueError();
   if (up_ && Now() >= until_) return Lapse(why);
   const std::vector<std::shared_ptr<Hold>> holds(holds_.begin(), holds_.end());
   for (const auto& hold : holds) {
@@ -204,7 +211,7 @@ void DirectoryCore::OnLapseTimer() {
   SetLapseTimer();
 }
 
-void DirectoryCore::Lapse(const absl::Status& why) {
+void DirectoryCore::EndSession(const absl::Status& why) {
   ++stats_.lapsed;
   Log(LogLevel::kWarning, absl::StrCat("the session has ended, with ", holds_.size(),
                                        " registrations: ", why.message()));
@@ -213,8 +220,19 @@ void DirectoryCore::Lapse(const absl::Status& why) {
   why_down_ = absl::UnavailableError(why.message());
   NewIncarnation();
   LoseAll(why);
+}
+
+void DirectoryCore::Lapse(const absl::Status& why) {
+  EndSession(why);
   // At once, but for a directory that says so again and again, or is not there: then the timer.
   if (failures_ <= 1) Renew();
+}
+
+void DirectoryCore::StartRenounce(uint64_t incarnation, std::string why) {
+  Post([self = shared_from_this(), incarnation, why = std::move(why)] {
+    if (self->stopped_ || self->options_.client || self->incarnation_ != incarnation) return;
+    self->Lapse(absl::AbortedError(why));
+  });
 }
 
 void DirectoryCore::LoseAll(const absl::Status& why) {

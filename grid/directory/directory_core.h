@@ -73,6 +73,7 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   void StartWaitReady(std::chrono::milliseconds timeout, Completion<absl::Status> completion);
   void StartFlush(std::chrono::milliseconds timeout,
                   Completion<absl::StatusOr<uint64_t>> completion);
+  void StartRenounce(uint64_t incarnation, std::string why);
   void StartStop(Completion<absl::Status> completion);
   DirectoryStats Stats() const;
 
@@ -168,6 +169,9 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   void OnRenewed(uint64_t incarnation, TimePoint asked, absl::StatusOr<LeaseGrant> grant);
   void OnGranted(TimePoint until, bool fresh);
   void ClaimMissing();
+  // The session is over, here at least, and another incarnation begins.
+  void EndSession(const absl::Status& why);
+  // The same, and reaches for the directory.
   void Lapse(const absl::Status& why);
   void LoseAll(const absl::Status& why);
   void SetLapseTimer();

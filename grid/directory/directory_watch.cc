@@ -8,23 +8,24 @@ namespace grid::internal {
 
 DirectoryWatch::DirectoryWatch(std::shared_ptr<DirectoryCore> core, Selector selector)
     : core_(std::move(core)),
-      view_(std::move(selector), core_->options().limits.max_watch_events) {}
+      view_(std::move(selector), core_->options().limits.max_watch_events),
+      next_(core_->io()) {}
 
 // --- Any thread ---
 
 void DirectoryWatch::StartNext(Completion<absl::StatusOr<WatchEvent>> completion) {
-  const uint64_t number = numbers_.fetch_add(1) + 1;
+  const uint64_t number = next_.NewNumber();
   auto slot = completion.cancellation_slot();
   if (slot.is_connected()) {
     slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
       const auto self = weak.lock();
       if (self == nullptr) return;
-      self->core_->Post([self, number] { self->CancelNext(number); });
+      self->core_->Post([self, number] { self->next_.Cancel(number); });
     });
   }
   auto shared = std::make_shared<Completion<absl::StatusOr<WatchEvent>>>(std::move(completion));
   const bool posted = core_->Post([self = shared_from_this(), number, shared]() mutable {
-    self->Next(number, std::move(*shared));
+    if (self->next_.Put(number, std::move(*shared))) self->Deliver();
   });
   if (posted) return;
   DirectoryCore::Refuse(std::move(*shared), absl::StatusOr<WatchEvent>(
@@ -37,29 +38,10 @@ void DirectoryWatch::Close() {
 
 // --- The directory's thread ---
 
-void DirectoryWatch::Next(uint64_t number, Completion<absl::StatusOr<WatchEvent>> completion) {
-  absl::Status refused;
-  if (next_) refused = absl::FailedPreconditionError("another Next is under way");
-  if (number <= cancelled_) refused = absl::CancelledError("cancelled");
-  if (!refused.ok()) return completion.Complete(&core_->io(), std::move(refused));
-  next_ = std::move(completion);
-  next_number_ = number;
-  Deliver();
-}
-
-void DirectoryWatch::CancelNext(uint64_t number) {
-  cancelled_ = std::max(cancelled_, number);
-  if (!next_ || next_number_ != number) return;
-  next_.Complete(&core_->io(), absl::CancelledError("cancelled"));
-}
-
 void DirectoryWatch::Deliver() {
-  if (!next_) return;
-  if (!ended_.ok()) return next_.Complete(&core_->io(), ended_);
-  if (!view_.ready()) return;
-  // Moved out first: what the handler does may come back here.
-  auto next = std::move(next_);
-  next.Complete(&core_->io(), view_.Take());
+  if (!next_.waiting()) return;
+  if (!ended_.ok()) return next_.Complete(ended_);
+  if (view_.ready()) next_.Complete(view_.Take());
 }
 
 void DirectoryWatch::Subscribe() {

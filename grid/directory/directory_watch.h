@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "grid/directory/directory_core.h"
+#include "grid/directory/next_slot.h"
 #include "grid/directory/watch_view.h"
 
 namespace grid::internal {
@@ -32,18 +33,13 @@ class DirectoryWatch final : public WatcherBackend,
   void OnEnd(absl::Status why) override;
 
  private:
-  void Next(uint64_t number, Completion<absl::StatusOr<WatchEvent>> completion);
-  void CancelNext(uint64_t number);
   void Deliver();
 
   const std::shared_ptr<DirectoryCore> core_;
   WatchView view_;
   absl::Status ended_;  // OK while it goes on
-  Completion<absl::StatusOr<WatchEvent>> next_;
-  std::atomic<uint64_t> numbers_{0};
-  uint64_t next_number_ = 0;  // of next_
-  uint64_t cancelled_ = 0;    // the last that was cancelled
-  uint32_t failures_ = 0;     // subscriptions that brought nothing, in a row
+  NextSlot<WatchEvent> next_;
+  uint32_t failures_ = 0;  // subscriptions that brought nothing, in a row
   std::optional<LoopTimer> retry_;
   std::unique_ptr<Subscription> subscription_;
 };

@@ -25,17 +25,11 @@ DirectoryMember::DirectoryMember(Directory& directory, DirectoryMembershipOption
       table_({.suspect = options_.suspect,
               .forget = options_.forget,
               .max_members = options_.max_members}),
+      tombstones_(options_.max_tombstones),
       watch_retry_(*options_.io, *options_.clock, [this] { Watch(); }),
-      table_timer_(*options_.io, *options_.clock, [this] { OnTableTimer(); }) {
+      table_timer_(*options_.io, *options_.clock, [this] { OnTableTimer(); }),
+      take_down_(*options_.io, *options_.clock, [this] { TakeDown(); }) {
   attributes_.insert_or_assign(Member::kUrl, options_.member);
-}
-
-template <typename Result, typename Function>
-Completion<Result> DirectoryMember::Then(Function function) {
-  return Completion<Result>(
-      asio::bind_executor(io().get_executor(), [weak = weak_from_this(), function](Result result) {
-        if (const auto self = weak.lock()) function(*self, std::move(result));
-      }));
 }
 
 MembershipStats DirectoryMember::Stats() const {
@@ -45,9 +39,13 @@ MembershipStats DirectoryMember::Stats() const {
           .lost = lost_.load(),
           .suspected = suspected_.load(),
           .retries = retries_.load(),
+          .tombstones = buried_.load(),
+          .declared = declared_.load(),
+          .renounced = renounced_.load(),
           .ignored = ignored_.load(),
           .member_limit = member_limit_.load(),
-          .watch_limit = board_->watch_limit()};
+          .watch_limit = board_->watch_limit(),
+          .tombstone_limit = tombstone_limit_.load()};
 }
 
 void DirectoryMember::LetGoOfDirectory() {
@@ -69,11 +67,14 @@ void DirectoryMember::Close() {
   retry_.Clear();
   watch_retry_.Clear();
   table_timer_.Clear();
+  take_down_.Clear();
+  held_up_.clear();
   watcher_ = Watcher();
   registration_ = Registration();
   joined_ = 0;
   Finish(version_, Left());
   for (auto& completion : std::exchange(leaving_, {})) completion.Complete(&io(), Left());
+  for (auto& [number, done] : std::exchange(declaring_, {})) done.Complete(&io(), Left());
   board_->End(absl::CancelledError("the membership has ended"));
 }
 
@@ -159,6 +160,7 @@ void DirectoryMember::OnRegistered(uint64_t version, absl::StatusOr<Registration
             if (const auto self = weak.lock()) self->OnLost(epoch);
           });
         });
+    CheckOurselves();
   } else if (!left_) {
     options_.log->Log(LogLevel::kWarning, absl::StrCat("membership: can't join as ", name_.text(),
                                                        ": ", told.message()));
@@ -258,6 +260,7 @@ void DirectoryMember::Apply(const WatchEvent& event) {
   const TimePoint now = options_.clock->Now();
   std::vector<Member> members;
   for (const Entry& entry : event.entries) {
+    if (IsTombstone(entry)) continue;
     if (std::optional<Member> member = MemberOf(entry)) members.push_back(*std::move(member));
   }
   bool changed = false;
@@ -280,7 +283,9 @@ void DirectoryMember::Apply(const WatchEvent& event) {
       }
       break;
   }
+  changed |= ApplyTombstones(event);
   Publish(changed);
+  CheckOurselves();
 }
 
 void DirectoryMember::OnTableTimer() { Publish(table_.Tick(options_.clock->Now())); }

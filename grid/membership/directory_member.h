@@ -11,6 +11,8 @@
 #define GRID_GRID_MEMBERSHIP_DIRECTORY_MEMBER_H_
 
 #include <atomic>
+#include <boost/asio/bind_executor.hpp>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,6 +25,7 @@
 #include "grid/membership/directory_membership.h"
 #include "grid/membership/member_table.h"
 #include "grid/membership/membership_board.h"
+#include "grid/membership/tombstones.h"
 #include "grid/transport/loop_timer.h"
 
 namespace grid::internal {
@@ -35,6 +38,7 @@ class DirectoryMember final : public std::enable_shared_from_this<DirectoryMembe
   void Start();
   void Change(const AttributeChanges& changes, Completion<absl::Status> completion);
   void Leave(Completion<absl::Status> completion);
+  void DeclareDown(const Tombstone& tombstone, Completion<absl::Status> completion);
   // The Membership is gone. What was posted before still comes.
   void Close();
 
@@ -75,6 +79,13 @@ class DirectoryMember final : public std::enable_shared_from_this<DirectoryMembe
   void OnEvent(absl::StatusOr<WatchEvent> event);
   void Apply(const WatchEvent& event);
   std::optional<Member> MemberOf(const Entry& entry);
+  // The entry is a tombstone; no member's, whatever it says.
+  static bool IsTombstone(const Entry& entry);
+  bool ApplyTombstones(const WatchEvent& event);
+  // Whether we ourselves were declared down.
+  void CheckOurselves();
+  void OnDeclared(uint64_t number, const Tombstone& tombstone, absl::StatusOr<Registration> put_up);
+  void TakeDown();
   void OnTableTimer();
   // The table may have changed.
   void Publish(bool changed);
@@ -100,14 +111,31 @@ class DirectoryMember final : public std::enable_shared_from_this<DirectoryMembe
 
   // Everybody's.
   MemberTable table_;
+  Tombstones tombstones_;
   Watcher watcher_;
   uint32_t watch_failures_ = 0;
   LoopTimer watch_retry_;
   LoopTimer table_timer_;
 
+  // The tombstones that we hold up, and until when; and who waits for one to be put up.
+  std::multimap<TimePoint, Registration> held_up_;
+  std::map<uint64_t, Completion<absl::Status>> declaring_;
+  uint64_t last_declared_ = 0;
+  uint64_t renounced_last_ = 0;  // the incarnation of ours that was declared down
+  LoopTimer take_down_;
+
   std::atomic<uint64_t> members_{0}, joined_{0}, lost_{0}, suspected_{0}, retries_{0};
   std::atomic<uint64_t> ignored_{0}, member_limit_{0};
+  std::atomic<uint64_t> buried_{0}, declared_{0}, renounced_{0}, tombstone_limit_{0};
 };
+
+template <typename Result, typename Function>
+Completion<Result> DirectoryMember::Then(Function function) {
+  return Completion<Result>(
+      asio::bind_executor(io().get_executor(), [weak = weak_from_this(), function](Result result) {
+        if (const auto self = weak.lock()) function(*self, std::move(result));
+      }));
+}
 
 }  // namespace grid::internal
 

@@ -35,6 +35,13 @@ class DirectoryMembership final : public Membership {
       member->Leave(std::move(completion));
     });
   }
+  void StartDeclareDown(std::string name, uint64_t incarnation,
+                        Completion<absl::Status> completion) override {
+    asio::post(member_->io(), [member = member_, name = std::move(name), incarnation,
+                               completion = std::move(completion)]() mutable {
+      member->DeclareDown({std::move(name), incarnation}, std::move(completion));
+    });
+  }
 
  private:
   const std::string self_;

@@ -7,6 +7,9 @@
 // A lease that was lost is a membership that begins again, as a new incarnation, with the same
 // attributes. While the directory can't be reached the view stays as it was; what it does not name
 // once it can be is suspect, until it registers again or is down.
+//
+// Who declares an incarnation down (Membership::DeclareDown) holds a name below that of the member
+// for `forget`: a shared one, with the incarnation in it.
 #ifndef GRID_GRID_MEMBERSHIP_DIRECTORY_MEMBERSHIP_H_
 #define GRID_GRID_MEMBERSHIP_DIRECTORY_MEMBERSHIP_H_
 
@@ -46,6 +49,7 @@ struct DirectoryMembershipOptions {
 
   size_t max_members = 10'000;  // of the view; beyond it they are left out, and counted
   size_t max_watches = 1'000;
+  size_t max_tombstones = 1'000;  // incarnations declared down, by anybody; beyond it they are not
 
   // Null: the real clock, DefaultLog.
   std::shared_ptr<Clock> clock = nullptr;

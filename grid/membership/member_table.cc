@@ -49,6 +49,12 @@ bool MemberTable::Remove(std::string_view name, uint64_t incarnation, TimePoint 
   return true;
 }
 
+bool MemberTable::Bury(std::string_view name, uint64_t incarnation, TimePoint now) {
+  const auto found = known_.find(name);
+  if (found == known_.end() || found->second.member.incarnation != incarnation) return false;
+  return Remove(name, incarnation, now);
+}
+
 bool MemberTable::Reset(std::vector<Member> members, TimePoint now) {
   bool changed = false;
   std::set<std::string> named;

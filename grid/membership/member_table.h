@@ -36,6 +36,8 @@ class MemberTable {
   bool Put(Member member);
   // This incarnation, or an older one, is gone.
   bool Remove(std::string_view name, uint64_t incarnation, TimePoint now);
+  // This incarnation, and no other, was declared down.
+  bool Bury(std::string_view name, uint64_t incarnation, TimePoint now);
   // All that the source knows. Those that join are left as they are.
   bool Reset(std::vector<Member> members, TimePoint now);
   // The time has come.

@@ -9,6 +9,7 @@
 //   }
 //   const AttributeChanges load = {{"load", "0.7"}};
 //   absl::Status told = co_await members->Change(load);
+//   absl::Status blocked = co_await members->DeclareDown(member.name, member.incarnation);
 //
 // A process that joins as a client sees the members and is none: it hosts nothing and is never
 // placed on.
@@ -87,9 +88,14 @@ struct MembershipStats {
   uint64_t lost = 0;          // our own membership, with its lease
   uint64_t suspected = 0;     // members that were not heard of
   uint64_t retries = 0;       // attempts to join, to tell of a change, or to watch, after a failure
+  uint64_t tombstones = 0;    // gauge: incarnations that somebody has declared down
+  uint64_t declared = 0;      // times that we have declared one down
+  uint64_t renounced = 0;     // times that we were declared down, and joined again as another one
   uint64_t ignored = 0;       // entries that are not those of the member that made them
   uint64_t member_limit = 0;  // members left out because of max_members
   uint64_t watch_limit = 0;   // Watch refused because of max_watches
+  // Tombstones left out, and DeclareDown refused, because of max_tombstones.
+  uint64_t tombstone_limit = 0;
 };
 
 class Membership {
@@ -129,8 +135,30 @@ class Membership {
         token, this);
   }
 
+  // Declares this incarnation of a member down, for the whole cluster: each member's view says so,
+  // nothing is placed there, and it can't come back. Should it be alive, it hears of it too, gives
+  // up all names that it holds, and joins again as a new incarnation: an address is never blocked.
+  // The tombstone stands for as long as what is down stays in the view. Every member may, for any
+  // other, and for itself.
+  //
+  // Completes with OK once others can see it, at once where that incarnation is down already or has
+  // been replaced; with kNotFound for one that nobody knows; kFailedPrecondition for a client;
+  // kResourceExhausted names the limit; kUnimplemented by a source that can't tell others (a static
+  // list); kCancelled once we have left; or with the error of Directory::Register.
+  template <typename Token = asio::use_awaitable_t<>>
+  auto DeclareDown(std::string name, uint64_t incarnation, Token&& token = Token()) {
+    return asio::async_initiate<Token, void(absl::Status)>(
+        [](auto handler, Membership* self, std::string who, uint64_t which) {
+          self->StartDeclareDown(std::move(who), which,
+                                 Completion<absl::Status>(std::move(handler)));
+        },
+        token, this, std::move(name), incarnation);
+  }
+
   virtual void StartChange(AttributeChanges changes, Completion<absl::Status> completion) = 0;
   virtual void StartLeave(Completion<absl::Status> completion) = 0;
+  virtual void StartDeclareDown(std::string name, uint64_t incarnation,
+                                Completion<absl::Status> completion) = 0;
 };
 
 // `attributes` with `changes` made. kInvalidArgument names an attribute that can't be (Member::kUrl

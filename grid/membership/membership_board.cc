@@ -54,18 +54,18 @@ void MembershipBoard::End(absl::Status why) {
 }
 
 void MembershipWatch::StartNext(Completion<absl::StatusOr<MembershipBoard::ViewPtr>> completion) {
-  const uint64_t number = numbers_.fetch_add(1) + 1;
+  const uint64_t number = next_.NewNumber();
   auto slot = completion.cancellation_slot();
   if (slot.is_connected()) {
     slot.assign([weak = weak_from_this(), number](asio::cancellation_type) {
       const auto self = weak.lock();
       if (self == nullptr) return;
-      asio::post(self->board_->io(), [self, number] { self->CancelNext(number); });
+      asio::post(self->board_->io(), [self, number] { self->next_.Cancel(number); });
     });
   }
   asio::post(board_->io(),
              [self = shared_from_this(), number, completion = std::move(completion)]() mutable {
-               self->Next(number, std::move(completion));
+               if (self->next_.Put(number, std::move(completion))) self->Deliver();
              });
 }
 
@@ -76,37 +76,15 @@ void MembershipWatch::Close() {
   });
 }
 
-void MembershipWatch::Next(uint64_t number,
-                           Completion<absl::StatusOr<MembershipBoard::ViewPtr>> completion) {
-  absl::Status refused;
-  if (next_) refused = absl::FailedPreconditionError("another Next is under way");
-  if (number <= cancelled_) refused = absl::CancelledError("cancelled");
-  if (!refused.ok()) return completion.Complete(&board_->io(), std::move(refused));
-  next_ = std::move(completion);
-  next_number_ = number;
-  Deliver();
-}
-
-void MembershipWatch::CancelNext(uint64_t number) {
-  cancelled_ = std::max(cancelled_, number);
-  if (!next_ || next_number_ != number) return;
-  auto next = std::move(next_);
-  next.Complete(&board_->io(), absl::CancelledError("cancelled"));
-}
-
 void MembershipWatch::Deliver() {
-  if (!next_) return;
+  if (!next_.waiting()) return;
   const auto self = shared_from_this();
-  // Moved out first: what the handler does may come back here.
-  auto next = std::move(next_);
-  if (closed_) return next.Complete(&board_->io(), absl::CancelledError("closed"));
-  if (!board_->ended_.ok()) return next.Complete(&board_->io(), board_->ended_);
+  if (closed_) return next_.Complete(absl::CancelledError("closed"));
+  if (!board_->ended_.ok()) return next_.Complete(board_->ended_);
   MembershipBoard::ViewPtr view = board_->View();
-  if (view->number > told_) {
-    told_ = view->number;
-    return next.Complete(&board_->io(), std::move(view));
-  }
-  next_ = std::move(next);
+  if (view->number <= told_) return;
+  told_ = view->number;
+  next_.Complete(std::move(view));
 }
 
 }  // namespace grid::internal

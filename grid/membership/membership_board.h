@@ -16,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "grid/directory/next_slot.h"
 #include "grid/membership/membership.h"
 
 namespace grid::internal {
@@ -57,7 +58,8 @@ class MembershipBoard final : public std::enable_shared_from_this<MembershipBoar
 
 class MembershipWatch final : public std::enable_shared_from_this<MembershipWatch> {
  public:
-  explicit MembershipWatch(std::shared_ptr<MembershipBoard> board) : board_(std::move(board)) {}
+  explicit MembershipWatch(std::shared_ptr<MembershipBoard> board)
+      : board_(std::move(board)), next_(board_->io()) {}
   ~MembershipWatch() { --board_->watches_; }
 
   // --- Any thread ---
@@ -71,15 +73,9 @@ class MembershipWatch final : public std::enable_shared_from_this<MembershipWatc
   void Deliver();
 
  private:
-  void Next(uint64_t number, Completion<absl::StatusOr<MembershipBoard::ViewPtr>> completion);
-  void CancelNext(uint64_t number);
-
   const std::shared_ptr<MembershipBoard> board_;
-  std::atomic<uint64_t> numbers_{0};
-  Completion<absl::StatusOr<MembershipBoard::ViewPtr>> next_;
-  uint64_t next_number_ = 0;  // of next_
-  uint64_t cancelled_ = 0;    // the last that was cancelled
-  uint64_t told_ = 0;         // the number of the last view given
+  NextSlot<MembershipBoard::ViewPtr> next_;
+  uint64_t told_ = 0;  // the number of the last view given
   bool closed_ = false;
 };
 

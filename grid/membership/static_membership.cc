@@ -56,6 +56,11 @@ class StaticMembership final : public Membership {
       return absl::OkStatus();
     });
   }
+  void StartDeclareDown(std::string /*name*/, uint64_t /*incarnation*/,
+                        Completion<absl::Status> completion) override {
+    completion.Complete(&board_->io(),
+                        absl::UnimplementedError("a static list can't tell others who is down"));
+  }
 
  private:
   // Publishes the list with our own entry as `change`, absl::Status(Member&), makes it.

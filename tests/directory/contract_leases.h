@@ -65,6 +65,31 @@ TEST_P(DirectoryContract, MemberThatComesBackLate_HasGivenItsNamesUp) {
   EXPECT_TRUE(other.ok()) << other.status();
 }
 
+// What is given up is the session: its names are free at once, and the member goes on.
+TEST_P(DirectoryContract, Renounce_EndsAllThatIsHeld_AndBeginsANewIncarnation) {
+  Make();
+  Held first = Register(0, "r/k/a"), other = Register(1, "r/k/b");
+  ASSERT_TRUE(first.ok() && other.ok());
+  const uint64_t incarnation = first->entry().incarnation;
+  At(0).Renounce(incarnation - 1, "an older one");
+  At(1).Renounce(incarnation, "another member's");
+  world().RunFor(lease() / 100);
+  EXPECT_TRUE(first->token().valid() && other->token().valid());
+
+  At(0).Renounce(incarnation, "because");
+  ASSERT_TRUE(world().RunUntil([&] { return !first->token().valid(); }, seconds(5)));
+  EXPECT_NE(first->token().why().message().find("because"), absl::string_view::npos);
+  Held next = RegisterOnceFree(1, "r/k/a", lease() / 3);
+  ASSERT_TRUE(next.ok()) << next.status();
+  Held again = Register(0, "r/k/c");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_GT(again->entry().incarnation, incarnation);
+  At(0).Renounce(incarnation, "again");
+  world().RunFor(lease() / 100);
+  EXPECT_TRUE(again->token().valid()) << "that one is over";
+  EXPECT_TRUE(other->token().valid());
+}
+
 TEST_P(DirectoryContract, KilledMember_LosesItsNamesWithTheLease) {
   Make();
   const Held held = Register(0, "r/k/a");

@@ -7,7 +7,7 @@
 
 namespace grid {
 
-TEST_P(DirectoryContract, RowNamespace_IsTheFirstSegment) {
+TEST_P(DirectoryContract, RowNamespaceRealm_IsTheFirstSegment) {
   Make();
   const Held first = Register(0, "red/k/a"), second = Register(1, "blue/k/a");
   ASSERT_TRUE(first.ok() && second.ok());
@@ -15,7 +15,7 @@ TEST_P(DirectoryContract, RowNamespace_IsTheFirstSegment) {
   EXPECT_EQ(Names(2, Under("blue")), "blue/k/a");
 }
 
-TEST_P(DirectoryContract, RowCategoryAndVersion_IsASharedName_TheVersionItsLastSegment) {
+TEST_P(DirectoryContract, RowCategoryVersion_IsASharedName_TheVersionItsLastSegment) {
   Make();
   std::vector<Registration> held;
   for (const int member : {0, 1}) {

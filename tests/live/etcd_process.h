@@ -35,7 +35,11 @@ class EtcdProcess {
   void Start() {
     const std::string client = url(), peer = absl::StrCat("http://127.0.0.1:", peer_port_);
     // The end of its log must not fill a pipe that nobody reads.
-    std::vector<std::string> argv = {"etcd",
+    std::vector<std::string> argv = {// It ends with the test, however that ends.
+                                     "setpriv",
+                                     "--pdeathsig",
+                                     "KILL",
+                                     "etcd",
                                      "--data-dir",
                                      folder_.File("data"),
                                      "--listen-client-urls",

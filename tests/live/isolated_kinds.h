@@ -40,7 +40,9 @@ class Worker final : public Actor {
     });
     On(kPid, [](const std::string&, ActorContext&) -> absl::StatusOr<int64_t> { return getpid(); });
     On(kWhoAsks, [this](const std::string&, ActorContext& context) -> Text {
-      return context.sender().process.host + " started by " + arguments_.caller.host;
+      return context.sender().process.host + " started by " + arguments_.caller.host +
+             ", message " +
+             std::to_string(context.sender().publication.value_or(Publication()).sequence);
     });
     On(kLeaseValid, [](const std::string&, ActorContext& context) -> absl::StatusOr<bool> {
       return context.lease().valid();

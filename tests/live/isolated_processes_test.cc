@@ -58,7 +58,7 @@ TEST_F(IsolatedProcessesTest, LettersGoInAndAnswersComeOut) {
   EXPECT_EQ(*world_->Ask(*cell, kEcho, "hello"), "hello");
   const std::string large(5 << 20, 'x');
   EXPECT_EQ(*world_->Ask(*cell, kEcho, large), large);
-  EXPECT_EQ(*world_->Ask(*cell, kWhoAsks), "http://sender started by http://starter");
+  EXPECT_EQ(*world_->Ask(*cell, kWhoAsks), "http://sender started by http://starter, message 3");
 
   const absl::Status failed = world_->Ask(*cell, kFail, "disk full").status();
   EXPECT_EQ(failed.code(), absl::StatusCode::kDataLoss);

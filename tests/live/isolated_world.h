@@ -77,7 +77,9 @@ class IsolatedWorld {
     Buffer body = Buffer::Empty();
     if (!Encode(text, body).ok()) std::abort();
     letter.message.Append(body.view());
-    letter.sender = std::make_shared<Sender>(Sender{.process = {.host = "http://sender"}});
+    letter.sender = std::make_shared<Sender>(
+        Sender{.process = {.host = "http://sender"},
+               .publication = Publication{.publisher = 1, .incarnation = 2, .sequence = 3}});
     letter.reply = ReplyToken(std::move(sink));
     cell.Put(std::move(letter));
     return future;

@@ -56,6 +56,9 @@ class BusyPost final : public internal::Post {
              [sink, i](LetterOutcome outcome) { sink->Complete(i, std::move(outcome)); });
     }
   }
+  void WhenConnected(const std::string&, absl::AnyInvocable<void(absl::Status)> done) override {
+    done(absl::OkStatus());
+  }
 
  private:
   static LetterOutcome Outcome(uint64_t number, const Target& target) {

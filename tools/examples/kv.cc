@@ -3,9 +3,6 @@
 //   example_kv                                                  the demonstration, see Demonstrate
 //   example_kv serve --local URL --peer URL... --client URL...  one node, until SIGTERM
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
@@ -13,26 +10,26 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_future.hpp>
 #include <chrono>
-#include <functional>
+#include <exception>
 #include <future>
 #include <iostream>
 #include <map>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "grid/manager.h"
 #include "handlers/delivery.h"
+#include "tools/examples/demonstration.h"
 #include "tools/examples/kv_node.h"
 
 namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+using demonstration::Process, demonstration::Require, demonstration::WaitUntil;
 using kv::Entry, kv::Key, kv::kNodes, kv::kQuorum;
 using kv::kFetch, kv::kGet, kv::kPut, kv::kWatch;
 
@@ -54,54 +51,6 @@ int Serve(kv::NodeOptions options) {
 }
 
 // --- The demonstration ---
-
-void Require(bool holds, const std::string& otherwise) {
-  if (!holds) throw std::runtime_error(otherwise);
-}
-
-bool WaitUntil(const std::function<bool()>& holds) {
-  const auto end = std::chrono::steady_clock::now() + 20s;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(2ms);
-  }
-  return true;
-}
-
-// This program in a process of its own, which does not outlive the object, nor us.
-class Process {
- public:
-  void Start(std::vector<std::string> arguments) {
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    pid_ = fork();
-    Require(pid_ >= 0, "fork failed");
-    if (pid_ > 0) return;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    close_range(3, ~0U, 0);  // our sockets are not its
-    execv("/proc/self/exe", argv.data());
-    _exit(127);
-  }
-  ~Process() { Kill(); }
-
-  void Kill() {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(std::exchange(pid_, -1), nullptr, 0);
-  }
-  // True when it ends by itself, and well.
-  bool Terminate() {
-    kill(pid_, SIGTERM);
-    int status = 0;
-    if (!WaitUntil([&] { return waitpid(pid_, &status, WNOHANG) == pid_; })) return false;
-    pid_ = -1;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  }
-
- private:
-  pid_t pid_ = -1;
-};
 
 // OK: on a quorum. Otherwise its delivery class says whether anything may have been written.
 absl::Status Put(const grid::Connection& node, const std::string& key, const std::string& value) {
@@ -212,13 +161,7 @@ class Subscriber {
 
 // Starts three nodes and writes to them, while one is killed and comes back; then compares.
 void Demonstrate() {
-  // A loopback network of our own: others may do the same beside us.
-  const int id = getpid() % (250 * 250);
-  std::vector<std::string> names;
-  for (size_t i = 0; i <= kNodes; ++i) {
-    names.push_back("http://127." + std::to_string(id / 250 + 1) + "." +
-                    std::to_string(id % 250 + 1) + "." + std::to_string(i + 1) + ":7422");
-  }
+  const std::vector<std::string> names = demonstration::LoopbackNames(kNodes + 1, 7422);
   Process processes[kNodes];
   const auto start = [&](size_t node) {
     std::vector<std::string> arguments = {"example_kv", "serve",    "--local",

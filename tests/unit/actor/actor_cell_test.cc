@@ -281,6 +281,22 @@ TEST_F(ActorCellTest, AcceptedAndDelivered_AreSaidAtOnce_AndErrorsLaterAreLogged
   EXPECT_EQ(counters().failed, 2u);
 }
 
+TEST_F(ActorCellTest, OnceAccepted_WhatIsSentNextComesBehind) {
+  std::vector<int64_t> order;
+  auto cell = Start(Shared(), [&](TestActor& actor) {
+    actor.On(kAdd, [&](const Add& add, ActorContext&) -> absl::StatusOr<int64_t> {
+      order.push_back(add.by);
+      return 0;
+    });
+  });
+  Letter first = MakeLetter(kAdd, Add{.by = 1});
+  first.acknowledge = Acknowledgement::kAccepted;
+  first.reply = TokenFor([&](const LetterOutcome&) { cell->Put(MakeLetter(kAdd, Add{.by = 2})); });
+  cell->Put(std::move(first));
+  Run();
+  EXPECT_EQ(order, (std::vector<int64_t>{1, 2}));
+}
+
 TEST_F(ActorCellTest, WhatComesTooLate_IsNotBegun) {
   auto cell = Start(Shared(), [this](TestActor& actor) { SumBehindGate(actor); });
   Outcome first = AskAdd(*cell, 1);

@@ -38,6 +38,19 @@ inline constexpr MessageType<Add, int64_t> kAdd{"test.add"};
 inline constexpr MessageType<std::string, std::string> kEcho{"test.echo"};
 inline constexpr MessageType<std::string> kTell{"test.tell"};
 
+// Who answers one letter tells `done`.
+inline ReplyToken TokenFor(absl::AnyInvocable<void(LetterOutcome)> done) {
+  class Sink final : public OutcomeSink {
+   public:
+    explicit Sink(absl::AnyInvocable<void(LetterOutcome)> done) : done_(std::move(done)) {}
+    void Complete(LetterOutcome outcome) override { done_(std::move(outcome)); }
+
+   private:
+    absl::AnyInvocable<void(LetterOutcome)> done_;
+  };
+  return ReplyToken(std::make_unique<Sink>(std::move(done)));
+}
+
 // What became of one letter; the test fails if it is never answered, or twice.
 class Outcome {
  public:
@@ -45,17 +58,7 @@ class Outcome {
       : probe_(std::make_unique<testing::Probe<LetterOutcome>>(std::move(name))) {}
 
   // For one letter.
-  ReplyToken Token() {
-    class Sink final : public OutcomeSink {
-     public:
-      explicit Sink(absl::AnyInvocable<void(LetterOutcome)> done) : done_(std::move(done)) {}
-      void Complete(LetterOutcome outcome) override { done_(std::move(outcome)); }
-
-     private:
-      absl::AnyInvocable<void(LetterOutcome)> done_;
-    };
-    return ReplyToken(std::make_unique<Sink>(probe_->Handler()));
-  }
+  ReplyToken Token() { return TokenFor(probe_->Handler()); }
 
   bool done() const { return probe_->done(); }
   // These only once it is done.

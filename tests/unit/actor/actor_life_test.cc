@@ -315,18 +315,24 @@ class ActorLeaseTest : public ActorLifeTest {
     ActorOptions options;
     options.holding = holding;
     auto cell = Make(options, [this](TestActor& actor) { Equip(actor); });
+    EXPECT_TRUE(StartWithLease(*cell).ok());
+    return cell;
+  }
+  absl::Status StartWithLease(ActorCell& cell) {
     testing::Probe<absl::Status> started;
-    cell->Start(1, LeaseToken(lease_), Completion<absl::Status>(started.Handler()));
-    cell->OnStopped([this](const absl::Status& why) {
+    cell.Start(1, LeaseToken(lease_), Completion<absl::Status>(started.Handler()));
+    cell.OnStopped([this](const absl::Status& why) {
       ++ended_;
       why_ = why;
     });
     Run();
-    return cell;
+    return started.value();
+  }
+  std::shared_ptr<LeaseToken::State> MakeLease() {
+    return std::make_shared<LeaseToken::State>(clock_, clock_->Now() + seconds(10));
   }
 
-  const std::shared_ptr<LeaseToken::State> lease_ =
-      std::make_shared<LeaseToken::State>(clock_, clock_->Now() + seconds(10));
+  std::shared_ptr<LeaseToken::State> lease_ = MakeLease();
 };
 
 TEST_F(ActorLeaseTest, Lost_StopsAnExclusiveHolder_WithAborted) {
@@ -359,6 +365,60 @@ TEST_F(ActorLeaseTest, RunOut_NoLetterIsBegun) {
     EXPECT_EQ(outcome->code(), absl::StatusCode::kUnavailable);
     EXPECT_EQ(outcome->delivery(), Delivery::kRejected);
   }
+  EXPECT_EQ(why_.code(), absl::StatusCode::kAborted);
+}
+
+TEST_F(ActorLeaseTest, RunOut_NoTimerRuns) {
+  for (const Holding holding : {Holding::kExclusive, Holding::kShared}) {
+    int ran = 0;
+    ActorOptions options;
+    options.holding = holding;
+    auto cell = Make(options, [&](TestActor& actor) {
+      Equip(actor);
+      actor.on_start = [&](ActorContext& context) -> asio::awaitable<absl::Status> {
+        co_return context.Every(seconds(4), [&](ActorContext&) { ++ran; }).status();
+      };
+    });
+    EXPECT_TRUE(StartWithLease(*cell).ok());
+    RunFor(seconds(9));
+    EXPECT_EQ(ran, 2);
+    clock_->Advance(seconds(10));
+    Run();
+    const bool shared = holding == Holding::kShared;
+    EXPECT_EQ(ran, shared ? 3 : 2);
+    EXPECT_EQ(ended_, shared ? 0 : 1);
+    if (!shared) {
+      EXPECT_EQ(why_.code(), absl::StatusCode::kAborted);
+    }
+    lease_ = MakeLease();
+    ended_ = 0;
+  }
+}
+
+TEST_F(ActorLeaseTest, RunOut_BeforeItStarts_ItIsNotMade) {
+  auto cell = Make(ActorOptions(), [this](TestActor& actor) { Equip(actor); });
+  clock_->Advance(seconds(10));
+  EXPECT_EQ(StartWithLease(*cell).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(made_, 0);
+  EXPECT_EQ(ended_, 1);
+  EXPECT_EQ(why_.code(), absl::StatusCode::kAborted);
+}
+
+TEST_F(ActorLeaseTest, RunOut_WhileAHandlerRuns_ItIsNotRestarted) {
+  auto cell = Make(ActorOptions(), [this](TestActor& actor) {
+    Equip(actor);
+    actor.On(kEcho, [this](const std::string&, ActorContext&) -> absl::StatusOr<std::string> {
+      clock_->Advance(seconds(10));
+      throw std::runtime_error("late");
+    });
+  });
+  EXPECT_TRUE(StartWithLease(*cell).ok());
+  Outcome outcome = Ask(*cell, kEcho, std::string("x"));
+  Run();
+  EXPECT_EQ(outcome.delivery(), Delivery::kExecuted);
+  EXPECT_EQ(made_, 1);
+  EXPECT_EQ(counters().restarts, 0u);
+  EXPECT_EQ(ended_, 1);
   EXPECT_EQ(why_.code(), absl::StatusCode::kAborted);
 }
 

@@ -18,12 +18,14 @@ Target T(const char* name, uint64_t epoch) {
 
 TEST(ActorProtocolTest, ADeliveryComesAsItWasSent) {
   const Name from = *Name::Parse("r/k/sender");
+  const Publication publication{.publisher = ~uint64_t{0}, .incarnation = 5, .sequence = 6};
   const Message message{.type = "counter.add",
                         .body = AsBytes("the body"),
                         .acknowledge = Acknowledgement::kDelivered,
                         .deduplicate = std::chrono::milliseconds(5000),
                         .call = 77,
-                        .from = &from};
+                        .from = &from,
+                        .publication = publication};
   const absl::StatusOr<Buffer> payload = EncodeDelivery({T("r/k/a", 7), T("r/k/b", 9)}, message);
   ASSERT_TRUE(payload.ok()) << payload.status();
   const absl::StatusOr<ArrivedDelivery> arrived = DecodeDelivery(payload->view(), 2);
@@ -35,6 +37,7 @@ TEST(ActorProtocolTest, ADeliveryComesAsItWasSent) {
   EXPECT_EQ(arrived->header.deduplicate_ms, 5000u);
   EXPECT_EQ(arrived->header.acknowledge, 1);
   EXPECT_EQ(arrived->from, from);
+  EXPECT_EQ(arrived->publication, publication);
   const std::string_view rest = AsText(payload->view().subspan(arrived->type_offset));
   EXPECT_EQ(rest, "counter.addthe body");
   EXPECT_EQ(arrived->header.type_bytes, 11u);
@@ -48,6 +51,7 @@ TEST(ActorProtocolTest, NilAndEmptyBodiesAreTwoThings) {
     const absl::StatusOr<ArrivedDelivery> arrived = DecodeDelivery(payload->view(), 1);
     ASSERT_TRUE(arrived.ok()) << arrived.status();
     EXPECT_EQ(arrived->header.nil_body, nil);
+    EXPECT_FALSE(arrived->publication.has_value());
   }
 }
 
@@ -82,6 +86,18 @@ TEST(ActorProtocolTest, WhatIsNoDeliveryIsRefused) {
   ASSERT_TRUE(two.ok());
   const absl::Status many = DecodeDelivery(two->view(), 1).status();
   EXPECT_NE(std::string(many.message()).find("2 targets, more than 1"), std::string::npos) << many;
+}
+
+TEST(ActorProtocolTest, WhatIsNoPublicationIsRefused) {
+  EXPECT_EQ(*PublicationFrom({}), std::nullopt);
+  EXPECT_EQ(*PublicationFrom({1, 2, 3}),
+            (Publication{.publisher = 1, .incarnation = 2, .sequence = 3}));
+  for (const std::vector<uint64_t>& wrong : std::vector<std::vector<uint64_t>>{
+           {1}, {1, 2}, {1, 2, 3, 4}, {0, 2, 3}, {1, 0, 3}, {1, 2, 0}}) {
+    const absl::Status status = PublicationFrom(wrong).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_NE(std::string(status.message()).find("published"), std::string::npos) << status;
+  }
 }
 
 LetterOutcome Through(const LetterOutcome& outcome) {

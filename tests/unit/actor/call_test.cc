@@ -201,7 +201,7 @@ TEST_F(CallTest, AnApplicationErrorReachesItsCallerExactlyOnce) {
 
 // --- No such target ---
 
-TEST_F(CallTest, NoSuchTarget_RefreshesExactlyOnce_WithoutCountingAnAttempt) {
+TEST_F(CallTest, Rule2_NoSuchTarget_RefreshesExactlyOnce_WithoutCountingAnAttempt) {
   std::optional<Registration> held = Register("a", "r/k/1");
   const Recipients to = To(Selector::Of({N("r/k/1")}), {}, P("attempts=1"));
   Warm(to);

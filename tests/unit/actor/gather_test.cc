@@ -209,6 +209,48 @@ TEST_F(GatherTest, OnePerNextSegment_OneOfEachVersion) {
   EXPECT_EQ(post_->messages, 2u);
 }
 
+TEST_F(GatherTest, OnePerNextSegment_WhoFailsIsReplacedByAnotherOfItsGroup) {
+  const Registration x = Register("a", "r/k/1.0/x"), y = Register("b", "r/k/1.0/y");
+  const Registration other = Register("c", "r/k/1.1/x");
+  for (const absl::Status& failure : {Unreachable(), ClosedError("r/k/1.0/x")}) {
+    post_->sent.clear();
+    post_->script = [&](const FakePost::Sent& sent) -> LetterOutcome {
+      if (sent.target.member == "a") return failure;
+      return Number(1);
+    };
+    const auto results = GatherAll(To(Under("r/k"), Routing::OnePerNextSegment()));
+    EXPECT_EQ(results.succeeded(), (std::vector<Name>{N("r/k/1.0/y"), N("r/k/1.1/x")})) << failure;
+    EXPECT_EQ(post_->Names(), (std::vector<std::string>{"r/k/1.0/x", "r/k/1.1/x", "r/k/1.0/y"}));
+  }
+}
+
+TEST_F(GatherTest, OnePerNextSegment_SoIsWhoIsNotThereAnyMore) {
+  const Registration x = Register("a", "r/k/1.0/x"), y = Register("b", "r/k/1.0/y");
+  post_->script = [&](const FakePost::Sent& sent) -> LetterOutcome {
+    if (sent.target.member == "b") return Number(1);
+    return NoSuchTargetError(sent.target.name.text(), sent.target.epoch, 0);
+  };
+  const auto results = GatherAll(To(Under("r/k"), Routing::OnePerNextSegment()));
+  EXPECT_EQ(results.succeeded(), std::vector<Name>{N("r/k/1.0/y")});
+}
+
+// Where the callee remembers, only that member knows what came of it.
+TEST_F(GatherTest, OnePerNextSegment_WhatMayHaveRunStaysWithItsMember) {
+  const Registration x = Register("a", "r/k/1.0/x"), y = Register("b", "r/k/1.0/y");
+  CallPolicy policy;
+  policy.retry_maybe_executed = true;
+  policy.deduplicate = seconds(30);
+  post_->script = [&](const FakePost::Sent& sent) -> LetterOutcome {
+    if (sent.message > 0) return Number(1);
+    return DisconnectedError("lost", Delivery::kMaybeExecuted);
+  };
+  const auto results = GatherAll(To(Under("r/k"), Routing::OnePerNextSegment(), policy));
+  EXPECT_EQ(results.succeeded().size(), 1u);
+  ASSERT_EQ(post_->sent.size(), 2u);
+  EXPECT_EQ(post_->sent[0].target, post_->sent[1].target);
+  EXPECT_EQ(post_->sent[0].call, post_->sent[1].call);
+}
+
 TEST_F(GatherTest, EachTargetIsTriedAgainByThePolicy_ThoseOfAMemberTogether) {
   std::vector<Registration> held;
   for (const char* name : {"r/k/1", "r/k/2", "r/k/3"}) held.push_back(Register("a", name));

@@ -34,8 +34,11 @@ class MailboxTest : public ActorTest {
     return received.value()->Read(kAdd)->by;
   }
 
-  const std::shared_ptr<LeaseToken::State> lease_ =
-      std::make_shared<LeaseToken::State>(clock_, clock_->Now() + seconds(10));
+  std::shared_ptr<LeaseToken::State> MakeLease() {
+    return std::make_shared<LeaseToken::State>(clock_, clock_->Now() + seconds(10));
+  }
+
+  std::shared_ptr<LeaseToken::State> lease_ = MakeLease();
   std::shared_ptr<internal::MailboxEnd> end_;
   Mailbox mailbox_;
 };
@@ -64,6 +67,19 @@ TEST_F(MailboxTest, GivesLetters_TheOldestFirst_ThatAreThere_OrCome) {
   waiting.value() = absl::CancelledError("");
   EXPECT_EQ(third.text(), "no reply");
   EXPECT_EQ(counters().no_reply, 1u);
+}
+
+TEST_F(MailboxTest, OnceAccepted_WhatIsSentNextComesBehind) {
+  Open();
+  Letter first = MakeLetter(kAdd, Add{.by = 1});
+  first.acknowledge = Acknowledgement::kAccepted;
+  first.reply = TokenFor([&](const LetterOutcome&) { end_->Put(MakeLetter(kAdd, Add{.by = 2})); });
+  end_->Put(std::move(first));
+  for (const int64_t by : {1, 2}) {
+    Received received = Receive();
+    Run();
+    EXPECT_EQ(Value(received), by);
+  }
 }
 
 TEST_F(MailboxTest, OneReceiveAtATime) {
@@ -107,6 +123,16 @@ TEST_F(MailboxTest, LosesItsLease) {
     EXPECT_EQ(waiting.delivery(), Delivery::kRejected);
   }
   EXPECT_EQ(counters().leases_lost, 2u);
+  // Nobody has told who waits.
+  lease_ = MakeLease();
+  Open({}, Holding::kExclusive);
+  Received waits = Receive();
+  clock_->Advance(seconds(10));
+  Outcome late = AskAdd(*end_, 1);
+  Run();
+  EXPECT_EQ(waits.value().status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(late.delivery(), Delivery::kRejected);
+  EXPECT_EQ(counters().leases_lost, 3u);
   Open();
   end_->LoseLease(absl::UnavailableError("down"));
   Received received = Receive();

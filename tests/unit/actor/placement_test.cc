@@ -164,6 +164,25 @@ TEST_F(PlaceTest, Hash_IsTheSameForEverybody_AndMovesOnlyWhatMust) {
   }
 }
 
+TEST_F(PlaceTest, Rule6_Hash_AJoiningMemberMovesAboutOneNth) {
+  constexpr int kNames = 2000;
+  for (const char* name : {"http://a", "http://b", "http://c", "http://d"}) Add(name);
+  std::vector<std::string> before;
+  const auto of = [&](int i) {
+    return Pick(Placement::Hash(), {.name = *Name::Parse("shop/cart/" + std::to_string(i))});
+  };
+  for (int i = 0; i < kNames; ++i) before.push_back(of(i));
+  Add("http://e");
+  int moved = 0;
+  for (int i = 0; i < kNames; ++i) {
+    const std::string now = of(i);
+    if (now == before[i]) continue;
+    ++moved;
+    EXPECT_EQ(now, "http://e") << "moved, but not to the new member";
+  }
+  EXPECT_NEAR(moved, kNames / 5, kNames / 25);
+}
+
 TEST_F(PlaceTest, With_OnlyThoseThatHaveIt) {
   Add("a", {{"disk", "hdd"}});
   Add("b", {{"disk", "ssd"}, {"zone", "east"}});

@@ -28,6 +28,7 @@ using std::chrono::seconds;
 
 inline constexpr MessageType<int64_t, int64_t> kAdd{"test.add"};
 inline constexpr MessageType<int64_t> kNote{"test.note"};
+inline constexpr MessageType<std::vector<int64_t>> kBatch{"test.batch"};
 
 // A Post without targets: each message does at once what `script` says, or waits to be completed.
 class FakePost final : public internal::Post {
@@ -36,9 +37,11 @@ class FakePost final : public internal::Post {
     Target target;
     std::string type;
     int64_t body = 0;
+    std::vector<int64_t> items = {};  // of a kBatch, which has no body
     Acknowledgement acknowledge = {};
     TimePoint deadline = {};
     uint64_t call = 0;
+    std::optional<Publication> publication = {};
     size_t message = 0;  // which Deliver or DeliverMany it came with, from 0
     bool open = true;
     bool cancelled = false;
@@ -72,6 +75,14 @@ class FakePost final : public internal::Post {
     Run(first, first + targets.size());
   }
 
+  void WhenConnected(const std::string& member,
+                     absl::AnyInvocable<void(absl::Status)> done) override {
+    when_connected[member].push_back(std::move(done));
+  }
+  void Connect(const std::string& member, const absl::Status& status = absl::OkStatus()) {
+    for (auto& done : std::exchange(when_connected[member], {})) done(status);
+  }
+
   size_t open() const {
     size_t count = 0;
     for (const Sent& one : sent) count += one.open ? 1 : 0;
@@ -87,6 +98,7 @@ class FakePost final : public internal::Post {
   Script script = [](const Sent&) { return std::nullopt; };
   std::deque<Sent> sent;
   size_t messages = 0;
+  std::map<std::string, std::vector<absl::AnyInvocable<void(absl::Status)>>> when_connected;
 
  private:
   void Add(const Target& target, const internal::Message& message, size_t number,
@@ -94,13 +106,17 @@ class FakePost final : public internal::Post {
            std::function<void(LetterOutcome)> complete) {
     const size_t index = sent.size();
     int64_t body = 0;
-    EXPECT_TRUE(Decode(message.body, body).ok());
+    std::vector<int64_t> items;
+    const bool batch = message.type == kBatch.name();
+    EXPECT_TRUE((batch ? Decode(message.body, items) : Decode(message.body, body)).ok());
     sent.push_back({.target = target,
                     .type = std::string(message.type),
                     .body = body,
+                    .items = std::move(items),
                     .acknowledge = message.acknowledge,
                     .deadline = message.deadline,
                     .call = message.call,
+                    .publication = message.publication,
                     .message = number});
     sent[index].complete = [this, index, complete = std::move(complete)](LetterOutcome outcome) {
       if (!std::exchange(sent[index].open, false)) return;

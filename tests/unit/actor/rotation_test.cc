@@ -109,7 +109,50 @@ TEST(RotationTest, Hash_TheSameForEverybody_AndForAKeyAlwaysTheSame) {
   EXPECT_EQ(owned.size(), 3u);
 }
 
-TEST(RotationTest, Hash_GoldenValues) {
+// A key belongs to a holder of a shared path: one more of them takes its share, and no more.
+TEST(RotationTest, Rule6_Hash_AJoiningHolderMovesAboutOneNth) {
+  constexpr int kKeys = 1000;
+  int moved = 0;
+  for (int key = 0; key < kKeys; ++key) {
+    const Routing routing = Routing::Hash("user-" + std::to_string(key));
+    Rotation three = Make(routing);
+    const std::string before = Picks(three, 1);
+    three.Put(E("r/k/d", "m4", 4));
+    const std::string now = Picks(three, 1);
+    if (now == before) continue;
+    ++moved;
+    EXPECT_EQ(now, "d");
+  }
+  EXPECT_NEAR(moved, kKeys / 4, kKeys / 20);
+}
+
+TEST(RotationTest, WhoIsShutIsLeftOut_WhateverTheDirectorySaysOfIt) {
+  Rotation rotation = Make(Routing::RoundRobin());
+  rotation.Shut(*rotation.Find(N("r/k/b"), 2));
+  EXPECT_EQ(Picks(rotation, 4), "acac");
+  rotation.Put(E("r/k/b", "m2", 2, {{"load", "1"}}));
+  rotation.Reset({kA, kB, kC}, /*news=*/true);
+  rotation.Join(*rotation.Find(N("r/k/b"), 2));
+  EXPECT_EQ(Picks(rotation, 4), "acac");
+  EXPECT_TRUE(rotation.anybody());
+  rotation.Shut(*rotation.Find(N("r/k/a"), 1));
+  rotation.Shut(*rotation.Find(N("r/k/c"), 3));
+  EXPECT_FALSE(rotation.anybody());
+  EXPECT_EQ(rotation.Pick({}), nullptr);
+  rotation.Put(E("r/k/b", "m2", 9));
+  EXPECT_TRUE(rotation.anybody());
+  EXPECT_EQ(Picks(rotation, 2), "bb") << "the next holder is another one";
+}
+
+TEST(RotationTest, AnybodyIsWhoeverPickFinds) {
+  const Attributes draining = {{kDraining, "true"}};
+  const std::vector<Entry> drains = {E("r/k/a", "m1", 1, draining)};
+  EXPECT_FALSE(Make(Routing::Random(), {}).anybody());
+  EXPECT_FALSE(Make(Routing::Random(), drains).anybody());
+  EXPECT_TRUE(Make(Routing::Random(), drains, Selector::Of({N("r/k/a")})).anybody());
+}
+
+TEST(RotationTest, Rule7_Hash_GoldenValues) {
   // Mixed versions must agree: these never change.
   const auto owner = [](const char* key) {
     Rotation rotation = Make(Routing::Hash(key));
@@ -223,6 +266,12 @@ TEST(RotationTest, OnePerNextSegment_OneOfEachGroupInTurn) {
   rotation.Leave(*rotation.Find(N("r/k/1.0/x"), 1));
   rotation.Leave(*rotation.Find(N("r/k/2.0"), 5));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(Selected(rotation), "r/k/1.0/y r/k/1.1/x r/k/2.0 ");
+  const CandidatePtr y = rotation.Find(N("r/k/1.0/y"), 2), z = rotation.Find(N("r/k/1.1/x"), 3);
+  EXPECT_EQ(rotation.Another(std::vector{y}), nullptr) << "the other one has left";
+  EXPECT_EQ(rotation.Another(std::vector{z}), rotation.Find(N("r/k/1.1/x"), 4));
+  rotation.Join(*rotation.Find(N("r/k/1.0/x"), 1));
+  EXPECT_EQ(rotation.Another(std::vector{y}), rotation.Find(N("r/k/1.0/x"), 1));
+  EXPECT_EQ(rotation.Another(std::vector{y, rotation.Find(N("r/k/1.0/x"), 1)}), nullptr);
   // Of names, one holder of each.
   Rotation names =
       Make(Routing::OnePerNextSegment(), entries, Selector::Of({N("r/k/1.0/x"), N("r/k/1.1/x")}));

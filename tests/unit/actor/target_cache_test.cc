@@ -93,6 +93,59 @@ TEST_F(TargetCacheTest, AFailedTargetLeavesTheRotation_AndComesBackByAWatchEvent
   EXPECT_EQ(asked(), 11);
 }
 
+// Known again, by a connection to its member.
+TEST_F(TargetCacheTest, AFailedTargetIsBackOnceItsMemberIsConnected) {
+  std::vector<Registration> held = RegisterRing(3);
+  std::vector<Recipients> handles;
+  bool down = true;
+  post_->script = [&](const FakePost::Sent& sent) -> LetterOutcome {
+    if (down && sent.target.member == "m1") return Unreachable();
+    return Number(1);
+  };
+  for (int i = 0; i < 3; ++i) {
+    handles.push_back(To(Under("r/k"), Routing::RoundRobin()));
+    Warm(handles[i]);
+  }
+  for (const Recipients& to : handles) {
+    for (int call = 0; call < 12; ++call) EXPECT_TRUE(Call(to).ok());
+  }
+  const auto asked = [&] {
+    const auto names = post_->Names();
+    return std::count(names.begin(), names.end(), "r/k/1");
+  };
+  EXPECT_EQ(asked(), 3);
+  EXPECT_EQ(post_->when_connected["m1"].size(), 1u) << "all handles wait for it together";
+  handles.pop_back();
+  down = false;
+  post_->Connect("m1");
+  for (const Recipients& to : handles) {
+    for (int call = 0; call < 3; ++call) EXPECT_TRUE(Call(to).ok());
+  }
+  EXPECT_EQ(asked(), 5);
+
+  // Another time it never comes back: the handle goes on without it, and waits for it again.
+  down = true;
+  for (int call = 0; call < 6; ++call) EXPECT_TRUE(Call(handles[0]).ok());
+  post_->Connect("m1", absl::CancelledError("shut down"));
+  for (int call = 0; call < 6; ++call) EXPECT_TRUE(Call(handles[0]).ok());
+  EXPECT_EQ(asked(), 6);
+}
+
+// A mailbox that is closed is not one that can't be reached: it never opens again.
+TEST_F(TargetCacheTest, AClosedTargetIsNotTriedAgain_NotEvenAsTheOnlyOne) {
+  const Registration held = Register("m0", "r/k/0");
+  const Recipients to = To(Under("r/k"), {}, P("handover=off"));
+  Warm(to);
+  post_->script = [](const FakePost::Sent& sent) -> LetterOutcome {
+    return ClosedError(sent.target.name.text());
+  };
+  const absl::Status status = Call(to).status();
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_EQ(DeliveryOf(status), Delivery::kRejected);
+  EXPECT_EQ(post_->sent.size(), 1u);
+  EXPECT_TRUE(post_->when_connected.empty());
+}
+
 TEST_F(TargetCacheTest, AFailedTargetThatAnswersIsBack) {
   std::vector<Registration> held = RegisterRing(2);
   const Recipients to = To(Under("r/k"), Routing::All(), P("attempts=2"));

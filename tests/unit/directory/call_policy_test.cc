@@ -20,18 +20,19 @@ TEST(CallPolicyTest, Rule1_OnlyNotSentAndRejectedAreRetriedByDefault) {
 TEST(CallPolicyTest, Rule11_DefaultsAreSaid) {
   EXPECT_EQ(CallPolicy().ToString(),
             "deadline=60s attempts=3 backoff=50ms*2..1s jitter=20% retry=not-sent,rejected "
-            "dedup=off ack=processed");
+            "dedup=off ack=processed handover=10s wait=off");
   EXPECT_EQ(*CallPolicy::Parse(""), CallPolicy());
 }
 
 TEST(CallPolicyTest, PrintsAndParsesExactly) {
   for (const std::string& text : {
            std::string("deadline=1500ms attempts=1 backoff=0ms*1..0ms jitter=0% retry=none "
-                       "dedup=off ack=accepted"),
+                       "dedup=off ack=accepted handover=off wait=on"),
            std::string("deadline=4294967295ms attempts=1000 backoff=1ms*100..4294967s jitter=100% "
-                       "retry=not-sent,rejected,maybe-executed,executed dedup=600s ack=delivered"),
+                       "retry=not-sent,rejected,maybe-executed,executed dedup=600s ack=delivered "
+                       "handover=4294967295ms wait=off"),
            std::string("deadline=60s attempts=3 backoff=50ms*2..1s jitter=20% "
-                       "retry=rejected,executed dedup=1ms ack=processed"),
+                       "retry=rejected,executed dedup=1ms ack=processed handover=1ms wait=on"),
        }) {
     const absl::StatusOr<CallPolicy> policy = CallPolicy::Parse(text);
     ASSERT_TRUE(policy.ok()) << policy.status();
@@ -65,6 +66,8 @@ TEST(CallPolicyTest, RefusalsGiveThePosition) {
       {"retry=rejected,not-sent", "at byte 14: expected \" \""},
       {"retry=", "at byte 6: expected none"},
       {"ack=maybe", "at byte 4: expected accepted, delivered or processed"},
+      {"handover=4294968s", "at byte 9: more than 49 days"},
+      {"wait=yes", "at byte 5: expected on or off"},
   };
   for (const auto& [text, expected] : cases) {
     const absl::Status status = CallPolicy::Parse(text).status();

@@ -59,7 +59,7 @@ const std::vector<std::string> kMembers = {"http://node0:9000", "http://node1:90
 
 // Mixed versions must agree: these never change. They are xxh3 of 64 bits, seed 0, over
 // "http://node0:9000\0user-7" and so on.
-TEST(Rule7Test, RendezvousHashing_GoldenValues) {
+TEST(RendezvousTest, Rule7_GoldenValues) {
   EXPECT_EQ(RendezvousScore("", ""), 14144645293874801883u);
   EXPECT_EQ(RendezvousScore("http://node0:9000", "user-7"), 3962461783371292155u);
   EXPECT_EQ(RendezvousScore("http://node1:9000", "user-7"), 16545351661375538874u);
@@ -88,7 +88,7 @@ TEST(RendezvousTest, OrderOfTheMembersDoesNotMatter) {
   }
 }
 
-TEST(Rule6Test, JoiningMember_MovesAboutOneNth) {
+TEST(RendezvousTest, Rule6_AJoiningMember_MovesAboutOneNth) {
   constexpr int kKeys = 10'000;
   const std::vector<std::string> more = {kMembers[0], kMembers[1], kMembers[2], kMembers[3],
                                          "http://node4:9000"};

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "grid/directory/local_directory.h"
 #include "grid/testing/probe.h"
 #include "grid/testing/virtual_clock.h"
@@ -42,6 +44,7 @@ class DirectoryMembershipTest : public ::testing::Test {
                                                             .member = name,
                                                             .client = client,
                                                             .attributes = {{"zone", "east"}},
+                                                            .max_tombstones = max_tombstones_,
                                                             .clock = clock_,
                                                             .log = NullLog(),
                                                             .seed = starts_});
@@ -74,14 +77,23 @@ class DirectoryMembershipTest : public ::testing::Test {
     return done.done() ? done.value() : absl::InternalError("never completed");
   }
 
+  absl::Status DeclareDown(Process& process, const std::string& name, uint64_t incarnation) {
+    testing::Probe<absl::Status> done("DeclareDown");
+    process.members->DeclareDown(name, incarnation, done.Handler());
+    testing::RunUntil(
+        io_, *clock_, [&] { return done.done(); }, seconds(120));
+    return done.done() ? done.value() : absl::InternalError("never completed");
+  }
+
   const std::shared_ptr<testing::VirtualClock> clock_ = std::make_shared<testing::VirtualClock>();
   asio::io_context io_;
   LocalDirectory table_{{.io = &io_, .lease = kLease, .clock = clock_}};
+  size_t max_tombstones_ = 1000;
   uint64_t starts_ = 0;
 };
 
 // The "peer" of other systems: made by membership itself.
-TEST_F(DirectoryMembershipTest, Peer_IsRegisteredByMembershipItself) {
+TEST_F(DirectoryMembershipTest, RowPeer_IsRegisteredByMembershipItself) {
   Process a = Start("http://a:1");
   Run(seconds(1));
   testing::Probe<absl::StatusOr<Resolution>> found("Resolve");
@@ -235,6 +247,162 @@ TEST_F(DirectoryMembershipTest, Rule5_WhoIsMissingOnceTheDirectoryIsBackIsSuspec
   EXPECT_EQ(Text(a).substr(Text(a).find(", ")), ", http://b suspect");
   Run(seconds(16));
   EXPECT_EQ(Text(a), "http://a up, http://b down");
+}
+
+// --- Declared down ---
+
+TEST_F(DirectoryMembershipTest, RowBlockList_AnIncarnationIsDeclaredDown_ANewOneIsWelcome) {
+  Process a = Start("http://a"), b = Start("http://b"), c = Start("http://c");
+  Run(seconds(1));
+  const uint64_t blocked = a.members->View()->Find("http://b")->incarnation;
+  testing::Probe<absl::StatusOr<Registration>> held("Register");
+  b.names->Register(*Name::Parse("r/k/1"), Holding::kExclusive, {}, milliseconds(0),
+                    held.Handler());
+  Run(seconds(1));
+  ASSERT_TRUE(held.value().ok());
+  // c hears of it as well, and b, which is alive, joins again as another incarnation.
+  auto watcher = c.members->Watch();
+  bool seen_down = false;
+  std::function<void(absl::StatusOr<MembershipWatcher::ViewPtr>)> look = [&](auto view) {
+    if (!view.ok()) return;
+    const Member* const member = (*view)->Find("http://b");
+    seen_down |= member->incarnation == blocked && member->state == MemberState::kDown;
+    watcher->Next(look);
+  };
+  watcher->Next(look);
+  EXPECT_TRUE(DeclareDown(a, "http://b", blocked).ok());
+  Run(seconds(2));
+  EXPECT_TRUE(seen_down);
+  for (const Process* process : {&a, &b, &c}) {
+    EXPECT_EQ(Text(*process), "http://a up, http://b up, http://c up");
+    EXPECT_GT(process->members->View()->Find("http://b")->incarnation, blocked);
+    EXPECT_EQ(process->members->Stats().tombstones, 1u);
+  }
+  EXPECT_FALSE(held.value()->token().valid()) << "what it held went with the incarnation";
+  EXPECT_EQ(a.members->Stats().declared, 1u);
+  EXPECT_EQ(b.members->Stats().renounced, 1u);
+  EXPECT_EQ(b.members->Stats().lost, 1u);
+  EXPECT_EQ(b.members->View()->Find("http://b")->Attribute("zone"), "east");
+  EXPECT_EQ(c.members->Stats().renounced, 0u);
+  // That one has been replaced: there is nothing to declare.
+  EXPECT_TRUE(DeclareDown(c, "http://b", blocked).ok());
+  EXPECT_EQ(c.members->Stats().declared, 0u);
+  watcher->Close();
+  Run(seconds(1));
+}
+
+TEST_F(DirectoryMembershipTest, Rule5_TombstonesAreFinite) {
+  Process a = Start("http://a"), b = Start("http://b");
+  Run(seconds(1));
+  ASSERT_TRUE(DeclareDown(a, "http://b", a.members->View()->Find("http://b")->incarnation).ok());
+  Run(seconds(30));
+  EXPECT_EQ(a.members->Stats().tombstones, 1u);
+  Run(seconds(31));
+  EXPECT_EQ(a.members->Stats().tombstones, 0u);
+  EXPECT_EQ(b.members->Stats().tombstones, 0u);
+  EXPECT_EQ(Text(a), "http://a up, http://b up");
+  EXPECT_EQ(b.members->Stats().renounced, 1u);
+}
+
+// Who can't be reached does not hear of it: its lease ends by itself, and until then it is down for
+// all others.
+TEST_F(DirectoryMembershipTest, DeclaredDown_WhoCannotHearOfIt_IsDownForTheOthersAtOnce) {
+  Process a = Start("http://a"), b = Start("http://b");
+  Run(seconds(1));
+  table_.SetReachable("http://b", false);
+  const uint64_t blocked = a.members->View()->Find("http://b")->incarnation;
+  EXPECT_TRUE(DeclareDown(a, "http://b", blocked).ok());
+  EXPECT_EQ(Text(a), "http://a up, http://b down");
+  // Somebody who joins now hears it from the beginning.
+  Process c = Start("http://c");
+  Run(seconds(1));
+  EXPECT_EQ(Text(c), "http://a up, http://b down, http://c up");
+  table_.SetReachable("http://b", true);
+  Run(seconds(5));
+  EXPECT_EQ(Text(a), "http://a up, http://b up, http://c up");
+  EXPECT_GT(a.members->View()->Find("http://b")->incarnation, blocked);
+}
+
+TEST_F(DirectoryMembershipTest, DeclareDown_OurselvesToo_ByTwoAtOnce) {
+  Process a = Start("http://a"), b = Start("http://b");
+  Run(seconds(1));
+  const uint64_t blocked = a.members->View()->Find("http://a")->incarnation;
+  testing::Probe<absl::Status> first("first"), second("second");
+  a.members->DeclareDown("http://a", blocked, first.Handler());
+  b.members->DeclareDown("http://a", blocked, second.Handler());
+  Run(seconds(3));
+  EXPECT_TRUE(second.value().ok()) << second.value();
+  EXPECT_TRUE(first.done());
+  EXPECT_EQ(a.members->Stats().renounced, 1u);
+  EXPECT_EQ(Text(b), "http://a up, http://b up");
+  EXPECT_GT(b.members->View()->Find("http://a")->incarnation, blocked);
+}
+
+TEST_F(DirectoryMembershipTest, DeclareDown_WhatIsRefused) {
+  Process a = Start("http://a"), b = Start("http://b"), client = Start("me", true);
+  Run(seconds(1));
+  const uint64_t of_b = a.members->View()->Find("http://b")->incarnation;
+  EXPECT_EQ(DeclareDown(a, "http://nobody", 7).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(DeclareDown(a, "http://b", of_b + 1).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(DeclareDown(a, "http://b", 0).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(DeclareDown(client, "http://b", of_b).code(), absl::StatusCode::kFailedPrecondition);
+  table_.SetReachable("http://a", false);
+  EXPECT_EQ(DeclareDown(a, "http://b", of_b).code(), absl::StatusCode::kDeadlineExceeded);
+  table_.SetReachable("http://a", true);
+  EXPECT_EQ(a.members->Stats().declared, 0u);
+  Run(seconds(5));
+  EXPECT_EQ(b.members->Stats().renounced, 0u);
+  testing::Probe<absl::Status> left("Leave");
+  a.members->Leave(left.Handler());
+  Run(seconds(1));
+  EXPECT_EQ(DeclareDown(a, "http://b", of_b).code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(DirectoryMembershipTest, MaxTombstones_IsALimitThatIsNamedAndCounted) {
+  max_tombstones_ = 1;
+  Process a = Start("http://a"), b = Start("http://b"), c = Start("http://c");
+  Run(seconds(1));
+  const auto incarnation = [&](const char* name) {
+    return a.members->View()->Find(name)->incarnation;
+  };
+  EXPECT_TRUE(DeclareDown(a, "http://b", incarnation("http://b")).ok());
+  const absl::Status refused = DeclareDown(a, "http://c", incarnation("http://c"));
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(refused.message().find("max_tombstones (1)"), absl::string_view::npos) << refused;
+  EXPECT_EQ(a.members->Stats().tombstone_limit, 1u);
+  // Another's is one too many for those who hear of it.
+  EXPECT_TRUE(DeclareDown(c, "http://a", incarnation("http://a")).ok());
+  Run(seconds(2));
+  EXPECT_EQ(b.members->Stats().tombstones, 1u);
+  EXPECT_GE(b.members->Stats().tombstone_limit, 1u);
+  EXPECT_EQ(a.members->Stats().renounced, 0u);
+}
+
+// What is no tombstone, though it stands where they do.
+TEST_F(DirectoryMembershipTest, BadTombstonesAreIgnored) {
+  Process a = Start("http://a"), b = Start("http://b");
+  Run(seconds(1));
+  const std::string own = std::to_string(a.members->View()->Find("http://a")->incarnation);
+  std::vector<testing::Probe<absl::StatusOr<Registration>>> held;
+  const auto put = [&](const std::string& name, Attributes attributes) {
+    held.emplace_back("Register");
+    b.names->Register(*Name::Parse("sys/member/" + name), Holding::kShared, std::move(attributes),
+                      milliseconds(0), held.back().Handler());
+    Run(milliseconds(100));
+  };
+  held.reserve(10);
+  put("http_3a_2f_2fa/down/" + own, {});
+  put("http_3a_2f_2fa/down/" + own, {{"url", "http://b"}});
+  put("http_3a_2f_2fa/down/0" + own, {{"url", "http://a"}});
+  put("http_3a_2f_2fa/down/99999999999999999999999", {{"url", "http://a"}});
+  put("http_3a_2f_2fa/up/" + own, {{"url", "http://a"}});
+  put("http_3a_2f_2fa/down/" + own + "/x", {{"url", "http://a"}});
+  EXPECT_EQ(a.members->Stats().ignored, 6u);
+  EXPECT_EQ(a.members->Stats().tombstones, 0u);
+  put("http_3a_2f_2fa/down/" + own, {{"url", "http://a"}});
+  Run(seconds(1));
+  EXPECT_EQ(a.members->Stats().tombstones, 1u);
+  EXPECT_EQ(a.members->Stats().renounced, 1u);
 }
 
 // Somebody who registers under another's name is not taken for it.

@@ -50,9 +50,13 @@ TEST_F(MemberTableTest, OlderIncarnationsChangeNothing) {
 }
 
 // The block list: an incarnation that was declared down, never an address.
-TEST_F(MemberTableTest, BlockList_DownIsTheIncarnation_NotTheAddress) {
+TEST_F(MemberTableTest, RowBlockList_DownIsTheIncarnation_NotTheAddress) {
   table_.Put(Up("a", 5));
-  table_.Remove("a", 5, start_);
+  EXPECT_FALSE(table_.Bury("a", 4, start_));
+  EXPECT_FALSE(table_.Bury("a", 6, start_)) << "it may be yet to come";
+  EXPECT_FALSE(table_.Bury("b", 5, start_));
+  EXPECT_TRUE(table_.Bury("a", 5, start_));
+  EXPECT_FALSE(table_.Bury("a", 5, start_));
   EXPECT_FALSE(table_.Put(Up("a", 5)));
   EXPECT_EQ(Text(), "a5 down");
   EXPECT_TRUE(table_.Put(Up("a", 6)));

@@ -45,6 +45,14 @@ TEST_F(StaticMembershipTest, WhoIsOnTheListIsUp) {
   EXPECT_EQ(members_->Stats().joined, 1u);
 }
 
+TEST_F(StaticMembershipTest, NobodyIsDeclaredDown_AsNobodyElseWouldHearOfIt) {
+  Make();
+  testing::Probe<absl::Status> done("DeclareDown");
+  members_->DeclareDown("a", 0, done.Handler());
+  testing::Drain(io_);
+  EXPECT_EQ(done.value().code(), absl::StatusCode::kUnimplemented);
+}
+
 TEST_F(StaticMembershipTest, AWatchGetsTheNewestView) {
   Make();
   auto watcher = members_->Watch();
