@@ -337,6 +337,7 @@ TEST(ActorsProgramsArgumentsTest, BadArgumentsExitWithTwo) {
            local + Arguments{"--realm", "shop"},
            local + Arguments{"--kinds", "demo", "--realm", "a/b"},
            local + Arguments{"--kinds", "demo", "--directory", "none"},
+           local + Arguments{"--zone", "east", "--directory", "none"},
            gridctl({"start"}),
            gridctl({"start", "demo/counter"}),
            gridctl({"start", "demo/counter/1", "--param", "from"}),
