@@ -102,12 +102,13 @@ void ActorCell::Held(size_t letters, size_t bytes) {
 
 // How to handle it; null when it was answered, as it is not to be begun.
 const Actor::Behaviour* ActorCell::Examine(Letter& letter) {
-  if (options_.holding == Holding::kExclusive && !lease_.valid()) {
+  const TimePoint now = runtime_->clock->Now();
+  if (options_.holding == Holding::kExclusive && !lease_.valid(now)) {
     LoseLease(lease_.why());
     answers_->RefuseClosed(letter);
     return nullptr;
   }
-  if (answers_->RefuseLate(letter)) return nullptr;
+  if (answers_->RefuseLate(letter, now)) return nullptr;
   const std::string_view type = letter.type();
   const Actor::Behaviour* const behaviour = actor_->Find(type);
   if (behaviour == nullptr) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "handlers/recycling_allocator.h"
 
 namespace grid::internal {
 
@@ -10,6 +11,12 @@ namespace grid::internal {
 class CallOperation::Attempt final : public OutcomeSink {
  public:
   explicit Attempt(std::shared_ptr<CallOperation> call) : call_(std::move(call)) {}
+
+  static void* operator new(size_t) { return RecyclingAllocator<Attempt>().allocate(1); }
+  static void operator delete(void* memory) {
+    RecyclingAllocator<Attempt>().deallocate(static_cast<Attempt*>(memory), 1);
+  }
+
   ~Attempt() override {
     if (call_ != nullptr) call_->OnOutcome(absl::InternalError("the message was lost"));
   }
@@ -27,8 +34,8 @@ class CallOperation::Attempt final : public OutcomeSink {
 };
 
 CallOperation::CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing message,
-                             Completion<absl::StatusOr<RawAnswer>> completion)
-    : core_(std::move(core)), message_(std::move(message)), completion_(std::move(completion)) {}
+                             Waiting waiting)
+    : core_(std::move(core)), message_(std::move(message)), waiting_(std::move(waiting)) {}
 
 void CallOperation::Start() {
   RecipientsEnv& env = core_->env();
@@ -105,22 +112,18 @@ void CallOperation::Deliver(const CandidatePtr& candidate) {
 
 void CallOperation::OnOutcome(LetterOutcome outcome) {
   CandidatePtr candidate;
-  Completion<absl::StatusOr<RawAnswer>> completion;
+  Waiting waiting;
   {
     std::lock_guard lock(mutex_);
     candidate = std::move(delivered_);
     // For End, which may be waiting to hear how far the message came.
     if (over_) attempts_.Failed(outcome.ok() ? Delivery::kExecuted : DeliveryOf(outcome.status()));
-    if (outcome.ok() && !std::exchange(over_, true)) completion = std::move(completion_);
+    if (outcome.ok() && !std::exchange(over_, true)) waiting = std::exchange(waiting_, {});
   }
   if (core_->counts()) candidate->outstanding.fetch_sub(1, std::memory_order_relaxed);
   if (!outcome.ok()) return OnFailure(candidate, outcome.status());
   core_->cache().Answered(*candidate);
-  if (!completion) return;
-  const Target* const target = &candidate->target;
-  Complete(std::move(completion),
-           RawAnswer{.bytes = *std::move(outcome),
-                     .from = std::shared_ptr<const Target>(std::move(candidate), target)});
+  if (waiting.index() != 0) Complete(std::move(waiting), *std::move(outcome), std::move(candidate));
 }
 
 void CallOperation::OnFailure(const CandidatePtr& candidate, const absl::Status& failure) {
@@ -177,15 +180,15 @@ void CallOperation::PauseFor(std::chrono::milliseconds pause) {
 
 void CallOperation::Fail(const absl::Status& why, const Target* target) {
   absl::Status error;
-  Completion<absl::StatusOr<RawAnswer>> completion;
+  Waiting waiting;
   {
     std::lock_guard lock(mutex_);
     if (std::exchange(over_, true)) return;
     attempts_.Failed(DeliveryOf(why));
     error = attempts_.Error(why, target);
-    completion = std::move(completion_);
+    waiting = std::exchange(waiting_, {});
   }
-  Complete(std::move(completion), std::move(error));
+  Complete(std::move(waiting), std::move(error));
 }
 
 void CallOperation::End(absl::Status why) {
@@ -199,23 +202,39 @@ void CallOperation::End(absl::Status why) {
   // The Post may know that the message has never left; otherwise it may have been executed.
   if (delivered != nullptr) cancellation_.Cancel(why);
   absl::Status error;
-  Completion<absl::StatusOr<RawAnswer>> completion;
+  Waiting waiting;
   {
     std::lock_guard lock(mutex_);
     if (delivered_ != nullptr) attempts_.Failed(Delivery::kMaybeExecuted);
     error = attempts_.Error(why, delivered != nullptr ? &delivered->target : nullptr);
-    completion = std::move(completion_);
+    waiting = std::exchange(waiting_, {});
   }
   if (absl::IsCancelled(why)) ++core_->env().counters().cancelled;
-  Complete(std::move(completion), std::move(error));
+  Complete(std::move(waiting), std::move(error));
 }
 
-void CallOperation::Complete(Completion<absl::StatusOr<RawAnswer>> completion,
-                             absl::StatusOr<RawAnswer> result) {
-  // Whoever has called this holds us; the handle may go with the last verb.
+// Whoever has called these holds us; the handle may go with the last verb.
+
+void CallOperation::Complete(Waiting waiting, absl::Status error) {
   const std::shared_ptr<RecipientsCore> core = core_;
   core->Finish(*this);
-  StartingVerb::Complete(core->env(), std::move(completion), std::move(result));
+  if (auto* const call = std::get_if<CallCompletion>(&waiting)) {
+    StartingVerb::Complete(core->env(), std::move(*call),
+                           absl::StatusOr<RawAnswer>(std::move(error)));
+  } else if (auto* const send = std::get_if<SendCompletion>(&waiting)) {
+    StartingVerb::Complete(core->env(), std::move(*send), std::move(error));
+  }
+}
+
+void CallOperation::Complete(Waiting waiting, Buffer answer, CandidatePtr from) {
+  auto* const call = std::get_if<CallCompletion>(&waiting);
+  if (call == nullptr) return Complete(std::move(waiting), absl::OkStatus());
+  const std::shared_ptr<RecipientsCore> core = core_;
+  core->Finish(*this);
+  const Target* const target = &from->target;
+  RawAnswer raw{.bytes = std::move(answer),
+                .from = std::shared_ptr<const Target>(std::move(from), target)};
+  StartingVerb::Complete(core->env(), std::move(*call), absl::StatusOr<RawAnswer>(std::move(raw)));
 }
 
 }  // namespace grid::internal

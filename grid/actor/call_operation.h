@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -27,9 +28,11 @@ namespace grid::internal {
 
 class CallOperation final : public Verb, public std::enable_shared_from_this<CallOperation> {
  public:
+  // A Call, or a Send, which gets no answer. Empty: nobody waits any more.
+  using Waiting = std::variant<std::monostate, CallCompletion, SendCompletion>;
+
   // Checks are done: the verb fits the routing, the message was encoded.
-  CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing message,
-                Completion<absl::StatusOr<RawAnswer>> completion);
+  CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing message, Waiting waiting);
 
   void Start();
   void End(absl::Status why) override;
@@ -46,7 +49,8 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   void PauseFor(std::chrono::milliseconds pause);
   CandidatePtr SameAgain();
   void Fail(const absl::Status& why, const Target* target);
-  void Complete(Completion<absl::StatusOr<RawAnswer>> completion, absl::StatusOr<RawAnswer> result);
+  void Complete(Waiting waiting, absl::Status error);
+  void Complete(Waiting waiting, Buffer answer, CandidatePtr from);
 
   const std::shared_ptr<RecipientsCore> core_;
   const Outgoing message_;
@@ -64,8 +68,7 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   bool only_last_ = false;
 
   std::mutex mutex_;
-  // Empty: over.
-  Completion<absl::StatusOr<RawAnswer>> completion_ ABSL_GUARDED_BY(mutex_);
+  Waiting waiting_ ABSL_GUARDED_BY(mutex_);
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
   CandidatePtr delivered_ ABSL_GUARDED_BY(mutex_);  // a message is under way to it
   Attempts attempts_ ABSL_GUARDED_BY(mutex_);

@@ -2,6 +2,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <cstring>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -160,9 +161,12 @@ absl::StatusOr<std::chrono::milliseconds> PostOffice::TimeLeft(const Message& me
 void PostOffice::DeliverHere(const Target& target, const Message& message,
                              std::unique_ptr<OutcomeSink> sink) {
   Letter letter;
-  letter.message.Reserve(message.type.size() + message.body.size());
-  letter.message.Append(AsBytes(message.type));
-  letter.message.Append(message.body);
+  letter.message = pool_->Take(message.type.size() + message.body.size());
+  std::memcpy(letter.message.data(), message.type.data(), message.type.size());
+  if (!message.body.empty()) {
+    std::memcpy(letter.message.data() + message.type.size(), message.body.data(),
+                message.body.size());
+  }
   letter.type_bytes = static_cast<uint32_t>(message.type.size());
   letter.nil_body = IsNil(message.body);
   letter.acknowledge = message.acknowledge;

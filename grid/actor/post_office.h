@@ -15,6 +15,7 @@
 #include "grid/actor/residents.h"
 #include "grid/base/clock.h"
 #include "grid/manager.h"
+#include "serialization/buffer_pool.h"
 
 namespace grid::internal {
 
@@ -43,6 +44,7 @@ class PostOffice final : public Post {
   const std::shared_ptr<Residents> residents_;
   const std::shared_ptr<Clock> clock_;
   const std::shared_ptr<const Sender> sender_;  // our process, no actor
+  const std::shared_ptr<BufferPool> pool_ = BufferPool::Create();  // of letters from here to here
   mutable std::shared_mutex mutex_;
   Manager* manager_ ABSL_GUARDED_BY(mutex_);  // null: closed
 };

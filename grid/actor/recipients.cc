@@ -7,6 +7,7 @@
 #include "grid/actor/call_operation.h"
 #include "grid/actor/gather_operation.h"
 #include "grid/actor/recipients_core.h"
+#include "handlers/recycling_allocator.h"
 
 namespace grid {
 namespace internal {
@@ -56,6 +57,12 @@ void Refuse(const std::shared_ptr<RecipientsCore>& core, Completion<Result> comp
   StartingVerb::Complete(core->env(), std::move(completion), std::move(result));
 }
 
+std::shared_ptr<CallOperation> MakeCall(const std::shared_ptr<RecipientsCore>& core,
+                                        Outgoing message, CallOperation::Waiting waiting) {
+  return std::allocate_shared<CallOperation>(RecyclingAllocator<CallOperation>(), core,
+                                             std::move(message), std::move(waiting));
+}
+
 // What a Send to several comes to.
 absl::Status StatusOf(const RawResults& results) {
   if (!results.status.ok()) return results.status;
@@ -94,14 +101,13 @@ void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
   }
   ++core->env().counters().calls;
   const auto slot = completion.cancellation_slot();
-  const auto call =
-      std::make_shared<CallOperation>(core, std::move(message), std::move(completion));
+  const auto call = MakeCall(core, std::move(message), std::move(completion));
   core->EndBy(slot, call);
   call->Start();
 }
 
 void StartSend(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
-               Completion<absl::Status> completion) {
+               SendCompletion completion) {
   const StartingVerb starting;
   if (absl::Status refused = Check(core.get(), message); !refused.ok()) {
     return Refuse(core, std::move(completion), NotSent(std::move(refused)));
@@ -109,9 +115,7 @@ void StartSend(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
   ++core->env().counters().sends;
   const auto slot = completion.cancellation_slot();
   if (core->routing().one()) {
-    auto status = [](const absl::StatusOr<RawAnswer>& raw) { return raw.status(); };
-    const auto call = std::make_shared<CallOperation>(
-        core, std::move(message), CallCompletion(Converting(std::move(completion), status)));
+    const auto call = MakeCall(core, std::move(message), std::move(completion));
     core->EndBy(slot, call);
     return call->Start();
   }

@@ -69,7 +69,10 @@ class Residents {
     absl::flat_hash_map<std::string, std::vector<Slot>> slots ABSL_GUARDED_BY(mutex);
   };
 
-  Shard& ShardOf(std::string_view name);
+  Shard& ShardOf(size_t hash) {
+    // Other bits than those that the table inside looks at first.
+    return shards_[(hash >> 48) % kShards];
+  }
   bool Trusts(const Slot& slot, const Sender& sender) const;
 
   const std::string self_;
