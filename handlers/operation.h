@@ -31,7 +31,8 @@ bool RunsHere(const Executor& executor, const asio::io_context& io) {
   }
 }
 
-// The memory of an Operation that holds a Handler: its allocator's, or a recycling one's if it has none.
+// The memory of an Operation that holds a Handler: its allocator's, or a recycling one's if it has
+// none.
 template <typename Operation, typename Handler>
 class OperationMemory {
  private:

@@ -51,8 +51,7 @@ absl::Status ActorNode::StartEcho() {
 }
 
 absl::StatusOr<Recipients> ActorNode::FindEcho() {
-  const absl::Status ready =
-      names_.directory->WaitReady(kReady, boost::asio::use_future).get();
+  const absl::Status ready = names_.directory->WaitReady(kReady, boost::asio::use_future).get();
   if (!ready.ok()) return ready;
   return system_->To(Selector::Of({EchoName()}));
 }

@@ -31,14 +31,14 @@ class GridSystem final : public System {
 
   void AddRunFlags(CLI::App& run) override {
     AddThreads(run);
-    const std::map<std::string, HandlerKind> kinds = {
-        {"io", HandlerKind::kIo},
-        {"worker", HandlerKind::kWorker},
-        {"typed", HandlerKind::kTyped},
-        {"actor", HandlerKind::kActor}};
-    run.add_option("--handler", handler_,
-                   "what serves: bytes on the I/O thread (io) or on a worker (worker); for requests "
-                   "also a typed handler (typed), or an actor (actor)")
+    const std::map<std::string, HandlerKind> kinds = {{"io", HandlerKind::kIo},
+                                                      {"worker", HandlerKind::kWorker},
+                                                      {"typed", HandlerKind::kTyped},
+                                                      {"actor", HandlerKind::kActor}};
+    run.add_option(
+           "--handler", handler_,
+           "what serves: bytes on the I/O thread (io) or on a worker (worker); for requests "
+           "also a typed handler (typed), or an actor (actor)")
         ->transform(CLI::CheckedTransformer(kinds));
     run.add_option("--peers", peers_,
                    "servers to spread the load over, at ADDRESS and the ports that follow")

@@ -42,7 +42,11 @@ class Sender final : public Actor {
   // `tally` is filled by the time kGo is answered.
   Sender(Recipients to, Recipients asked, const Workload& workload, const Window& window,
          Tally& tally)
-      : to_(std::move(to)), asked_(std::move(asked)), burst_(workload.inflight), load_(workload, window), tally_(tally) {
+      : to_(std::move(to)),
+        asked_(std::move(asked)),
+        burst_(workload.inflight),
+        load_(workload, window),
+        tally_(tally) {
     On(kGo, [this](NoPayload, ActorContext&) { return Run(); });
   }
 

@@ -65,6 +65,7 @@ class ActorCell final : public LetterBox, public std::enable_shared_from_this<Ac
   // before; the cell has then stopped.
   void Start(uint64_t epoch, LeaseToken lease, Completion<absl::Status> completion);
   void Put(Letter letter) override;
+  bool PutAtOnce(Letter& letter) override;
   // The strictest mode that was asked for holds.
   void Stop(StopMode mode) { StopBecause(mode, absl::OkStatus()); }
   // `callback` runs once it has stopped, OnStop is over and the actor is gone; at once when that is

@@ -33,11 +33,12 @@ class CallOperation::Attempt final : public OutcomeSink {
   std::shared_ptr<CallOperation> call_;  // null: completed
 };
 
-CallOperation::CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing message,
+CallOperation::CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing&& message,
                              Waiting waiting)
     : core_(std::move(core)), message_(std::move(message)), waiting_(std::move(waiting)) {}
 
-void CallOperation::Start() {
+void CallOperation::Start(CandidatePtr first) {
+  first_ = std::move(first);
   RecipientsEnv& env = core_->env();
   if (core_->policy().deduplicate.count() > 0) call_ = env.NextCall();
   auto post = core_->Begin(shared_from_this());
@@ -74,7 +75,8 @@ CandidatePtr CallOperation::SameAgain() {
 }
 
 void CallOperation::Pick() {
-  const CandidatePtr candidate = only_last_ ? SameAgain() : core_->cache().Pick(tried_);
+  CandidatePtr candidate = std::move(first_);
+  if (candidate == nullptr) candidate = only_last_ ? SameAgain() : core_->cache().Pick(tried_);
   if (candidate != nullptr) return Deliver(candidate);
   // What was registered just now may not have been heard of.
   if (!asked_) return Ask();

@@ -32,9 +32,10 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   using Waiting = std::variant<std::monostate, CallCompletion, SendCompletion>;
 
   // Checks are done: the verb fits the routing, the message was encoded.
-  CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing message, Waiting waiting);
+  CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing&& message, Waiting waiting);
 
-  void Start();
+  // `first`: whose turn it is, if that is known already; may be null.
+  void Start(CandidatePtr first = nullptr);
   void End(absl::Status why) override;
 
  private:
@@ -53,12 +54,13 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   void Complete(Waiting waiting, Buffer answer, CandidatePtr from);
 
   const std::shared_ptr<RecipientsCore> core_;
-  const Outgoing message_;
+  Outgoing message_;
   std::shared_ptr<Post> post_;
   uint64_t call_ = 0;  // Message::call
   Cancellation cancellation_;
 
   // Of the step that is under way.
+  CandidatePtr first_;
   bool asked_ = false;      // the directory, in this call
   bool refreshed_ = false;  // because there was no such target
   std::vector<CandidatePtr> tried_;

@@ -56,10 +56,10 @@ using NextCompletion = Completion<absl::StatusOr<std::optional<RawResult>>>;
 using ResultsCompletion = Completion<RawResults>;
 
 // To one. `core` may be null: kFailedPrecondition, not sent.
-void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
+void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing&& message,
                CallCompletion completion);
 // To one or several, by the routing, without their answers.
-void StartSend(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
+void StartSend(const std::shared_ptr<RecipientsCore>& core, Outgoing&& message,
                SendCompletion completion);
 // To several, with StartNext for each result, and DropGather when nobody reads them any more.
 std::shared_ptr<GatherOperation> StartGather(const std::shared_ptr<RecipientsCore>& core,

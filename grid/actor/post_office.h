@@ -30,11 +30,13 @@ class PostOffice final : public Post {
   const std::string& self() const override { return self_; }
   void Deliver(const Target& target, const Message& message,
                std::unique_ptr<OutcomeSink> sink) override;
+  bool DeliverAtOnce(const Target& target, const Message& message) override;
   void DeliverMany(const std::string& member, const std::vector<Target>& targets,
                    const Message& message, std::shared_ptr<OutcomesSink> sink,
                    std::shared_ptr<Cancellation> cancellation) override;
 
  private:
+  Letter LetterOf(const Message& message) const;
   void DeliverHere(const Target& target, const Message& message, std::unique_ptr<OutcomeSink> sink);
   // To the member, and the time that is left, in ms; or why nothing can be sent.
   absl::StatusOr<Connection> To(const std::string& member) const;
@@ -43,7 +45,7 @@ class PostOffice final : public Post {
   const std::string self_;
   const std::shared_ptr<Residents> residents_;
   const std::shared_ptr<Clock> clock_;
-  const std::shared_ptr<const Sender> sender_;  // our process, no actor
+  const std::shared_ptr<const Sender> sender_;                     // our process, no actor
   const std::shared_ptr<BufferPool> pool_ = BufferPool::Create();  // of letters from here to here
   mutable std::shared_mutex mutex_;
   Manager* manager_ ABSL_GUARDED_BY(mutex_);  // null: closed

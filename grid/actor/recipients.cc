@@ -58,7 +58,7 @@ void Refuse(const std::shared_ptr<RecipientsCore>& core, Completion<Result> comp
 }
 
 std::shared_ptr<CallOperation> MakeCall(const std::shared_ptr<RecipientsCore>& core,
-                                        Outgoing message, CallOperation::Waiting waiting) {
+                                        Outgoing&& message, CallOperation::Waiting waiting) {
   return std::allocate_shared<CallOperation>(RecyclingAllocator<CallOperation>(), core,
                                              std::move(message), std::move(waiting));
 }
@@ -93,7 +93,7 @@ absl::Status UndecodableError(const absl::Status& decoded, const Target& from) {
                       Delivery::kExecuted);
 }
 
-void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
+void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing&& message,
                CallCompletion completion) {
   const StartingVerb starting;
   if (absl::Status refused = CheckOne(core.get(), message); !refused.ok()) {
@@ -106,18 +106,22 @@ void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
   call->Start();
 }
 
-void StartSend(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
+void StartSend(const std::shared_ptr<RecipientsCore>& core, Outgoing&& message,
                SendCompletion completion) {
   const StartingVerb starting;
   if (absl::Status refused = Check(core.get(), message); !refused.ok()) {
     return Refuse(core, std::move(completion), NotSent(std::move(refused)));
   }
   ++core->env().counters().sends;
+  CandidatePtr picked;
+  if (core->routing().one() && core->SendAtOnce(message, picked)) {
+    return StartingVerb::Complete(core->env(), std::move(completion), absl::OkStatus());
+  }
   const auto slot = completion.cancellation_slot();
   if (core->routing().one()) {
     const auto call = MakeCall(core, std::move(message), std::move(completion));
     core->EndBy(slot, call);
-    return call->Start();
+    return call->Start(std::move(picked));
   }
   const auto gather = std::make_shared<GatherOperation>(core, std::move(message));
   gather->All(ResultsCompletion(Converting(std::move(completion), &StatusOf)));

@@ -55,20 +55,27 @@ bool Residents::Trusts(const Slot& slot, const Sender& sender) const {
   });
 }
 
-void Residents::Deliver(const LocalDelivery& to, Letter letter) {
-  Slot slot;
-  {
-    const absl::string_view name(to.name.data(), to.name.size());
-    const size_t hash = HashOf(name);
-    Shard& shard = ShardOf(hash);
-    std::lock_guard lock(shard.mutex);
-    const auto found = shard.slots.find(name, hash);
-    if (found != shard.slots.end()) {
-      for (const Slot& one : found->second) {
-        if (one.epoch == to.epoch) slot = one;
-      }
+Residents::Slot Residents::Find(const LocalDelivery& to) {
+  const absl::string_view name(to.name.data(), to.name.size());
+  const size_t hash = HashOf(name);
+  Shard& shard = ShardOf(hash);
+  std::lock_guard lock(shard.mutex);
+  const auto found = shard.slots.find(name, hash);
+  if (found != shard.slots.end()) {
+    for (const Slot& one : found->second) {
+      if (one.epoch == to.epoch) return one;
     }
   }
+  return {};
+}
+
+bool Residents::DeliverAtOnce(const LocalDelivery& to, Letter& letter) {
+  const Slot slot = Find(to);
+  return slot.box != nullptr && Trusts(slot, *letter.sender) && slot.box->PutAtOnce(letter);
+}
+
+void Residents::Deliver(const LocalDelivery& to, Letter letter) {
+  const Slot slot = Find(to);
   if (slot.box == nullptr) {
     missing_.fetch_add(1, std::memory_order_relaxed);
     return letter.reply.Answer(NoSuchTargetError(to.name, to.epoch, view()));
