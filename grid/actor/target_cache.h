@@ -44,6 +44,8 @@ class TargetCache final : public std::enable_shared_from_this<TargetCache> {
 
   // Whether what it knows is kept up to date. Once for each use.
   bool Current();
+  // The same, but not counted as a use.
+  bool IsCurrent() const { return current_.load(std::memory_order_acquire); }
   // Asks the directory, in a question that begins after this; those that come meanwhile share the
   // next one. `asked` gets OK, also for an answer that is stale, or why there is none. Dropped once
   // closed.
