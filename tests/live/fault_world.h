@@ -140,8 +140,8 @@ class FaultWorld {
     for (int i = options_.hosts; i >= 0; --i) {
       Host& host = hosts_[i];
       host.process->Signal(SIGTERM);
-      EXPECT_TRUE(LoopUntil(kLimit, [&] { return host.fd < 0; })) << "host " << i;
-      EXPECT_EQ(host.process->Wait(kLimit), 0) << "host " << i << Logs();
+      ASSERT_TRUE(LoopUntil(kLimit, [&] { return host.fd < 0; })) << "host " << i;
+      ASSERT_EQ(host.process->Wait(kLimit), 0) << "host " << i << Logs();
     }
   }
 
