@@ -166,7 +166,9 @@ TEST(RecipientsThreadsTest, VerbsCompleteOnce_WhateverHappensAtTheSameTime) {
     absl::StatusOr<Registration> there =
         theirs->Register(lone, Holding::kExclusive, {}, seconds(30), asio::use_future).get();
     EXPECT_TRUE(there.ok()) << there.status();
-    if (there.ok()) EXPECT_TRUE(there->Release(asio::use_future).get().ok());
+    if (there.ok()) {
+      EXPECT_TRUE(there->Release(asio::use_future).get().ok());
+    }
   }
   env->Close();
   stop = true;
