@@ -2,7 +2,7 @@
 // handler of Asio's for void(Result), its type erased.
 //
 // It is called once, through its associated executor; on the I/O thread itself that is a plain
-// call. The memory is the handler's associated allocator's, by default Asio's recycling one:
+// call. The memory is the handler's associated allocator's, by default a RecyclingAllocator:
 // nothing is allocated per operation once warm.
 //
 //   Completion<absl::Status> done(std::move(handler));

@@ -5,10 +5,11 @@
 
 #include <boost/asio/associated_allocator.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/recycling_allocator.hpp>
 #include <memory>
 #include <type_traits>
 #include <utility>
+
+#include "handlers/recycling_allocator.h"
 
 namespace grid {
 
@@ -30,12 +31,12 @@ bool RunsHere(const Executor& executor, const asio::io_context& io) {
   }
 }
 
-// The memory of an Operation that holds a Handler: its allocator's, or Asio's recycling one's if it
-// has none.
+// The memory of an Operation that holds a Handler: its allocator's, or a recycling one's if it has
+// none.
 template <typename Operation, typename Handler>
 class OperationMemory {
  private:
-  using Fallback = asio::recycling_allocator<void>;
+  using Fallback = RecyclingAllocator<void>;
   using Traits = typename std::allocator_traits<
       asio::associated_allocator_t<Handler, Fallback>>::template rebind_traits<Operation>;
 

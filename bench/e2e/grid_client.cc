@@ -27,8 +27,10 @@ Workload ShareOf(const Workload& whole, size_t index, size_t connections) {
 
 absl::StatusOr<std::unique_ptr<Client>> GridClient::Connect(const GridClientOptions& options,
                                                             const Workload& workload) {
-  if (options.handler == HandlerKind::kTyped && workload.mode != Mode::kEcho) {
-    return absl::InvalidArgumentError("--handler typed: for requests only");
+  const bool for_streams =
+      options.handler == HandlerKind::kIo || options.handler == HandlerKind::kWorker;
+  if (!for_streams && workload.mode != Mode::kEcho) {
+    return absl::InvalidArgumentError("--handler typed, actor: for requests only");
   }
   std::unique_ptr<GridClient> client(new GridClient(options));
   const size_t connections = std::min(options.addresses.size(), workload.inflight);
@@ -52,12 +54,23 @@ absl::Status GridClient::Add(const GridClientOptions& options, size_t index,
   managers_.push_back(std::make_unique<Manager>(std::move(manager_options)));
   Manager& manager = *managers_.back();
   absl::Status status = manager.AddPeer(server);
+  const bool calls_actor = options.handler == HandlerKind::kActor;
+  if (calls_actor) {
+    auto actors = ActorNode::Make(manager, server, io);
+    if (!actors.ok()) return actors.status();
+    actors_.push_back(*std::move(actors));
+  }
   status.Update(manager.Start());
   if (!status.ok()) return status;
   const Connection peer = manager.Connection(server);
   status = peer.WaitConnected(kConnect, boost::asio::use_future).get();
   if (!status.ok()) return status;
   LanePlace place{.io = &io, .peer = peer, .handler = options.handler};
+  if (calls_actor) {
+    absl::StatusOr<Recipients> found = actors_.back()->FindEcho();
+    if (!found.ok()) return found.status();
+    place.actor = *std::move(found);
+  }
   if (options.bulk_bytes != 0) {
     Workload bulk = share;
     bulk.mode = Mode::kEcho;

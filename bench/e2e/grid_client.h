@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "bench/common/program.h"
+#include "bench/e2e/grid_actors.h"
 #include "bench/e2e/grid_lane.h"
 #include "bench/e2e/io_threads.h"
 #include "grid/manager.h"
@@ -47,6 +48,7 @@ class GridClient final : public Client {
   std::vector<std::unique_ptr<Lane>> bulk_lanes_;  // one for each of these, not counted
   IoThreads threads_;
   std::vector<std::unique_ptr<Manager>> managers_;
+  std::vector<std::unique_ptr<ActorNode>> actors_;  // kActor: one for each of these
 };
 
 }  // namespace grid::bench

@@ -7,9 +7,11 @@
 #include "bench/common/address.h"
 #include "bench/common/program.h"
 #include "bench/common/stop.h"
+#include "bench/e2e/grid_actors.h"
 #include "bench/e2e/grid_client.h"
 #include "bench/e2e/grid_place.h"
 #include "bench/e2e/grid_server.h"
+#include "bench/e2e/io_threads.h"
 #include "grid/base/log.h"
 #include "grid/manager.h"
 
@@ -29,11 +31,14 @@ class GridSystem final : public System {
 
   void AddRunFlags(CLI::App& run) override {
     AddThreads(run);
-    const std::map<std::string, HandlerKind> kinds = {
-        {"io", HandlerKind::kIo}, {"worker", HandlerKind::kWorker}, {"typed", HandlerKind::kTyped}};
-    run.add_option("--handler", handler_,
-                   "what serves: bytes on the I/O thread (io) or on a worker (worker), or a typed "
-                   "handler of requests (typed)")
+    const std::map<std::string, HandlerKind> kinds = {{"io", HandlerKind::kIo},
+                                                      {"worker", HandlerKind::kWorker},
+                                                      {"typed", HandlerKind::kTyped},
+                                                      {"actor", HandlerKind::kActor}};
+    run.add_option(
+           "--handler", handler_,
+           "what serves: bytes on the I/O thread (io) or on a worker (worker); for requests "
+           "also a typed handler (typed), or an actor (actor)")
         ->transform(CLI::CheckedTransformer(kinds));
     run.add_option("--peers", peers_,
                    "servers to spread the load over, at ADDRESS and the ports that follow")
@@ -46,17 +51,21 @@ class GridSystem final : public System {
 
   absl::Status Serve(const Place& place) override {
     BlockStop();
+    IoThreads threads(io_threads_,
+                      std::chrono::duration_cast<std::chrono::microseconds>(place.poll));
     ManagerOptions options;
     options.local = ServerName(place.address);
     options.log = NullLog();
-    options.io_threads = io_threads_;
+    for (int i = 0; i < io_threads_; ++i) options.io_contexts.push_back(&threads.at(i));
     options.worker_threads = workers_;
     options.sockets = sockets_;
-    options.poll_budget = std::chrono::duration_cast<std::chrono::microseconds>(place.poll);
     Manager manager(std::move(options));
     absl::Status status = RegisterBenchHandlers(manager);
     status.Update(manager.AddPeer(ClientName(manager.local())));
+    const auto actors = ActorNode::Make(manager, manager.local(), threads.at(0));
+    status.Update(actors.status());
     status.Update(manager.Start());
+    if (status.ok()) status = (*actors)->StartEcho();
     if (!status.ok()) return status;
     if (const auto port = manager.Listen(place.address); !port.ok()) return port.status();
     PrintReady(place.address);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bench/e2e/batch_clock.h"
+#include "bench/e2e/grid_actors.h"
 #include "bench/e2e/grid_lane.h"
 #include "tools/common/handler_memory.h"
 
@@ -11,6 +12,10 @@ namespace grid::bench {
 namespace {
 
 constexpr std::chrono::seconds kTimeout{10};
+
+size_t SizeOf(const Buffer& reply) { return reply.size(); }
+size_t SizeOf(const Blob& reply) { return reply.size(); }
+size_t SizeOf(const Answer<std::string>& reply) { return reply.value.size(); }
 
 class EchoLane final : public Lane {
  public:
@@ -74,6 +79,8 @@ class EchoLane final : public Lane {
     const RequestOptions options{.timeout = kTimeout};
     if (place_.handler == HandlerKind::kTyped) {
       kTypedEcho.Call(place_.peer, blob_, options, Completion{&slot});
+    } else if (place_.actor.has_value()) {
+      place_.actor->Call(kActorEcho, payload_, Completion{&slot});
     } else {
       place_.peer.StartRequest(EchoId(place_.handler), AsBytes(payload_), options,
                                ReplyHandler(Completion{&slot}));
@@ -84,7 +91,7 @@ class EchoLane final : public Lane {
   void OnReply(Slot& slot, const absl::StatusOr<Reply>& reply) {
     const Clock::time_point now = clock_.Now();
     --in_flight_;
-    if (reply.ok() && reply->size() == payload_.size()) {
+    if (reply.ok() && SizeOf(*reply) == payload_.size()) {
       load_->Answered(slot.sent, now);
       free_.push_back(&slot);
     } else {

@@ -5,9 +5,11 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "bench/common/load.h"
 #include "bench/e2e/grid_place.h"
+#include "grid/actor/recipients.h"
 #include "grid/connection.h"
 
 namespace grid::bench {
@@ -27,13 +29,14 @@ struct LanePlace {
   boost::asio::io_context* io;  // the connection's
   Connection peer;
   HandlerKind handler;
+  std::optional<Recipients> actor = std::nullopt;  // of kActor
 };
 
 // Requests; with their answers in any order.
 std::unique_ptr<Lane> MakeEchoLane(LanePlace place, const Workload& workload);
 // Large requests, each the answer to the one before.
 std::unique_ptr<Lane> MakeBulkLane(LanePlace place, const Workload& workload);
-// One stream, one-way or two-way; not kTyped.
+// One stream, one-way or two-way; kIo or kWorker.
 std::unique_ptr<Lane> MakeStreamLane(LanePlace place, const Workload& workload);
 
 }  // namespace grid::bench

@@ -19,6 +19,7 @@ enum class HandlerKind : uint8_t {
   kIo,      // raw bytes, on the I/O thread
   kWorker,  // raw bytes, on the worker pool
   kTyped,   // a SingleHandler, on the I/O thread
+  kActor,   // an actor, found by its name, on the I/O thread
 };
 
 constexpr HandlerId EchoId(HandlerKind kind) { return HandlerId{100 + static_cast<int>(kind)}; }

@@ -52,6 +52,20 @@ void ActorCell::Put(Letter letter) {
   answers_->Settle(letter, put, options_.mailbox);
 }
 
+bool ActorCell::PutAtOnce(Letter& letter) {
+  bool wake = false;
+  {
+    std::lock_guard lock(mutex_);
+    const HeldLetters held{held_letters_.load(std::memory_order_relaxed),
+                           held_bytes_.load(std::memory_order_relaxed)};
+    if (!queue_.HasRoomFor(letter, held)) return false;
+    queue_.Put(letter, TimePoint(), held);
+    wake = !std::exchange(looking_, true);
+  }
+  if (wake) PostRun();
+  return true;
+}
+
 void ActorCell::PostRun() {
   asio::post(strand_, [self = shared_from_this()] { self->Run(); });
 }
@@ -99,8 +113,8 @@ void ActorCell::LoseLease(const absl::Status& why) {
                                    name_.text(), ": the lease was lost: ", why.message())));
 }
 
-bool ActorCell::Holds() {
-  if (options_.holding == Holding::kShared || lease_.valid()) return true;
+bool ActorCell::Holds(TimePoint now) {
+  if (options_.holding == Holding::kShared || lease_.valid(now)) return true;
   LoseLease(lease_.why());
   return false;
 }

@@ -65,6 +65,7 @@ class ActorCell final : public LetterBox, public std::enable_shared_from_this<Ac
   // before; the cell has then stopped.
   void Start(uint64_t epoch, LeaseToken lease, Completion<absl::Status> completion);
   void Put(Letter letter) override;
+  bool PutAtOnce(Letter& letter) override;
   // The strictest mode that was asked for holds.
   void Stop(StopMode mode) { StopBecause(mode, absl::OkStatus()); }
   // `callback` runs once it has stopped, OnStop is over and the actor is gone; at once when that is
@@ -116,7 +117,7 @@ class ActorCell final : public LetterBox, public std::enable_shared_from_this<Ac
   void StopBecause(StopMode mode, const absl::Status& why);
   // Looks at an exclusive holder's lease: in a process that was suspended it may have ended with
   // nobody telling us. False: the name is lost, and nothing more may be begun.
-  bool Holds();
+  bool Holds(TimePoint now);
   void PostRun();
   std::shared_ptr<ControlAlarm> Alarm();
   void OnAlarm();

@@ -28,7 +28,8 @@ std::string ActorCell::What(const std::exception_ptr& exception) {
 void ActorCell::Begin() {
   if (finished_) return start_.Complete(&runtime_->threads, StoppedBeforeError());
   launching_ = true;
-  if (!Holds() || stopping() != Stopping::kNo) return OnLaunched(StoppedBeforeError());
+  if (!Holds(runtime_->clock->Now()) || stopping() != Stopping::kNo)
+    return OnLaunched(StoppedBeforeError());
   Launch();
 }
 
@@ -142,7 +143,7 @@ void ActorCell::Restart() {
     }
     return StopBecause(StopMode::kAfterCurrent, failure);
   }
-  if (!Holds()) return;  // which ends it
+  if (!Holds(runtime_->clock->Now())) return;  // which ends it
   Count(runtime_->counters.restarts);
   restarts_.PushBack(now);
   timers_.reset();

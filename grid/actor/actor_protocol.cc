@@ -1,5 +1,6 @@
 #include "grid/actor/actor_protocol.h"
 
+#include <cstring>
 #include <limits>
 #include <map>
 #include <string>
@@ -50,7 +51,7 @@ absl::Status Wrong(std::string_view what) {
 
 }  // namespace
 
-absl::StatusOr<Buffer> EncodeDelivery(const std::vector<Target>& targets, const Message& message) {
+absl::StatusOr<Buffer> EncodeDelivery(std::span<const Target> targets, const Message& message) {
   if (message.type.empty() || message.type.size() > kMaxMessageTypeBytes) {
     return absl::InvalidArgumentError(absl::StrCat("the message type's name must have 1 to ",
                                                    kMaxMessageTypeBytes, " bytes, not ",
@@ -85,7 +86,8 @@ absl::StatusOr<ArrivedDelivery> DecodeDelivery(BytesView payload, size_t max_tar
   if (payload.size() < kLengthBytes) return Wrong("it is too short");
   const size_t length = LengthAt(payload);
   if (length > payload.size() - kLengthBytes) return Wrong("the header is cut off");
-  ArrivedDelivery arrived{.header = {}, .type_offset = kLengthBytes + length, .from = {}, .publication = {}};
+  ArrivedDelivery arrived{
+      .header = {}, .type_offset = kLengthBytes + length, .from = {}, .publication = {}};
   DeliverHeader& header = arrived.header;
   if (absl::Status status = Decode(payload.subspan(kLengthBytes, length), header); !status.ok()) {
     return absl::Status(status.code(), absl::StrCat("delivery: ", status.message()));
@@ -189,6 +191,13 @@ LetterOutcome DecodeOutcome(BytesView bytes) {
   absl::Status status(static_cast<absl::StatusCode>(message.code), message.text);
   for (const auto& [url, payload] : message.details) status.SetPayload(url, absl::Cord(payload));
   return WithDelivery(std::move(status), static_cast<Delivery>(message.delivery), /*remote=*/true);
+}
+
+LetterOutcome DecodeOutcome(Buffer bytes) {
+  if (bytes.size() == 0 || bytes.data()[0] != kBytes) return DecodeOutcome(bytes.view());
+  std::memmove(bytes.data(), bytes.data() + 1, bytes.size() - 1);
+  bytes.Resize(bytes.size() - 1);
+  return bytes;
 }
 
 void EncodeIndex(uint32_t index, Buffer& out) { AppendLength(index, out); }

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,7 +69,7 @@ struct ArrivedDelivery {
 };
 
 // kInvalidArgument names what can't be encoded: a type's name that is empty or too long.
-absl::StatusOr<Buffer> EncodeDelivery(const std::vector<Target>& targets, const Message& message);
+absl::StatusOr<Buffer> EncodeDelivery(std::span<const Target> targets, const Message& message);
 // kInvalidArgument names the field that is wrong; `max_targets` at the most.
 absl::StatusOr<ArrivedDelivery> DecodeDelivery(BytesView payload, size_t max_targets);
 
@@ -81,6 +82,8 @@ absl::StatusOr<std::optional<Publication>> PublicationFrom(const std::vector<uin
 void EncodeOutcome(const LetterOutcome& outcome, Buffer& out);
 // Errors come marked as the peer's. Of what is no outcome: kInvalidArgument, kMaybeExecuted.
 LetterOutcome DecodeOutcome(BytesView bytes);
+// The same; the answer stays in this memory.
+LetterOutcome DecodeOutcome(Buffer bytes);
 
 // The 4 bytes in front of each answer of kActorDeliverMany.
 void EncodeIndex(uint32_t index, Buffer& out);

@@ -118,8 +118,8 @@ class ActorSystem {
   // What runs here: actors and mailboxes, by name, then epoch.
   std::vector<Entry> Residents() const;
 
-  // Marks all that runs here kDraining, as Stop does first, and ends nothing: resolvers skip it. How
-  // many that were; what is started later is not marked.
+  // Marks all that runs here kDraining, as Stop does first, and ends nothing: resolvers skip it.
+  // How many that were; what is started later is not marked.
   size_t MarkDraining();
 
   // Ends everything, in this order: no start is accepted; actors are marked kDraining, so resolvers

@@ -102,11 +102,12 @@ void ActorCell::Held(size_t letters, size_t bytes) {
 
 // How to handle it; null when it was answered, as it is not to be begun.
 const Actor::Behaviour* ActorCell::Examine(Letter& letter) {
-  if (!Holds()) {
+  const TimePoint now = runtime_->clock->Now();
+  if (!Holds(now)) {
     answers_->RefuseClosed(letter);
     return nullptr;
   }
-  if (answers_->RefuseLate(letter)) return nullptr;
+  if (answers_->RefuseLate(letter, now)) return nullptr;
   const std::string_view type = letter.type();
   const Actor::Behaviour* const behaviour = actor_->Find(type);
   if (behaviour == nullptr) {
@@ -135,7 +136,7 @@ bool ActorCell::RunDueTimer() {
   if (timers_ == nullptr) return false;
   std::optional<ActorTimers::Due> due = timers_->Take(runtime_->clock->Now());
   if (!due.has_value()) return false;
-  if (!Holds()) return true;
+  if (!Holds(runtime_->clock->Now())) return true;
   Count(runtime_->counters.timers_run);
   ActorContext context(*this, nullptr);
   try {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "grid/actor/letter.h"
 #include "handlers/delivery.h"
+#include "handlers/recycling_allocator.h"
 
 namespace grid::internal {
 namespace {
@@ -19,6 +20,12 @@ constexpr std::chrono::milliseconds kAskAgain{100};
 class CallOperation::Attempt final : public OutcomeSink {
  public:
   explicit Attempt(std::shared_ptr<CallOperation> call) : call_(std::move(call)) {}
+
+  static void* operator new(size_t) { return RecyclingAllocator<Attempt>().allocate(1); }
+  static void operator delete(void* memory) {
+    RecyclingAllocator<Attempt>().deallocate(static_cast<Attempt*>(memory), 1);
+  }
+
   ~Attempt() override {
     if (call_ != nullptr) call_->OnOutcome(absl::InternalError("the message was lost"));
   }
@@ -35,11 +42,12 @@ class CallOperation::Attempt final : public OutcomeSink {
   std::shared_ptr<CallOperation> call_;  // null: completed
 };
 
-CallOperation::CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing message,
-                             Completion<absl::StatusOr<RawAnswer>> completion)
-    : core_(std::move(core)), message_(std::move(message)), completion_(std::move(completion)) {}
+CallOperation::CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing&& message,
+                             Waiting waiting)
+    : core_(std::move(core)), message_(std::move(message)), waiting_(std::move(waiting)) {}
 
-void CallOperation::Start() {
+void CallOperation::Start(CandidatePtr first) {
+  first_ = std::move(first);
   RecipientsEnv& env = core_->env();
   if (core_->policy().deduplicate.count() > 0) call_ = env.NextCall();
   auto post = core_->Begin(shared_from_this());
@@ -76,7 +84,8 @@ CandidatePtr CallOperation::SameAgain() {
 }
 
 void CallOperation::Pick() {
-  const CandidatePtr candidate = only_last_ ? SameAgain() : core_->cache().Pick(tried_);
+  CandidatePtr candidate = std::move(first_);
+  if (candidate == nullptr) candidate = only_last_ ? SameAgain() : core_->cache().Pick(tried_);
   if (candidate != nullptr) return Deliver(candidate);
   // What was registered just now may not have been heard of.
   if (!asked_) return Ask();
@@ -109,7 +118,7 @@ bool CallOperation::Wait() {
     core_->Finish(*this);
     return true;
   }
-  // Whoever resumes it finds waiting_ set, however early that is.
+  // Whoever resumes it finds queued_ set, however early that is.
   auto resume = [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->OnWaited(true);
   };
@@ -119,7 +128,7 @@ bool CallOperation::Wait() {
     Fail(place.status(), last_ != nullptr ? &last_->target : nullptr);
     return true;
   }
-  waiting_ = Waiting{.place = *place, .alarm = std::nullopt};
+  queued_ = std::make_unique<Queued>(Queued{.place = *place, .alarm = std::nullopt});
   if (*place == 0) {
     // Somebody has come just now. Not from inside: this could go on for ever.
     env.OnControl([weak = weak_from_this()] {
@@ -128,7 +137,7 @@ bool CallOperation::Wait() {
     return true;
   }
   if (!cache.watching()) until = std::min(until, now + std::max(policy.back_off.most, kAskAgain));
-  waiting_->alarm = env.alarms().At(until, [weak = weak_from_this()] {
+  queued_->alarm = env.alarms().At(until, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->OnWaited(false);
   });
   return true;
@@ -137,10 +146,10 @@ bool CallOperation::Wait() {
 void CallOperation::OnWaited(bool in_time) {
   {
     std::lock_guard lock(mutex_);
-    if (over_ || !waiting_.has_value()) return;
-    if (waiting_->alarm.has_value()) core_->env().alarms().Cancel(*waiting_->alarm);
-    core_->cache().StopWaiting(waiting_->place);
-    waiting_.reset();
+    if (over_ || queued_ == nullptr) return;
+    if (queued_->alarm.has_value()) core_->env().alarms().Cancel(*queued_->alarm);
+    core_->cache().StopWaiting(queued_->place);
+    queued_.reset();
   }
   // Without a watch nobody but the directory itself knows who has come.
   in_time ? Pick() : Ask();
@@ -173,22 +182,18 @@ void CallOperation::Deliver(const CandidatePtr& candidate) {
 
 void CallOperation::OnOutcome(LetterOutcome outcome) {
   CandidatePtr candidate;
-  Completion<absl::StatusOr<RawAnswer>> completion;
+  Waiting waiting;
   {
     std::lock_guard lock(mutex_);
     candidate = std::move(delivered_);
     // For End, which may be waiting to hear how far the message came.
     if (over_) attempts_.Failed(outcome.ok() ? Delivery::kExecuted : DeliveryOf(outcome.status()));
-    if (outcome.ok() && !std::exchange(over_, true)) completion = std::move(completion_);
+    if (outcome.ok() && !std::exchange(over_, true)) waiting = std::exchange(waiting_, {});
   }
   if (core_->counts()) candidate->outstanding.fetch_sub(1, std::memory_order_relaxed);
   if (!outcome.ok()) return OnFailure(candidate, outcome.status());
   core_->cache().Answered(*candidate);
-  if (!completion) return;
-  const Target* const target = &candidate->target;
-  Complete(std::move(completion),
-           RawAnswer{.bytes = *std::move(outcome),
-                     .from = std::shared_ptr<const Target>(std::move(candidate), target)});
+  if (waiting.index() != 0) Complete(std::move(waiting), *std::move(outcome), std::move(candidate));
 }
 
 void CallOperation::OnFailure(const CandidatePtr& candidate, const absl::Status& failure) {
@@ -249,15 +254,15 @@ void CallOperation::PauseFor(std::chrono::milliseconds pause) {
 
 void CallOperation::Fail(const absl::Status& why, const Target* target) {
   absl::Status error;
-  Completion<absl::StatusOr<RawAnswer>> completion;
+  Waiting waiting;
   {
     std::lock_guard lock(mutex_);
     if (std::exchange(over_, true)) return;
     attempts_.Failed(DeliveryOf(why));
     error = attempts_.Error(why, target);
-    completion = std::move(completion_);
+    waiting = std::exchange(waiting_, {});
   }
-  Complete(std::move(completion), std::move(error));
+  Complete(std::move(waiting), std::move(error));
 }
 
 void CallOperation::End(absl::Status why) {
@@ -267,31 +272,47 @@ void CallOperation::End(absl::Status why) {
     if (std::exchange(over_, true)) return;
     delivered = delivered_;
     if (pause_.has_value()) core_->env().alarms().Cancel(*pause_);
-    if (waiting_.has_value()) {
-      if (waiting_->alarm.has_value()) core_->env().alarms().Cancel(*waiting_->alarm);
-      core_->cache().StopWaiting(waiting_->place);
+    if (queued_ != nullptr) {
+      if (queued_->alarm.has_value()) core_->env().alarms().Cancel(*queued_->alarm);
+      core_->cache().StopWaiting(queued_->place);
     }
   }
   // The Post may know that the message has never left; otherwise it may have been executed.
   if (delivered != nullptr) cancellation_.Cancel(why);
   absl::Status error;
-  Completion<absl::StatusOr<RawAnswer>> completion;
+  Waiting waiting;
   {
     std::lock_guard lock(mutex_);
     if (delivered_ != nullptr) attempts_.Failed(Delivery::kMaybeExecuted);
     error = attempts_.Error(why, delivered != nullptr ? &delivered->target : nullptr);
-    completion = std::move(completion_);
+    waiting = std::exchange(waiting_, {});
   }
   if (absl::IsCancelled(why)) ++core_->env().counters().cancelled;
-  Complete(std::move(completion), std::move(error));
+  Complete(std::move(waiting), std::move(error));
 }
 
-void CallOperation::Complete(Completion<absl::StatusOr<RawAnswer>> completion,
-                             absl::StatusOr<RawAnswer> result) {
-  // Whoever has called this holds us; the handle may go with the last verb.
+// Whoever has called these holds us; the handle may go with the last verb.
+
+void CallOperation::Complete(Waiting waiting, absl::Status error) {
   const std::shared_ptr<RecipientsCore> core = core_;
   core->Finish(*this);
-  StartingVerb::Complete(core->env(), std::move(completion), std::move(result));
+  if (auto* const call = std::get_if<CallCompletion>(&waiting)) {
+    StartingVerb::Complete(core->env(), std::move(*call),
+                           absl::StatusOr<RawAnswer>(std::move(error)));
+  } else if (auto* const send = std::get_if<SendCompletion>(&waiting)) {
+    StartingVerb::Complete(core->env(), std::move(*send), std::move(error));
+  }
+}
+
+void CallOperation::Complete(Waiting waiting, Buffer answer, CandidatePtr from) {
+  auto* const call = std::get_if<CallCompletion>(&waiting);
+  if (call == nullptr) return Complete(std::move(waiting), absl::OkStatus());
+  const std::shared_ptr<RecipientsCore> core = core_;
+  core->Finish(*this);
+  const Target* const target = &from->target;
+  RawAnswer raw{.bytes = std::move(answer),
+                .from = std::shared_ptr<const Target>(std::move(from), target)};
+  StartingVerb::Complete(core->env(), std::move(*call), absl::StatusOr<RawAnswer>(std::move(raw)));
 }
 
 }  // namespace grid::internal

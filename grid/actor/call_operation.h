@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -27,16 +28,20 @@ namespace grid::internal {
 
 class CallOperation final : public Verb, public std::enable_shared_from_this<CallOperation> {
  public:
-  // Checks are done: the verb fits the routing, the message was encoded.
-  CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing message,
-                Completion<absl::StatusOr<RawAnswer>> completion);
+  // A Call, or a Send, which gets no answer. Empty: nobody waits any more.
+  using Waiting = std::variant<std::monostate, CallCompletion, SendCompletion>;
 
-  void Start();
+  // Checks are done: the verb fits the routing, the message was encoded.
+  CallOperation(std::shared_ptr<RecipientsCore> core, Outgoing&& message, Waiting waiting);
+
+  // `first`: whose turn it is, if that is known already; may be null.
+  void Start(CandidatePtr first = nullptr);
   void End(absl::Status why) override;
 
  private:
   class Attempt;
-  struct Waiting {
+  // It waits for a holder.
+  struct Queued {
     uint64_t place;  // of TargetCache
     std::optional<Alarms::Id> alarm;
   };
@@ -52,15 +57,17 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   void PauseFor(std::chrono::milliseconds pause);
   CandidatePtr SameAgain();
   void Fail(const absl::Status& why, const Target* target);
-  void Complete(Completion<absl::StatusOr<RawAnswer>> completion, absl::StatusOr<RawAnswer> result);
+  void Complete(Waiting waiting, absl::Status error);
+  void Complete(Waiting waiting, Buffer answer, CandidatePtr from);
 
   const std::shared_ptr<RecipientsCore> core_;
-  const Outgoing message_;
+  Outgoing message_;
   std::shared_ptr<Post> post_;
   uint64_t call_ = 0;  // Message::call
   Cancellation cancellation_;
 
   // Of the step that is under way.
+  CandidatePtr first_;
   bool asked_ = false;      // the directory, in this call
   bool refreshed_ = false;  // because there was no such target
   std::vector<CandidatePtr> tried_;
@@ -70,13 +77,12 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   bool only_last_ = false;
 
   std::mutex mutex_;
-  // Empty: over.
-  Completion<absl::StatusOr<RawAnswer>> completion_ ABSL_GUARDED_BY(mutex_);
+  Waiting waiting_ ABSL_GUARDED_BY(mutex_);
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
   CandidatePtr delivered_ ABSL_GUARDED_BY(mutex_);  // a message is under way to it
   Attempts attempts_ ABSL_GUARDED_BY(mutex_);
   std::optional<Alarms::Id> pause_ ABSL_GUARDED_BY(mutex_);
-  std::optional<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<Queued> queued_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace grid::internal

@@ -46,7 +46,7 @@ void CellAnswers::Settle(Letter& letter, MailboxQueue::PutResult& put,
     Count(runtime_->counters.rejected_full);
     RefuseFull(letter, options);
   }
-  if (put.outcome == Outcome::kNoCredit && !RefuseLate(letter)) {
+  if (put.outcome == Outcome::kNoCredit && !RefuseLate(letter, runtime_->clock->Now())) {
     Count(runtime_->counters.waiting_rejected);
     letter.reply.Refuse(absl::ResourceExhaustedError(
         absl::StrCat(name_.text(), ": the mailbox is full, and ", options.max_waiting,
@@ -75,13 +75,13 @@ void CellAnswers::RefuseExpired(Letter& letter) const {
       absl::StrCat(name_.text(), ": the deadline passed in the mailbox")));
 }
 
-bool CellAnswers::IsLate(const Letter& letter) const {
+bool CellAnswers::IsLate(const Letter& letter, TimePoint now) const {
   if (letter.cancellation != nullptr && letter.cancellation->cancelled()) return true;
-  return letter.deadline != Letter::kNoDeadline && letter.deadline <= runtime_->clock->Now();
+  return letter.deadline != Letter::kNoDeadline && letter.deadline <= now;
 }
 
-bool CellAnswers::RefuseLate(Letter& letter) const {
-  if (!IsLate(letter)) return false;
+bool CellAnswers::RefuseLate(Letter& letter, TimePoint now) const {
+  if (!IsLate(letter, now)) return false;
   if (letter.cancellation == nullptr || !letter.cancellation->cancelled()) {
     RefuseExpired(letter);
     return true;

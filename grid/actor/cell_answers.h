@@ -37,9 +37,9 @@ class CellAnswers final : public AnswerObserver {
   void RefuseClosed(Letter& letter) const;
   void RefuseExpired(Letter& letter) const;
   // Its sender has given up, or its deadline has passed.
-  bool IsLate(const Letter& letter) const;
+  bool IsLate(const Letter& letter, TimePoint now) const;
   // True: it was, and was answered so.
-  bool RefuseLate(Letter& letter) const;
+  bool RefuseLate(Letter& letter, TimePoint now) const;
 
   void Log(LogLevel level, std::string_view text) const;
 

@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "grid/actor/actor_protocol.h"
 #include "handlers/completion.h"
 #include "handlers/delivery.h"
+#include "handlers/recycling_allocator.h"
 
 namespace grid::internal {
 namespace {
@@ -25,16 +27,10 @@ absl::Status Rejected(absl::Status status) {
 
 // What the letters of one delivery have in common.
 struct Arrival {
-  Arrival(const ArrivedDelivery& arrived, const RequestContext& context)
-      : deadline(context.deadline()),
-        sender(std::make_shared<const Sender>(
-            Sender{.process = context.caller(),
-                   .actor = arrived.from,
-                   .publication = arrived.publication})) {}
-
   const TimePoint deadline;
   const std::shared_ptr<const Sender> sender;
-  const std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
+  const std::shared_ptr<Cancellation> cancellation =
+      std::allocate_shared<Cancellation>(RecyclingAllocator<Cancellation>());
 
   Letter LetterOf(const ArrivedDelivery& arrived, Buffer payload) const {
     Letter letter;
@@ -57,6 +53,11 @@ LocalDelivery To(const DeliverHeader& header, size_t index) {
           .call = header.call};
 }
 
+bool Same(const Caller& a, const Caller& b) {
+  return a.host == b.host && a.is_client == b.is_client && a.instance == b.instance &&
+         a.address == b.address && a.tls_subject == b.tls_subject;
+}
+
 }  // namespace
 
 // Where the coroutine of one request waits: for the outcome, or until nobody wants it any more,
@@ -66,14 +67,18 @@ class DeliveryServer::Single {
   Single(asio::any_io_executor executor, Completion<LetterOutcome> waiting)
       : executor_(std::move(executor)), waiting_(std::move(waiting)) {}
 
-  void Complete(LetterOutcome outcome) {
+  // The function that the coroutine has called to wait is over: it may go on inside Complete.
+  void Started() { started_.store(true, std::memory_order_release); }
+
+  // `apart`: not inside the caller, who is not done yet.
+  void Complete(LetterOutcome outcome, bool apart = false) {
     Completion<LetterOutcome> waiting;
     {
       std::lock_guard lock(mutex_);
       waiting = std::move(waiting_);
     }
     if (!waiting) return;
-    // Never inside what the coroutine has called.
+    if (started_.load(std::memory_order_acquire) && !apart) return waiting(std::move(outcome));
     asio::post(executor_, [waiting = std::move(waiting), outcome = std::move(outcome)]() mutable {
       waiting(std::move(outcome));
     });
@@ -84,12 +89,18 @@ class DeliveryServer::Single {
     explicit Sink(std::shared_ptr<Single> single) : single_(std::move(single)) {}
     void Complete(LetterOutcome outcome) override { single_->Complete(std::move(outcome)); }
 
+    static void* operator new(size_t) { return RecyclingAllocator<Sink>().allocate(1); }
+    static void operator delete(void* memory) {
+      RecyclingAllocator<Sink>().deallocate(static_cast<Sink*>(memory), 1);
+    }
+
    private:
     const std::shared_ptr<Single> single_;
   };
 
  private:
   const asio::any_io_executor executor_;
+  std::atomic<bool> started_{false};
   std::mutex mutex_;
   Completion<LetterOutcome> waiting_ ABSL_GUARDED_BY(mutex_);
 };
@@ -201,6 +212,20 @@ absl::Status DeliveryServer::Admit(size_t count) {
   return absl::OkStatus();
 }
 
+std::shared_ptr<const Sender> DeliveryServer::SenderOf(const ArrivedDelivery& arrived,
+                                                       const RequestContext& context) {
+  const Caller& process = context.caller();
+  const auto make = [&] {
+    return std::make_shared<const Sender>(
+        Sender{.process = process, .actor = arrived.from, .publication = arrived.publication});
+  };
+  if (arrived.from.has_value() || arrived.publication.has_value()) return make();
+  std::lock_guard lock(senders_mutex_);
+  std::shared_ptr<const Sender>& known = senders_[absl::HashOf(process.address) % senders_.size()];
+  if (known == nullptr || !Same(known->process, process)) known = make();
+  return known;
+}
+
 asio::awaitable<absl::StatusOr<Buffer>> DeliveryServer::ServeOne(Buffer request,
                                                                  RequestContext& context) {
   LetterOutcome outcome = Buffer();
@@ -213,16 +238,18 @@ asio::awaitable<absl::StatusOr<Buffer>> DeliveryServer::ServeOne(Buffer request,
     outcome = std::move(admitted);
   } else {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    Letter letter = Arrival(*arrived, context).LetterOf(*arrived, std::move(request));
+    const Arrival arrival{context.deadline(), SenderOf(*arrived, context)};
+    Letter letter = arrival.LetterOf(*arrived, std::move(request));
     auto deliver = [&](auto handler) {
-      auto single =
-          std::make_shared<Single>(executor, Completion<LetterOutcome>(std::move(handler)));
+      auto single = std::allocate_shared<Single>(RecyclingAllocator<Single>(), executor,
+                                                 Completion<LetterOutcome>(std::move(handler)));
       context.OnCancel([&context, single, cancellation = letter.cancellation] {
         cancellation->Cancel(context.cancellation());
-        single->Complete(context.cancellation());
+        single->Complete(context.cancellation(), /*apart=*/true);
       });
-      letter.reply = ReplyToken(std::make_unique<Single::Sink>(std::move(single)));
+      letter.reply = ReplyToken(std::make_unique<Single::Sink>(single));
       residents_->Deliver(To(arrived->header, 0), std::move(letter));
+      single->Started();
     };
     outcome = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(LetterOutcome)>(
         deliver, asio::use_awaitable);
@@ -242,7 +269,7 @@ void DeliveryServer::ServeMany(Stream stream, RequestContext& context) {
   const size_t targets = arrived->header.targets.size();
   const absl::Status admitted = Admit(targets);
   const Buffer message = Buffer::CopyOf(stream.initial());
-  const Arrival arrival(*arrived, context);
+  const Arrival arrival{context.deadline(), SenderOf(*arrived, context)};
   auto many = std::make_shared<Many>(shared_from_this(), std::move(stream), targets,
                                      admitted.ok() ? targets : 0);
   context.OnCancel([&context, many, cancellation = arrival.cancellation] {

@@ -4,17 +4,22 @@
 #ifndef GRID_GRID_ACTOR_DELIVERY_SERVER_H_
 #define GRID_GRID_ACTOR_DELIVERY_SERVER_H_
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "grid/actor/residents.h"
 #include "handlers/registrar.h"
 
 namespace grid::internal {
+
+struct ArrivedDelivery;
 
 struct DeliveryLimits {
   size_t max_deliveries;  // letters whose outcome is open; beyond it they are rejected
@@ -41,11 +46,17 @@ class DeliveryServer : public std::enable_shared_from_this<DeliveryServer> {
 
   asio::awaitable<absl::StatusOr<Buffer>> ServeOne(Buffer request, RequestContext& context);
   void ServeMany(Stream stream, RequestContext& context);
+  // Who sent it. That of a process which names no actor is made once for many letters.
+  std::shared_ptr<const Sender> SenderOf(const ArrivedDelivery& arrived,
+                                         const RequestContext& context);
   // Takes `count` of max_deliveries.
   absl::Status Admit(size_t count);
 
   const std::shared_ptr<Residents> residents_;
   const DeliveryLimits limits_;
+  std::mutex senders_mutex_;
+  // By their address.
+  std::array<std::shared_ptr<const Sender>, 64> senders_ ABSL_GUARDED_BY(senders_mutex_);
   std::atomic<bool> closed_{false};
   std::atomic<uint64_t> open_{0};
   std::atomic<uint64_t> refused_{0};

@@ -81,7 +81,7 @@ void MailboxEnd::Match(Effects& effects) {
   while (receiver_) {
     std::optional<Letter> letter = queue_.Take(effects.delivered);
     if (!letter.has_value()) return;
-    if (answers_->IsLate(*letter)) {
+    if (answers_->IsLate(*letter, runtime_->clock->Now())) {
       effects.late.push_back(*std::move(letter));
       continue;
     }
@@ -92,7 +92,7 @@ void MailboxEnd::Match(Effects& effects) {
 
 void MailboxEnd::Do(Effects effects) {
   for (ReplyToken& token : effects.delivered) token.Answer(Buffer());
-  for (Letter& letter : effects.late) answers_->RefuseLate(letter);
+  for (Letter& letter : effects.late) answers_->RefuseLate(letter, runtime_->clock->Now());
   if (!effects.result.has_value()) return;
   if (effects.result->ok()) (*effects.result)->reply.Observe(answers_);
   Finish(std::move(effects.receiver), *std::move(effects.result));

@@ -38,6 +38,10 @@ class MailboxQueue {
     ReplyToken delivered;         // to be answered with nil: the letter is in the mailbox
     std::vector<Letter> dropped;  // made room (kDropOldest)
   };
+  // Whether Put would queue it, and drop nothing.
+  bool HasRoomFor(const Letter& letter, HeldLetters held = {}) const {
+    return !closed_ && waiting_.empty() && HasRoom(letter.message.size(), held);
+  }
   // Unless it is kQueued or kWaiting, `letter` stays as it was.
   PutResult Put(Letter& letter, TimePoint now, HeldLetters held = {});
 

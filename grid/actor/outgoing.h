@@ -53,6 +53,7 @@ struct RawResults {
 absl::Status UndecodableError(const absl::Status& decoded, const Target& from);
 
 using CallCompletion = Completion<absl::StatusOr<RawAnswer>>;
+using SendCompletion = Completion<absl::Status>;
 using NextCompletion = Completion<absl::StatusOr<std::optional<RawResult>>>;
 using ResultsCompletion = Completion<RawResults>;
 
@@ -60,11 +61,11 @@ using ResultsCompletion = Completion<RawResults>;
 absl::Status CheckSeveral(const RecipientsCore* core, const Outgoing& message);
 
 // To one. `core` may be null: kFailedPrecondition, not sent.
-void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
+void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing&& message,
                CallCompletion completion);
 // To one or several, by the routing, without their answers.
-void StartSend(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
-               Completion<absl::Status> completion);
+void StartSend(const std::shared_ptr<RecipientsCore>& core, Outgoing&& message,
+               SendCompletion completion);
 // To several, with StartNext for each result, and DropGather when nobody reads them any more.
 std::shared_ptr<GatherOperation> StartGather(const std::shared_ptr<RecipientsCore>& core,
                                              Outgoing message);

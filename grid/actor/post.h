@@ -36,7 +36,7 @@ struct Message {
   // whoever sends the same call of the same process to the same name; 0: it doesn't.
   std::chrono::milliseconds deduplicate{0};
   uint64_t call = 0;
-  const Name* from = nullptr;  // the actor that sends, if one does
+  const Name* from = nullptr;                   // the actor that sends, if one does
   std::optional<Publication> publication = {};  // where it is published
 };
 
@@ -61,7 +61,11 @@ class Post {
   virtual void Deliver(const Target& target, const Message& message,
                        std::unique_ptr<OutcomeSink> sink) = 0;
 
-  // The same to several targets of one member, as one message. Cancelling `cancellation` (may be
+  // The same where nobody waits for more than that the letter is in the mailbox, if the target is
+  // in this process and has room for it just now. False: nothing was done.
+  virtual bool DeliverAtOnce(const Target& /*target*/, const Message& /*message*/) { return false; }
+
+  // As Deliver, to several targets of one member, as one message. Cancelling `cancellation` (may be
   // null) gives up those that have no outcome yet.
   virtual void DeliverMany(const std::string& member, const std::vector<Target>& targets,
                            const Message& message, std::shared_ptr<OutcomesSink> sink,
@@ -81,6 +85,9 @@ class LetterBox {
   // says so. Where letter.acknowledge is kDelivered it is answered with nil once it is in the
   // mailbox, kAccepted at once; an error of the handler is then only logged and counted.
   virtual void Put(Letter letter) = 0;
+  // Takes the letter, which nobody waits for, if there is room. False: it stays as it was, and Put
+  // says what becomes of it.
+  virtual bool PutAtOnce(Letter& /*letter*/) { return false; }
 };
 
 }  // namespace grid::internal

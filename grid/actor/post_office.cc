@@ -2,6 +2,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <cstring>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "grid/actor/actor_protocol.h"
 #include "handlers/delivery.h"
+#include "handlers/recycling_allocator.h"
 
 namespace grid::internal {
 namespace {
@@ -26,7 +28,7 @@ class RemoteCall final : public std::enable_shared_from_this<RemoteCall> {
   void Start(const Connection& peer, Buffer payload, std::chrono::milliseconds timeout) {
     const std::shared_ptr<Cancellation> cancellation = sink_->cancellation();
     auto done = [self = shared_from_this()](absl::StatusOr<Buffer> reply) {
-      self->sink_->Complete(reply.ok() ? DecodeOutcome(reply->view())
+      self->sink_->Complete(reply.ok() ? DecodeOutcome(*std::move(reply))
                                        : LetterOutcome(reply.status()));
     };
     if (cancellation == nullptr) {
@@ -159,12 +161,14 @@ absl::StatusOr<std::chrono::milliseconds> PostOffice::TimeLeft(const Message& me
   return std::chrono::ceil<std::chrono::milliseconds>(left);
 }
 
-void PostOffice::DeliverHere(const Target& target, const Message& message,
-                             std::unique_ptr<OutcomeSink> sink) {
+Letter PostOffice::LetterOf(const Message& message) const {
   Letter letter;
-  letter.message.Reserve(message.type.size() + message.body.size());
-  letter.message.Append(AsBytes(message.type));
-  letter.message.Append(message.body);
+  letter.message = pool_->Take(message.type.size() + message.body.size());
+  std::memcpy(letter.message.data(), message.type.data(), message.type.size());
+  if (!message.body.empty()) {
+    std::memcpy(letter.message.data() + message.type.size(), message.body.data(),
+                message.body.size());
+  }
   letter.type_bytes = static_cast<uint32_t>(message.type.size());
   letter.nil_body = IsNil(message.body);
   letter.acknowledge = message.acknowledge;
@@ -172,6 +176,18 @@ void PostOffice::DeliverHere(const Target& target, const Message& message,
   letter.sender = message.from == nullptr && !message.publication.has_value()
                       ? sender_
                       : SenderFrom(self_, message.from, message.publication);
+  return letter;
+}
+
+bool PostOffice::DeliverAtOnce(const Target& target, const Message& message) {
+  if (target.member != self_ || message.deduplicate.count() > 0) return false;
+  Letter letter = LetterOf(message);
+  return residents_->DeliverAtOnce({.name = target.name.text(), .epoch = target.epoch}, letter);
+}
+
+void PostOffice::DeliverHere(const Target& target, const Message& message,
+                             std::unique_ptr<OutcomeSink> sink) {
+  Letter letter = LetterOf(message);
   letter.cancellation = sink->cancellation();
   letter.reply = ReplyToken(std::move(sink));
   residents_->Deliver({.name = target.name.text(),
@@ -188,9 +204,10 @@ void PostOffice::Deliver(const Target& target, const Message& message,
   if (!peer.ok()) return sink->Complete(peer.status());
   const absl::StatusOr<std::chrono::milliseconds> left = TimeLeft(message);
   if (!left.ok()) return sink->Complete(left.status());
-  absl::StatusOr<Buffer> payload = EncodeDelivery({target}, message);
+  absl::StatusOr<Buffer> payload = EncodeDelivery({&target, 1}, message);
   if (!payload.ok()) return sink->Complete(NotSent(payload.status()));
-  std::make_shared<RemoteCall>(std::move(sink))->Start(*peer, *std::move(payload), *left);
+  std::allocate_shared<RemoteCall>(RecyclingAllocator<RemoteCall>(), std::move(sink))
+      ->Start(*peer, *std::move(payload), *left);
 }
 
 void PostOffice::DeliverMany(const std::string& member, const std::vector<Target>& targets,

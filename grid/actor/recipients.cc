@@ -7,6 +7,7 @@
 #include "grid/actor/call_operation.h"
 #include "grid/actor/gather_operation.h"
 #include "grid/actor/recipients_core.h"
+#include "handlers/recycling_allocator.h"
 
 namespace grid {
 namespace internal {
@@ -45,6 +46,12 @@ void Refuse(const std::shared_ptr<RecipientsCore>& core, Completion<Result> comp
             Result result) {
   if (core == nullptr) return completion(std::move(result));
   StartingVerb::Complete(core->env(), std::move(completion), std::move(result));
+}
+
+std::shared_ptr<CallOperation> MakeCall(const std::shared_ptr<RecipientsCore>& core,
+                                        Outgoing&& message, CallOperation::Waiting waiting) {
+  return std::allocate_shared<CallOperation>(RecyclingAllocator<CallOperation>(), core,
+                                             std::move(message), std::move(waiting));
 }
 
 // What a Send to several comes to.
@@ -86,7 +93,7 @@ absl::Status UndecodableError(const absl::Status& decoded, const Target& from) {
                       Delivery::kExecuted);
 }
 
-void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
+void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing&& message,
                CallCompletion completion) {
   const StartingVerb starting;
   if (absl::Status refused = CheckOne(core.get(), message); !refused.ok()) {
@@ -94,26 +101,27 @@ void StartCall(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
   }
   ++core->env().counters().calls;
   const auto slot = completion.cancellation_slot();
-  const auto call =
-      std::make_shared<CallOperation>(core, std::move(message), std::move(completion));
+  const auto call = MakeCall(core, std::move(message), std::move(completion));
   core->EndBy(slot, call);
   call->Start();
 }
 
-void StartSend(const std::shared_ptr<RecipientsCore>& core, Outgoing message,
-               Completion<absl::Status> completion) {
+void StartSend(const std::shared_ptr<RecipientsCore>& core, Outgoing&& message,
+               SendCompletion completion) {
   const StartingVerb starting;
   if (absl::Status refused = Check(core.get(), message); !refused.ok()) {
     return Refuse(core, std::move(completion), NotSent(std::move(refused)));
   }
   ++core->env().counters().sends;
+  CandidatePtr picked;
+  if (core->routing().one() && core->SendAtOnce(message, picked)) {
+    return StartingVerb::Complete(core->env(), std::move(completion), absl::OkStatus());
+  }
   const auto slot = completion.cancellation_slot();
   if (core->routing().one()) {
-    auto status = [](const absl::StatusOr<RawAnswer>& raw) { return raw.status(); };
-    const auto call = std::make_shared<CallOperation>(
-        core, std::move(message), CallCompletion(Converting(std::move(completion), status)));
+    const auto call = MakeCall(core, std::move(message), std::move(completion));
     core->EndBy(slot, call);
-    return call->Start();
+    return call->Start(std::move(picked));
   }
   const auto gather = std::make_shared<GatherOperation>(core, std::move(message));
   gather->All(ResultsCompletion(Converting(std::move(completion), &StatusOf)));

@@ -96,7 +96,7 @@ class Recipients {
         [](auto handler, std::shared_ptr<internal::RecipientsCore> core,
            internal::Outgoing message) {
           internal::StartSend(core, std::move(message),
-                              Completion<absl::Status>(std::move(handler)));
+                              internal::SendCompletion(std::move(handler)));
         },
         token, core_, Encoded<NoPayload>(type, request));
   }

@@ -73,6 +73,28 @@ absl::StatusOr<std::shared_ptr<Post>> RecipientsCore::Begin(std::shared_ptr<Verb
   return post_;
 }
 
+bool RecipientsCore::SendAtOnce(const Outgoing& message, CandidatePtr& picked) {
+  if (policy_.acknowledge == Acknowledgement::kProcessed || !cache_->IsCurrent()) return false;
+  std::shared_ptr<Post> post;
+  {
+    std::lock_guard lock(mutex_);
+    post = post_;
+  }
+  if (post == nullptr) return false;
+  picked = cache_->Pick({});
+  if (picked == nullptr) return false;
+  const bool sent =
+      post->DeliverAtOnce(picked->target, {.type = message.type,
+                                           .body = message.body.view(),
+                                           .acknowledge = policy_.acknowledge,
+                                           .deadline = env_->clock().Now() + policy_.deadline,
+                                           .deduplicate = policy_.deduplicate,
+                                           .from = from(),
+                                           .publication = message.publication});
+  if (sent) cache_->Answered(*picked);
+  return sent;
+}
+
 std::shared_ptr<Verb> RecipientsCore::Unlink(Verb& verb) {
   if (verb.held_ == nullptr) return nullptr;
   (verb.before_ != nullptr ? verb.before_->after_ : first_) = verb.after_;

@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "grid/actor/outgoing.h"
 #include "grid/actor/recipients_env.h"
 #include "grid/actor/target_cache.h"
 #include "grid/directory/call_policy.h"
@@ -60,6 +61,10 @@ class RecipientsCore final : public std::enable_shared_from_this<RecipientsCore>
   // The verb is under way from now on, and is held until Finish. Its Post; or kResourceExhausted,
   // rejected, for one too many, kFailedPrecondition, not sent, once closed.
   absl::StatusOr<std::shared_ptr<Post>> Begin(std::shared_ptr<Verb> verb);
+  // Sends to one of them at once, where that needs nothing of what a verb is made of: the level of
+  // acknowledgement is less than kProcessed, and the target is in this process and has room. False:
+  // it has to be a verb; for `picked`, if that was set, whose turn it is.
+  bool SendAtOnce(const Outgoing& message, CandidatePtr& picked);
   // It is over; its last reference may go with this.
   void Finish(Verb& verb);
 

@@ -10,10 +10,12 @@
 
 namespace grid::internal {
 
-Residents::Shard& Residents::ShardOf(std::string_view name) {
-  // Other bits than those that the table inside looks at first.
-  return shards_[(absl::HashOf(absl::string_view(name.data(), name.size())) >> 48) % kShards];
-}
+namespace {
+
+// As the tables inside have it: they are not to do it once more.
+size_t HashOf(absl::string_view name) { return absl::Hash<absl::string_view>()(name); }
+
+}  // namespace
 
 void Residents::Add(const Name& name, uint64_t epoch, std::shared_ptr<LetterBox> box,
                     std::vector<std::string> trusted_callers) {
@@ -24,13 +26,13 @@ void Residents::Add(const Name& name, uint64_t epoch, std::shared_ptr<LetterBox>
   if (!trusted_callers.empty()) {
     slot.trusted = std::make_shared<const std::vector<std::string>>(std::move(trusted_callers));
   }
-  Shard& shard = ShardOf(name.text());
+  Shard& shard = ShardOf(HashOf(name.text()));
   std::lock_guard lock(shard.mutex);
   shard.slots[name.text()].push_back(std::move(slot));
 }
 
 void Residents::Remove(const Name& name, uint64_t epoch) {
-  Shard& shard = ShardOf(name.text());
+  Shard& shard = ShardOf(HashOf(name.text()));
   Slot removed;  // goes after the lock
   std::lock_guard lock(shard.mutex);
   const auto found = shard.slots.find(name.text());
@@ -53,18 +55,27 @@ bool Residents::Trusts(const Slot& slot, const Sender& sender) const {
   });
 }
 
-void Residents::Deliver(const LocalDelivery& to, Letter letter) {
-  Slot slot;
-  {
-    Shard& shard = ShardOf(to.name);
-    std::lock_guard lock(shard.mutex);
-    const auto found = shard.slots.find(absl::string_view(to.name.data(), to.name.size()));
-    if (found != shard.slots.end()) {
-      for (const Slot& one : found->second) {
-        if (one.epoch == to.epoch) slot = one;
-      }
+Residents::Slot Residents::Find(const LocalDelivery& to) {
+  const absl::string_view name(to.name.data(), to.name.size());
+  const size_t hash = HashOf(name);
+  Shard& shard = ShardOf(hash);
+  std::lock_guard lock(shard.mutex);
+  const auto found = shard.slots.find(name, hash);
+  if (found != shard.slots.end()) {
+    for (const Slot& one : found->second) {
+      if (one.epoch == to.epoch) return one;
     }
   }
+  return {};
+}
+
+bool Residents::DeliverAtOnce(const LocalDelivery& to, Letter& letter) {
+  const Slot slot = Find(to);
+  return slot.box != nullptr && Trusts(slot, *letter.sender) && slot.box->PutAtOnce(letter);
+}
+
+void Residents::Deliver(const LocalDelivery& to, Letter letter) {
+  const Slot slot = Find(to);
   if (slot.box == nullptr) {
     missing_.fetch_add(1, std::memory_order_relaxed);
     return letter.reply.Answer(NoSuchTargetError(to.name, to.epoch, view()));

@@ -49,6 +49,10 @@ class Residents {
   // kPermissionDenied for who is not trusted (both kRejected), or from memory.
   void Deliver(const LocalDelivery& to, Letter letter);
 
+  // Puts a letter that nobody waits for into its box, if that has room and the sender is trusted.
+  // False: nothing was done.
+  bool DeliverAtOnce(const LocalDelivery& to, Letter& letter);
+
   // The greatest epoch that anything was held with.
   uint64_t view() const { return view_.load(std::memory_order_relaxed); }
   // Since the beginning: letters for whom we do not have, and by whom we do not trust.
@@ -69,7 +73,12 @@ class Residents {
     absl::flat_hash_map<std::string, std::vector<Slot>> slots ABSL_GUARDED_BY(mutex);
   };
 
-  Shard& ShardOf(std::string_view name);
+  Shard& ShardOf(size_t hash) {
+    // Other bits than those that the table inside looks at first.
+    return shards_[(hash >> 48) % kShards];
+  }
+  // Without a box: nobody is there.
+  Slot Find(const LocalDelivery& to);
   bool Trusts(const Slot& slot, const Sender& sender) const;
 
   const std::string self_;

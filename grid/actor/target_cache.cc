@@ -127,6 +127,7 @@ void TargetCache::OnEvent(const std::shared_ptr<Watcher>& watcher,
   {
     std::lock_guard lock(mutex_);
     if (watcher_ != watcher) return;
+    refused_ = false;
     switch (event->kind) {
       case WatchEvent::Kind::kSnapshot:
       case WatchEvent::Kind::kResynchronised:
@@ -162,6 +163,7 @@ void TargetCache::Unwatch(const std::shared_ptr<Watcher>& watcher) {
     if (watcher_ != watcher) return;
     ended = std::move(watcher_);
     current_ = false;
+    refused_ = true;
     resumed = TakeWaiting();
   }
   --env_->counters().watches;
@@ -205,7 +207,12 @@ std::optional<TimePoint> TargetCache::nobody_since() {
 }
 
 absl::StatusOr<uint64_t> TargetCache::Wait(absl::AnyInvocable<void()> resume) {
-  StartWatch();
+  // Whoever waits does not ask again and again for a watch that is refused.
+  const bool refused = [&] {
+    std::lock_guard lock(mutex_);
+    return refused_;
+  }();
+  if (!refused) StartWatch();
   RecipientsCounters& counters = env_->counters();
   const size_t most = env_->limits().max_waiting_calls;
   std::lock_guard lock(mutex_);

@@ -44,6 +44,8 @@ class TargetCache final : public std::enable_shared_from_this<TargetCache> {
 
   // Whether what it knows is kept up to date. Once for each use.
   bool Current();
+  // The same, but not counted as a use.
+  bool IsCurrent() const { return current_.load(std::memory_order_acquire); }
   // Asks the directory, in a question that begins after this; those that come meanwhile share the
   // next one. `asked` gets OK, also for an answer that is stale, or why there is none. Dropped once
   // closed.
@@ -110,6 +112,7 @@ class TargetCache final : public std::enable_shared_from_this<TargetCache> {
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<Watcher> watcher_ ABSL_GUARDED_BY(mutex_);  // null: none
   bool starting_watch_ ABSL_GUARDED_BY(mutex_) = false;
+  bool refused_ ABSL_GUARDED_BY(mutex_) = false;  // the last watch, by the directory
   bool asking_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Asked> asked_ ABSL_GUARDED_BY(mutex_);  // wait for the question under way
   std::vector<Asked> next_ ABSL_GUARDED_BY(mutex_);   // for the one after it

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -241,18 +242,19 @@ class HostedBackend final : public DirectoryBackend {
   void Ask(const SingleHandler<Message, Outcome>& handler, const Message& message, Duration limit,
            Take take) {
     handler.Call(server_, message, {.timeout = Millis(limit)},
-                 [io = &io_, weak = std::weak_ptr<bool>(alive_),
+                 [io = asio::make_work_guard(io_), weak = std::weak_ptr<bool>(alive_),
                   take = std::move(take)](absl::StatusOr<Outcome> outcome) mutable {
                    if (!outcome.ok()) {
                      outcome = NotReached(outcome.status());
                    } else if (outcome->code != 0) {
                      outcome = StatusOf(*outcome);
                    }
-                   // Even when it ran on this thread: a call may fail from inside.
-                   asio::post(
-                       *io, [weak, take = std::move(take), outcome = std::move(outcome)]() mutable {
-                         if (weak.lock() != nullptr) take(std::move(outcome));
-                       });
+                   // Even when it ran on this thread: a call may fail from inside. It may also be
+                   // one of the system's, where the manager has gone: `io` runs on until then.
+                   asio::post(io.get_executor(), [weak, take = std::move(take),
+                                                  outcome = std::move(outcome)]() mutable {
+                     if (weak.lock() != nullptr) take(std::move(outcome));
+                   });
                  });
   }
 

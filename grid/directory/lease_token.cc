@@ -19,10 +19,10 @@ void LeaseToken::OnLost(absl::AnyInvocable<void()> callback) const {
   callback();
 }
 
-bool LeaseToken::State::Valid() {
+bool LeaseToken::State::Valid(TimePoint now) {
   TimePoint until = until_.load();
   while (until != kLost) {
-    if (clock_->Now() < until) return true;
+    if (now < until) return true;
     // Whoever is told so now must never hear otherwise: an extension that comes late fails.
     if (until_.compare_exchange_weak(until, kLost)) return false;
   }

@@ -29,6 +29,8 @@ class LeaseToken {
   LeaseToken() = default;
 
   bool valid() const { return state_ != nullptr && state_->Valid(); }
+  // The same for who has read the directory's clock just now.
+  bool valid(TimePoint now) const { return state_ != nullptr && state_->Valid(now); }
   // When it ends unless the lease is renewed before; in the past once it is not valid.
   TimePoint until() const { return state_ != nullptr ? state_->until() : TimePoint::min(); }
   // Why it is not; OK while it is valid.
@@ -43,7 +45,8 @@ class LeaseToken {
     State(std::shared_ptr<Clock> clock, TimePoint until)
         : clock_(std::move(clock)), until_(until) {}
 
-    bool Valid();
+    bool Valid() { return Valid(clock_->Now()); }
+    bool Valid(TimePoint now);
     // Moves the end on; false when it has already passed, and then for ever.
     bool Extend(TimePoint until);
     TimePoint until() const { return until_.load(); }

@@ -10,7 +10,8 @@ namespace grid::internal {
 // --- Declaring ---
 
 void DirectoryMember::DeclareDown(const Tombstone& tombstone, Completion<absl::Status> completion) {
-  const auto& [name, incarnation] = tombstone;
+  const std::string& name = tombstone.first;
+  const uint64_t incarnation = tombstone.second;
   const auto refuse = [&](absl::Status why) { completion.Complete(&io(), std::move(why)); };
   if (options_.client) return refuse(absl::FailedPreconditionError("a client is no member"));
   if (left_) return refuse(absl::CancelledError("we have left the cluster"));

@@ -17,12 +17,20 @@ constexpr MembershipMetric kMembership[] = {
      &MembershipStats::suspected},
     {{"membership_retries", kCounter, "Attempts after a failure to join, tell or watch"},
      &MembershipStats::retries},
+    {{"membership_tombstones", kGauge, "Incarnations that somebody has declared down"},
+     &MembershipStats::tombstones},
+    {{"membership_declared", kCounter, "Times that this member has declared one down"},
+     &MembershipStats::declared},
+    {{"membership_renounced", kCounter, "Times that this member was declared down"},
+     &MembershipStats::renounced},
     {{"membership_ignored", kCounter, "Entries that are not those of the member that made them"},
      &MembershipStats::ignored},
     {{"membership_member_limit", kCounter, "Members left out: max_members"},
      &MembershipStats::member_limit},
     {{"membership_watch_limit", kCounter, "Watches refused: max_watches"},
      &MembershipStats::watch_limit},
+    {{"membership_tombstone_limit", kCounter, "Tombstones left out or refused: max_tombstones"},
+     &MembershipStats::tombstone_limit},
 };
 
 }  // namespace

@@ -30,7 +30,7 @@ TEST_P(DirectoryContract, RowCategoryVersion_IsASharedName_TheVersionItsLastSegm
             "r/render/farm/1.1 r/render/farm/1.1");
 }
 
-TEST_P(DirectoryContract, RowTopic_IsAPath_SubscribersAreSharedNamesUnderIt) {
+TEST_P(DirectoryContract, RowTopicSubscriber_IsAPath_SubscribersAreSharedNamesUnderIt) {
   Make();
   const Held first = Register(0, "r/topic/news/a", Holding::kShared);
   const Held second = Register(1, "r/topic/news/b", Holding::kShared);

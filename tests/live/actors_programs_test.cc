@@ -36,17 +36,25 @@ std::string PageOf(const std::string& name, const std::string& path) {
 // Three nodes: `first` serves the directory and hosts nothing, `east` and `west` host the kinds.
 class ActorsProgramsTest : public testing::Test {
  protected:
-  void SetUp() override {
-    nodes_.push_back(StartNode({"--local", first_, "--peer", east_, "--peer", west_, "--peer",
-                                operator_, "--directory", "hosted:" + first_}));
-    for (const std::string& name : {east_, west_}) {
-      nodes_.push_back(
-          StartNode({"--local", name, "--peer", first_, "--peer", name == east_ ? west_ : east_,
-                     "--peer", operator_, "--directory", "hosted:" + first_, "--kinds", "demo",
-                     "--zone", name == east_ ? "east" : "west", "--admin",
-                     "127.0.0.1:" + PortOf(name == east_ ? more_.node : more_.other)}));
+  void SetUp() override { StartNodes({}); }
+  // `others`: further members that the nodes know.
+  void StartNodes(const std::vector<std::string>& others) {
+    const std::vector<std::string> names = {first_, east_, west_};
+    for (const std::string& name : names) {
+      Arguments arguments = {"--local", name, "--directory", "hosted:" + first_};
+      for (const std::string& peer : names + others) {
+        if (peer != name) arguments = arguments + Arguments{"--peer", peer};
+      }
+      if (name == east_) arguments = arguments + Demo("east", more_.node);
+      if (name == west_) arguments = arguments + Demo("west", more_.other);
+      nodes_.push_back(StartNode(arguments));
+      ASSERT_NE(nodes_.back(), nullptr);
     }
-    for (const auto& node : nodes_) ASSERT_NE(node, nullptr);
+  }
+  static Arguments Demo(const std::string& zone, const std::string& admin) {
+    return {"--kinds", "demo", "--zone", zone, "--admin", "127.0.0.1:" + PortOf(admin)};
+  }
+  void WaitForMembers() {
     for (const std::string& name : {first_, east_, west_}) {
       ASSERT_TRUE(Eventually({"names", "sys/member"}, name)) << name;
     }
@@ -65,10 +73,6 @@ class ActorsProgramsTest : public testing::Test {
   Result Gridctl(const Arguments& arguments) {
     return RunProgram(Arguments{kGridctl} + arguments + Arguments{"--remote", first_} +
                       Arguments{"--timeout", "60s"});
-  }
-  // As a member that the nodes know.
-  Result GridctlAsMember(const Arguments& arguments) {
-    return Gridctl(arguments + Arguments{"--member", "--local", operator_});
   }
   // Runs it until it prints `text`.
   bool Eventually(const Arguments& arguments, const std::string& text) {
@@ -97,11 +101,11 @@ class ActorsProgramsTest : public testing::Test {
   const std::string first_ = more_.dialler;
   const std::string east_ = Dialler({first_});
   const std::string west_ = Dialler({first_, east_});
-  const std::string operator_ = Dialler({first_, east_, west_});
   std::vector<std::unique_ptr<Process>> nodes_;
 };
 
 TEST_F(ActorsProgramsTest, StartSaysWhereItRuns_AndThatItRunsAlready) {
+  WaitForMembers();
   const Result started = Gridctl(
       {"start", "demo/counter/1", "--on", east_, "--param", "from=10", "--param", "_token=secret"});
   EXPECT_EQ(started.status, 0) << started.err;
@@ -137,6 +141,7 @@ TEST_F(ActorsProgramsTest, StartSaysWhereItRuns_AndThatItRunsAlready) {
 }
 
 TEST_F(ActorsProgramsTest, SendAskAndGather) {
+  WaitForMembers();
   for (const char* name : {"demo/echo/1", "demo/counter/1", "demo/crasher/1", "demo/sleeper/1"}) {
     ASSERT_EQ(Gridctl({"start", name}).status, 0) << name;
   }
@@ -189,6 +194,7 @@ TEST_F(ActorsProgramsTest, SendAskAndGather) {
 }
 
 TEST_F(ActorsProgramsTest, StopFindsTheHolder_DrainTakesAllBelowAPath) {
+  WaitForMembers();
   for (const char* name : {"demo/echo/1", "demo/sleeper/1", "demo/counter/1", "demo/counter/2"}) {
     ASSERT_EQ(Gridctl({"start", name}).status, 0) << name;
   }
@@ -215,7 +221,28 @@ TEST_F(ActorsProgramsTest, StopFindsTheHolder_DrainTakesAllBelowAPath) {
   EXPECT_EQ(Gridctl({"names", "demo"}).out, "");
 }
 
-TEST_F(ActorsProgramsTest, AMemberThatDrainsGetsNoMore_AndRunsOn) {
+// The nodes have one more peer, for gridctl as a member.
+class DrainMemberProgramsTest : public ActorsProgramsTest {
+ protected:
+  void SetUp() override {
+    StartNodes({operator_});
+    // Until all members have been there, a directory that has just begun gives no names away.
+    const auto node = StartNode({"--local", operator_, "--peer", first_, "--peer", east_, "--peer",
+                                 west_, "--directory", "hosted:" + first_});
+    ASSERT_NE(node, nullptr);
+    WaitForMembers();
+    ASSERT_TRUE(Eventually({"names", "sys/member"}, operator_));
+    node->Signal(SIGTERM);
+    EXPECT_EQ(node->Wait(kLimit), 0) << node->err();
+  }
+  Result GridctlAsMember(const Arguments& arguments) {
+    return Gridctl(arguments + Arguments{"--member", "--local", operator_});
+  }
+
+  const std::string operator_ = Dialler({first_, east_, west_});
+};
+
+TEST_F(DrainMemberProgramsTest, AMemberThatDrainsGetsNoMore_AndRunsOn) {
   ASSERT_EQ(Gridctl({"start", "demo/echo/1", "--on", east_}).status, 0);
   const Result client = Gridctl({"drain", east_});
   EXPECT_EQ(client.status, 1);
@@ -239,6 +266,7 @@ TEST_F(ActorsProgramsTest, AMemberThatDrainsGetsNoMore_AndRunsOn) {
 }
 
 TEST_F(ActorsProgramsTest, PatrolKeepsWhatTheFileSays) {
+  WaitForMembers();
   const TempDir dir;
   const std::string file = dir.File("kinds.yaml");
   WriteFile(file,
@@ -309,6 +337,7 @@ TEST(ActorsProgramsArgumentsTest, BadArgumentsExitWithTwo) {
            local + Arguments{"--realm", "shop"},
            local + Arguments{"--kinds", "demo", "--realm", "a/b"},
            local + Arguments{"--kinds", "demo", "--directory", "none"},
+           local + Arguments{"--zone", "east", "--directory", "none"},
            gridctl({"start"}),
            gridctl({"start", "demo/counter"}),
            gridctl({"start", "demo/counter/1", "--param", "from"}),

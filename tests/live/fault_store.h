@@ -10,6 +10,7 @@
 #ifndef GRID_TESTS_LIVE_FAULT_STORE_H_
 #define GRID_TESTS_LIVE_FAULT_STORE_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -57,6 +58,9 @@ class FencedStore {
       Report(write.name, "two processes have epoch ", write.epoch);
     }
     ++accepted_;
+    record.written = std::max(record.written, write.checked);
+    TimePoint& written = written_[write.holder];
+    written = std::max(written, write.checked);
     record.until = std::max(record.until, write.until);
     if (record.resumed.has_value() && write.checked >= *record.resumed) record.resumed.reset();
     if (record.gap.has_value() && write.checked >= record.gap->from) {
@@ -110,21 +114,16 @@ class FencedStore {
     }
   }
 
-  // Names with a holder that neither ended nor was lost since it wrote.
-  size_t held() const {
-    size_t count = 0;
-    for (const Record& record : records_) {
-      if (record.epoch != 0 && !record.gap.has_value()) ++count;
-    }
-    return count;
+  // Names that were written with a token that was valid at `since` or later.
+  size_t HeldSince(TimePoint since) const {
+    return static_cast<size_t>(
+        std::count_if(records_.begin(), records_.end(),
+                      [&](const Record& record) { return record.written >= since; }));
   }
-  // Of them, those of one process.
-  size_t HeldBy(int holder) const {
-    size_t count = 0;
-    for (const Record& record : records_) {
-      if (record.holder == holder && record.epoch != 0 && !record.gap.has_value()) ++count;
-    }
-    return count;
+  // The same of a process: whether it has held any.
+  bool HasHeldSince(int holder, TimePoint since) const {
+    const auto found = written_.find(holder);
+    return found != written_.end() && found->second >= since;
   }
 
   uint64_t accepted() const { return accepted_; }
@@ -147,9 +146,10 @@ class FencedStore {
   struct Record {
     uint64_t epoch = 0;  // 0: nobody ever
     int holder = 0;
-    TimePoint until = {};  // the latest that was heard of
-    bool free = false;     // put down, or its holder is dead and has a successor
-    TimePoint ended = {};  // when it was put down
+    TimePoint written = {};  // Write::checked of the last one
+    TimePoint until = {};    // the latest that was heard of
+    bool free = false;       // put down, or its holder is dead and has a successor
+    TimePoint ended = {};    // when it was put down
     // Its holder went on then, or has said that it lost its lease, and has not written since.
     std::optional<TimePoint> resumed = {};
     std::optional<Gap> gap = {};
@@ -188,6 +188,7 @@ class FencedStore {
   }
 
   std::vector<Record> records_;
+  std::map<int, TimePoint> written_;  // by holder: of its last one
   std::set<int> down_;
   uint64_t accepted_ = 0, refused_ = 0, terms_ = 0, lost_without_fault_ = 0;
   std::vector<Duration> after_faults_, after_ends_;

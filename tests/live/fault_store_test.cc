@@ -16,14 +16,15 @@ TEST(FencedStoreTest, RefusesOlderEpochs_WhichIsNoViolation) {
   FencedStore store(1);
   EXPECT_TRUE(store.Accept({.epoch = 1, .holder = 1, .checked = At(10), .until = At(100)}));
   store.Fault(1, At(20));
-  EXPECT_EQ(store.held(), 0u);
   // Suspended after it had looked at its token; nobody else yet.
   EXPECT_TRUE(store.Accept({.epoch = 1, .holder = 1, .checked = At(15), .until = At(100)}));
-  EXPECT_EQ(store.held(), 0u);
+  EXPECT_TRUE(store.after_faults().empty());
   EXPECT_TRUE(store.Accept({.epoch = 2, .holder = 2, .checked = At(150), .until = At(300)}));
   EXPECT_FALSE(store.Accept({.epoch = 1, .holder = 1, .checked = At(16), .until = At(100)}));
-  EXPECT_EQ(store.held(), 1u);
-  EXPECT_EQ(store.HeldBy(2), 1u);
+  EXPECT_EQ(store.HeldSince(At(150)), 1u);
+  EXPECT_EQ(store.HeldSince(At(151)), 0u);
+  EXPECT_TRUE(store.HasHeldSince(1, At(15)));
+  EXPECT_FALSE(store.HasHeldSince(1, At(16)));
   EXPECT_EQ(store.refused(), 1u);
   EXPECT_EQ(store.after_faults(), std::vector<Duration>{milliseconds(130)});
   EXPECT_EQ(store.least_margin(), milliseconds(50));
@@ -75,7 +76,7 @@ TEST(FencedStoreTest, WhatIsPutDownOrReplaced_MayBeHadAtOnce) {
   store.Accept({.name = 1, .epoch = 4, .holder = 3, .checked = At(40), .until = At(100)});
   EXPECT_EQ(store.after_ends(), std::vector<Duration>{milliseconds(5)});
   EXPECT_EQ(store.after_faults(), std::vector<Duration>{milliseconds(5)});
-  EXPECT_EQ(store.held(), 1u);
+  EXPECT_EQ(store.HeldSince(At(30)), 1u);
   EXPECT_TRUE(store.violations().empty());
 }
 

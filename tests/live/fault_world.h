@@ -74,11 +74,11 @@ class FaultWorld {
   const std::vector<Duration>& after_starts() const { return after_starts_; }
   const std::vector<Duration>& after_resumes() const { return after_resumes_; }
 
-  // Every name is held, and every host has some.
-  bool AllHaveTheirShare() const {
-    if (store_.held() < options_.names) return false;
+  // Since then every name was held, and every host held some.
+  bool AllHeldSince(TimePoint since) const {
+    if (store_.HeldSince(since) < options_.names) return false;
     return std::all_of(hosts_.begin() + 1, hosts_.end(),
-                       [&](const Host& host) { return store_.HeldBy(host.instance) > 0; });
+                       [&](const Host& host) { return store_.HasHeldSince(host.instance, since); });
   }
 
   // Serves the store until `done`; false when that is not so within `limit`, or when a test has
@@ -140,8 +140,8 @@ class FaultWorld {
     for (int i = options_.hosts; i >= 0; --i) {
       Host& host = hosts_[i];
       host.process->Signal(SIGTERM);
-      EXPECT_TRUE(LoopUntil(kLimit, [&] { return host.fd < 0; })) << "host " << i;
-      EXPECT_EQ(host.process->Wait(kLimit), 0) << "host " << i << Logs();
+      ASSERT_TRUE(LoopUntil(kLimit, [&] { return host.fd < 0; })) << "host " << i;
+      ASSERT_EQ(host.process->Wait(kLimit), 0) << "host " << i << Logs();
     }
   }
 

@@ -127,13 +127,17 @@ TEST(RecipientsThreadsTest, VerbsCompleteOnce_WhateverHappensAtTheSameTime) {
   };
   const Recipients one = to(Routing::LeastOutstanding()), several = to(Routing::All()),
                    first = to(Routing::First(2));
+  // A name that is there every other moment: its calls wait.
+  const Name lone = *Name::Parse("r/lone/1");
+  const Recipients waits(internal::RecipientsCore::Make(
+      env, Selector::Of({lone}), Routing::LocalFirst(), policy, std::nullopt));
 
   std::atomic<int> begun{0}, completed{0};
   std::atomic<bool> stop{false};
   const auto verbs = [&] {
     for (int i = 0; i < 1500 && !stop; ++i) {
       ++begun;
-      switch (i % 4) {
+      switch (i % 5) {
         case 0:
           one.Call(kAdd, i, [&](const auto&) { ++completed; });
           break;
@@ -145,6 +149,9 @@ TEST(RecipientsThreadsTest, VerbsCompleteOnce_WhateverHappensAtTheSameTime) {
           dropped.Next([&](const auto&) { ++completed; });
           break;
         }
+        case 3:
+          waits.Call(kAdd, i, [&](const auto&) { ++completed; });
+          break;
         default:
           // A handle of its own, which goes at once.
           to(Routing::Random()).Send(kAdd, i, [&](const auto&) { ++completed; });
@@ -156,6 +163,12 @@ TEST(RecipientsThreadsTest, VerbsCompleteOnce_WhateverHappensAtTheSameTime) {
   for (int round = 0; round < 20; ++round) {
     held[round % held.size()] = absl::NotFoundError("given back");
     held[round % held.size()] = hold(round % 6);
+    absl::StatusOr<Registration> there =
+        theirs->Register(lone, Holding::kExclusive, {}, seconds(30), asio::use_future).get();
+    EXPECT_TRUE(there.ok()) << there.status();
+    if (there.ok()) {
+      EXPECT_TRUE(there->Release(asio::use_future).get().ok());
+    }
   }
   env->Close();
   stop = true;
@@ -165,6 +178,7 @@ TEST(RecipientsThreadsTest, VerbsCompleteOnce_WhateverHappensAtTheSameTime) {
   EXPECT_EQ(completed, begun);
   EXPECT_EQ(env->counters().under_way, 0u);
   EXPECT_EQ(env->counters().watches, 0u);
+  EXPECT_EQ(env->counters().waiting, 0u);
   held.clear();
   EXPECT_TRUE(ours->Stop(asio::use_future).get().ok());
   EXPECT_TRUE(theirs->Stop(asio::use_future).get().ok());

@@ -148,6 +148,33 @@ TEST_F(ActorsTest, AMemberThatDies_FailsItsCallsAsMaybeExecuted) {
   EXPECT_EQ(DeliveryOf(Await(answer).status()), Delivery::kMaybeExecuted);
 }
 
+// The directory has nothing new to say of it: what tells is the connection.
+TEST_F(ActorsTest, WhoCouldNotBeReachedIsInTheRotationAgain_OnceThereIsAConnection) {
+  Make();
+  for (const int node : {1, 2}) ASSERT_TRUE(Start(node, "r/k/" + std::to_string(node)).ok());
+  const Recipients to = At(3).To(Under("r/k"), Routing::RoundRobin());
+  const auto answered = [&] {
+    std::set<std::string> names;
+    for (int i = 0; i < 4; ++i) {
+      const absl::StatusOr<Answer<int64_t>> answer = CallAdd(to, 1);
+      EXPECT_TRUE(answer.ok()) << answer.status();
+      if (answer.ok()) names.insert(answer->from.name.text());
+    }
+    return names;
+  };
+  const std::set<std::string> both = {"r/k/1", "r/k/2"};
+  EXPECT_EQ(answered(), both);
+  EXPECT_EQ(answered(), both);
+  cluster().Partition(3, 2);
+  cluster().RunFor(seconds(60));
+  (void)answered();
+  EXPECT_EQ(answered(), std::set<std::string>{"r/k/1"});
+  cluster().Heal(3, 2);
+  ASSERT_TRUE(cluster().RunUntilConnected(2, 3, seconds(120)));
+  cluster().RunFor(seconds(1));
+  EXPECT_EQ(answered(), both);
+}
+
 TEST_F(ActorsTest, CancellingACallReachesTheActor) {
   Make();
   ASSERT_TRUE(Start(1, "r/k/a").ok());

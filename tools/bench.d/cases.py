@@ -24,14 +24,17 @@ class System:
 IO = System("grid io", "bench_grid", ("--handler", "io"))
 WORKER = System("grid worker", "bench_grid", ("--handler", "worker"))
 TYPED = System("grid typed", "bench_grid", ("--handler", "typed"), ("echo",))
+ACTOR = System("grid actor", "bench_grid", ("--handler", "actor"), ("echo",))
 TCP = System("tcp", "bench_tcp")
 BEAST = System("beast", "bench_beast")
 PACKED = System("packed beast", "bench_beast_packed")
 GRPC = System("grpc", "bench_grpc")
 CAPNP = System("capnp", "bench_capnp", modes=("echo", "oneway"))
 ZMQ = System("zmq", "bench_zmq", modes=("echo", "oneway"))
+CAF = System("caf", "bench_caf", modes=("echo",))
 SYSTEMS = [IO, WORKER, TYPED, TCP, PACKED, BEAST, ZMQ, CAPNP, GRPC]
-BASELINES = [TCP, PACKED, BEAST, ZMQ, GRPC]
+ACTORS = [ACTOR, IO, CAF]  # the second asks no actor, for comparison
+BASELINES = [TCP, PACKED, BEAST, ZMQ, GRPC, CAF]
 DEFAULT = System("default", "bench_grid")  # as its options are, among those of --tuning
 
 
@@ -70,6 +73,20 @@ def echo(system, inflight, size, poll=False, rate=None):
         extra = ("--rate", str(rate))
     run = ("--mode", "echo", "--inflight", str(inflight), "--size", str(size), *extra)
     return Case(load, system.name, system.program, (*run, *system.flags, *spin), spin)
+
+
+def ask(system, inflight, size=512):
+    """Requests to a remote actor."""
+    case = echo(system, inflight, size)
+    return dataclasses.replace(case, load=f"actor {case.load}")
+
+
+def sends(system, acknowledge=None):
+    """One actor to another of its process, on one core."""
+    flags = ("--acknowledge", acknowledge) if acknowledge else ()
+    name = f"{system.name} {acknowledge}" if acknowledge else system.name
+    return Case(f"actor sends W={WINDOW}", name, f"{system.program}_sends",
+                ("--inflight", str(WINDOW), *flags), ports=0)
 
 
 def stream(system, mode, size, window=WINDOW):
@@ -130,6 +147,7 @@ def session():
 
 
 INFLIGHT = [1, 16, 64, 256, 1024]
+ASKED = [1, 64, 256, 1024]
 SIZES = [0, 32, 512, 4 * KIB, 64 * KIB, MIB]
 # What is echoed: (in flight, size).
 SMOKE = [(16, 512)]
@@ -145,6 +163,8 @@ def all_cases(echoes, most_in_mesh=MESH_INFLIGHT):
     cases += [stream(system, mode, size) for mode in ("oneway", "twoway") for size in (32, 512)
               for system in SYSTEMS if mode in system.modes]
     cases += [stream(system, "oneway", 512, WIDE_WINDOW) for system in (IO, TCP, PACKED, BEAST)]
+    cases += [ask(system, p) for p in ASKED for system in ACTORS]
+    cases += [*(sends(ACTOR, level) for level in ("delivered", "processed")), sends(CAF)]
     cases += [beside_nothing(), *(beside_bulk(fragments) for fragments in (False, True))]
     cases += [open_loop(rate) for rate in (1_000, 100_000, 500_000)]
     cases += [threads(1, 1), threads(2, 4)]
@@ -233,6 +253,8 @@ def targets():
         of_packed(IO, "stream", 0.6, lambda system: stream(system, "oneway", 512, WIDE_WINDOW)),
         Target("bytes, of Beast", echo(IO, 16, 64 * KIB), echo(BEAST, 16, 64 * KIB), "bytes_per_s",
                0.9),
+        Target("actor, of a remote one of CAF", ask(ACTOR, 256), ask(CAF, 256), "rps", 5),
+        Target("sends per second, delivered", sends(ACTOR, "delivered"), None, "rps", 3e6),
         Target("p99, of that beside nothing", beside_bulk(True), beside_nothing(), "p99_us", 5,
                **at_most),
         Target("bulk, of that sent whole", beside_bulk(True), beside_bulk(False),

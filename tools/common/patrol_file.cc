@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -38,8 +39,8 @@ class Reader {
  private:
   absl::Status Wrong(const YAML::Node& node, const std::string& field,
                      absl::string_view why) const {
-    return absl::InvalidArgumentError(absl::StrCat(file_, ":", node.Mark().line + 1, ": ", field,
-                                                   field.empty() ? "" : ": ", why));
+    return absl::InvalidArgumentError(absl::StrCat(file_, ":", std::max(node.Mark().line, 0) + 1,
+                                                   ": ", field, field.empty() ? "" : ": ", why));
   }
 
   absl::StatusOr<PatrolEntry> ReadEntry(const YAML::Node& node) {
@@ -48,20 +49,18 @@ class Reader {
     std::optional<size_t> count;
     std::optional<Placement> placement;
     StartParameters parameters;
-    YAML::Node count_node;
     for (const auto& item : node) {
       const YAML::Node& value = item.second;
       const std::string field = item.first.IsScalar() ? item.first.Scalar() : "";
       absl::Status status;
       if (field == "kind") {
-        status = ReadKind(value, &kind);
+        status = ReadKind(item.first, value, &kind);
       } else if (field == "count") {
-        count_node = value;
-        status = ReadCount(value, &count);
+        status = ReadCount(item.first, value, &count);
       } else if (field == "placement") {
-        status = ReadPlacement(value, &placement);
+        status = ReadPlacement(item.first, value, &placement);
       } else if (field == "parameters") {
-        status = ReadParameters(value, &parameters);
+        status = ReadParameters(item.first, value, &parameters);
       } else {
         status =
             Wrong(item.first, field, "unknown; there are kind, count, placement and parameters");
@@ -72,7 +71,7 @@ class Reader {
     if (!count.has_value()) return Wrong(node, "count", "missing");
     if (*count > 0) {
       const absl::Status named = PatrolledName(*kind, *count - 1).status();
-      if (!named.ok()) return Wrong(count_node, "kind", named.message());
+      if (!named.ok()) return Wrong(node, "kind", named.message());
     }
     return PatrolEntry{.kind = *std::move(kind),
                        .count = *count,
@@ -80,34 +79,38 @@ class Reader {
                        .parameters = std::move(parameters)};
   }
 
-  absl::Status ReadKind(const YAML::Node& node, std::optional<Path>* kind) {
-    if (!node.IsScalar()) return Wrong(node, "kind", "not the path of a kind");
+  // An error is at the key: a value that is missing has no place.
+  absl::Status ReadKind(const YAML::Node& key, const YAML::Node& node, std::optional<Path>* kind) {
+    if (!node.IsScalar()) return Wrong(key, "kind", "not the path of a kind");
     absl::StatusOr<Path> path = Path::Parse(node.Scalar());
-    if (!path.ok()) return Wrong(node, "kind", path.status().message());
-    if (path->size() < 2) return Wrong(node, "kind", "a path of two segments or more");
+    if (!path.ok()) return Wrong(key, "kind", path.status().message());
+    if (path->size() < 2) return Wrong(key, "kind", "a path of two segments or more");
     *kind = *std::move(path);
     return absl::OkStatus();
   }
 
-  absl::Status ReadCount(const YAML::Node& node, std::optional<size_t>* count) {
+  absl::Status ReadCount(const YAML::Node& key, const YAML::Node& node,
+                         std::optional<size_t>* count) {
     uint64_t number = 0;
     if (!node.IsScalar() || !absl::SimpleAtoi(node.Scalar(), &number) || number > kMaxPatrolCount) {
-      return Wrong(node, "count", absl::StrCat("not a number from 0 to ", kMaxPatrolCount));
+      return Wrong(key, "count", absl::StrCat("not a number from 0 to ", kMaxPatrolCount));
     }
     *count = number;
     return absl::OkStatus();
   }
 
-  absl::Status ReadPlacement(const YAML::Node& node, std::optional<Placement>* placement) {
-    if (!node.IsScalar()) return Wrong(node, "placement", "not a text");
+  absl::Status ReadPlacement(const YAML::Node& key, const YAML::Node& node,
+                             std::optional<Placement>* placement) {
+    if (!node.IsScalar()) return Wrong(key, "placement", "not a text");
     absl::StatusOr<Placement> parsed = Placement::Parse(node.Scalar());
-    if (!parsed.ok()) return Wrong(node, "placement", parsed.status().message());
+    if (!parsed.ok()) return Wrong(key, "placement", parsed.status().message());
     *placement = *std::move(parsed);
     return absl::OkStatus();
   }
 
-  absl::Status ReadParameters(const YAML::Node& node, StartParameters* parameters) {
-    if (!node.IsMap()) return Wrong(node, "parameters", "not a map");
+  absl::Status ReadParameters(const YAML::Node& key, const YAML::Node& node,
+                              StartParameters* parameters) {
+    if (!node.IsMap()) return Wrong(key, "parameters", "not a map");
     for (const auto& item : node) {
       if (!item.first.IsScalar() || !item.second.IsScalar()) {
         return Wrong(item.first, "parameters", "not a map of texts to texts");
@@ -115,7 +118,7 @@ class Reader {
       parameters->insert_or_assign(item.first.Scalar(), item.second.Scalar());
     }
     const absl::Status status = CheckStartParameters(*parameters);
-    return status.ok() ? status : Wrong(node, "parameters", status.message());
+    return status.ok() ? status : Wrong(key, "parameters", status.message());
   }
 
   const std::string& file_;

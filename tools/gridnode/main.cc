@@ -153,14 +153,14 @@ absl::StatusOr<std::unique_ptr<NodeActors>> MakeActors(Manager& manager, const N
     return NodeActors::Make(manager, *names.directory(), thread, flags.actors, drain,
                             std::move(log));
   }
-  if (!flags.actors.kinds.empty()) {
-    return absl::InvalidArgumentError("--kinds: not with --directory none");
+  if (!flags.actors.kinds.empty() || !flags.actors.zone.empty()) {
+    return absl::InvalidArgumentError("--kinds and --zone: not with --directory none");
   }
   return nullptr;
 }
 
-// Rule by rule: nobody finds us any more; what has found us is served; then all is closed. `limit`
-// is for all of it together.
+// Nobody finds us any more; what has found us is served; then all is closed. `limit` is for all of
+// it together. `actors` may be null.
 void Stop(Manager& manager, NodeDirectory& names, NodeActors* actors,
           std::chrono::milliseconds limit) {
   const auto end = std::chrono::steady_clock::now() + limit;

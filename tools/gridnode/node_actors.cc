@@ -46,6 +46,7 @@ absl::StatusOr<std::unique_ptr<NodeActors>> NodeActors::Make(Manager& manager, D
   if (!kinds.ok()) return kinds.status();
   std::unique_ptr<NodeActors> made(new NodeActors);
   made->log_ = log;
+  made->limit_ = drain;
   // What is hosted here never blocks: one thread is enough.
   ActorSystemOptions options{.io = &thread.io(), .threads = 1, .drain = drain, .log = log};
   auto actors = ActorSystem::Make(manager, directory, std::move(options));
@@ -76,8 +77,10 @@ void NodeActors::Stop() {
   namespace asio = boost::asio;
   // Where the directory can't be reached, others find out by the lease.
   drain_->Drain(asio::use_future).wait_for(kTell);
-  const absl::Status stopped = actors_->Stop(asio::use_future).get();
-  if (!stopped.ok()) log_->Log(LogLevel::kWarning, absl::StrCat("actors: ", stopped.message()));
+  std::future<absl::Status> stopped = actors_->Stop(asio::use_future);
+  absl::Status status = absl::DeadlineExceededError("their names are given back by the lease");
+  if (stopped.wait_for(limit_ + kTell) == std::future_status::ready) status = stopped.get();
+  if (!status.ok()) log_->Log(LogLevel::kWarning, absl::StrCat("actors: ", status.message()));
   members_->Leave(asio::use_future).wait_for(kTell);
 }
 

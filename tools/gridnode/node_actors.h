@@ -48,8 +48,8 @@ class NodeActors {
   ~NodeActors();
 
   // Takes the node out of placement, stops the actors and leaves the membership; says in the log
-  // who had to be killed. Waits `drain` at most for the actors, and where the directory can't be
-  // reached, for their names a lease more. Once.
+  // who had to be killed. Takes `drain` and 3 s at most: what the directory was not told by then it
+  // finds out by the lease. Once.
   void Stop();
 
   void AddStats(NodeStats* stats) const;
@@ -58,6 +58,7 @@ class NodeActors {
   NodeActors() = default;
 
   std::shared_ptr<LogSink> log_;
+  std::chrono::milliseconds limit_{0};
   std::unique_ptr<Membership> members_;
   std::unique_ptr<ActorSystem> actors_;
   std::unique_ptr<KindHost> kinds_;

@@ -37,6 +37,31 @@ class ActorCellTest : public ActorTest {
   Gate gate_{io_};
 };
 
+TEST_F(ActorCellTest, PutAtOnce_WhereThereIsRoom_AndOtherwiseNothing) {
+  ActorOptions options = Shared();
+  options.mailbox.capacity = 2;
+  auto cell = Start(options, [&](TestActor& actor) { Sum(actor); });
+  const auto put = [&] {
+    Letter letter = MakeLetter(kAdd, Add{.by = 1});
+    letter.acknowledge = Acknowledgement::kDelivered;
+    const bool taken = cell->PutAtOnce(letter);
+    EXPECT_EQ(letter.message.is_nil(), taken);
+    return taken;
+  };
+  EXPECT_TRUE(put());
+  EXPECT_TRUE(put());
+  EXPECT_FALSE(put());
+  testing::Drain(io_);
+  EXPECT_EQ(total_, 2);
+  EXPECT_TRUE(put());
+  cell->Stop(StopMode::kAfterQueue);
+  EXPECT_FALSE(put());
+  testing::Drain(io_);
+  EXPECT_EQ(total_, 3);
+  EXPECT_EQ(runtime_->counters.rejected_full, 0u);
+  EXPECT_EQ(runtime_->counters.closed, 0u);
+}
+
 TEST_F(ActorCellTest, EveryFormOfHandler_Answers) {
   Reply<int64_t> later(ReplyToken(), "");
   auto cell = Start(Shared(), [&](TestActor& actor) {

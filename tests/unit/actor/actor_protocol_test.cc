@@ -26,7 +26,8 @@ TEST(ActorProtocolTest, ADeliveryComesAsItWasSent) {
                         .call = 77,
                         .from = &from,
                         .publication = publication};
-  const absl::StatusOr<Buffer> payload = EncodeDelivery({T("r/k/a", 7), T("r/k/b", 9)}, message);
+  const absl::StatusOr<Buffer> payload =
+      EncodeDelivery(std::vector{T("r/k/a", 7), T("r/k/b", 9)}, message);
   ASSERT_TRUE(payload.ok()) << payload.status();
   const absl::StatusOr<ArrivedDelivery> arrived = DecodeDelivery(payload->view(), 2);
   ASSERT_TRUE(arrived.ok()) << arrived.status();
@@ -45,8 +46,8 @@ TEST(ActorProtocolTest, ADeliveryComesAsItWasSent) {
 
 TEST(ActorProtocolTest, NilAndEmptyBodiesAreTwoThings) {
   for (const bool nil : {true, false}) {
-    const absl::StatusOr<Buffer> payload =
-        EncodeDelivery({T("r/k/a", 1)}, {.type = "t", .body = nil ? BytesView() : EmptyBytes()});
+    const absl::StatusOr<Buffer> payload = EncodeDelivery(
+        std::vector{T("r/k/a", 1)}, {.type = "t", .body = nil ? BytesView() : EmptyBytes()});
     ASSERT_TRUE(payload.ok());
     const absl::StatusOr<ArrivedDelivery> arrived = DecodeDelivery(payload->view(), 1);
     ASSERT_TRUE(arrived.ok()) << arrived.status();
@@ -57,9 +58,10 @@ TEST(ActorProtocolTest, NilAndEmptyBodiesAreTwoThings) {
 
 TEST(ActorProtocolTest, TypesThatCanNotBeSentAreRefused) {
   const std::string longest(kMaxMessageTypeBytes, 'x');
-  EXPECT_TRUE(EncodeDelivery({T("r/k/a", 1)}, {.type = longest}).ok());
+  EXPECT_TRUE(EncodeDelivery(std::vector{T("r/k/a", 1)}, {.type = longest}).ok());
   for (const std::string& type : {std::string(), longest + "x"}) {
-    const absl::Status refused = EncodeDelivery({T("r/k/a", 1)}, {.type = type}).status();
+    const absl::Status refused =
+        EncodeDelivery(std::vector{T("r/k/a", 1)}, {.type = type}).status();
     EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
   }
 }
@@ -67,7 +69,7 @@ TEST(ActorProtocolTest, TypesThatCanNotBeSentAreRefused) {
 // Every field that is wrong is named; nothing is read beyond the end.
 TEST(ActorProtocolTest, WhatIsNoDeliveryIsRefused) {
   const absl::StatusOr<Buffer> good =
-      EncodeDelivery({T("r/k/a", 7)}, {.type = "t", .body = AsBytes("b")});
+      EncodeDelivery(std::vector{T("r/k/a", 7)}, {.type = "t", .body = AsBytes("b")});
   ASSERT_TRUE(good.ok());
   for (size_t length = 0; length + 2 <= good->size(); ++length) {
     const absl::StatusOr<ArrivedDelivery> cut = DecodeDelivery(good->view().first(length), 1);
@@ -82,7 +84,8 @@ TEST(ActorProtocolTest, WhatIsNoDeliveryIsRefused) {
       EXPECT_LE(arrived->type_offset + arrived->header.type_bytes, changed.size());
     }
   }
-  const absl::StatusOr<Buffer> two = EncodeDelivery({T("r/k/a", 7), T("r/k/b", 7)}, {.type = "t"});
+  const absl::StatusOr<Buffer> two =
+      EncodeDelivery(std::vector{T("r/k/a", 7), T("r/k/b", 7)}, {.type = "t"});
   ASSERT_TRUE(two.ok());
   const absl::Status many = DecodeDelivery(two->view(), 1).status();
   EXPECT_NE(std::string(many.message()).find("2 targets, more than 1"), std::string::npos) << many;
@@ -103,7 +106,14 @@ TEST(ActorProtocolTest, WhatIsNoPublicationIsRefused) {
 LetterOutcome Through(const LetterOutcome& outcome) {
   Buffer bytes;
   EncodeOutcome(outcome, bytes);
-  return DecodeOutcome(bytes.view());
+  const LetterOutcome copied = DecodeOutcome(bytes.view());
+  LetterOutcome moved = DecodeOutcome(std::move(bytes));
+  EXPECT_EQ(moved.status(), copied.status());
+  if (moved.ok() && copied.ok()) {
+    EXPECT_EQ(moved->text(), copied->text());
+    EXPECT_EQ(moved->is_nil(), copied->is_nil());
+  }
+  return moved;
 }
 
 TEST(ActorProtocolTest, AnAnswerComesAsItWasGiven) {

@@ -147,6 +147,41 @@ TEST_F(CallTest, EachAttemptGoesToWhoeverIsNext) {
   }
 }
 
+TEST_F(CallTest, ASendThatNobodyWaitsFor_GoesAtOnceWhereThereIsRoom_InTurn) {
+  const auto held = RegisterRing(3);
+  post_->script = [](const FakePost::Sent&) -> LetterOutcome { return Buffer(); };
+  const Recipients to = To(Under("r/k"), Routing::RoundRobin(), P("ack=delivered"));
+  // Until the watch has told who is there, each is a call of its own.
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(Send(to).ok());
+    RunFor(milliseconds(1));
+  }
+  EXPECT_TRUE(post_->at_once.empty());
+  post_->sent.clear();
+
+  post_->has_room = {"r/k/0", "r/k/2"};
+  const uint64_t sends = env_->counters().sends;
+  for (int i = 0; i < 6; ++i) EXPECT_TRUE(Send(to).ok());
+  EXPECT_EQ(post_->at_once.size(), 4u);
+  EXPECT_EQ(post_->Names(), (std::vector<std::string>{"r/k/1", "r/k/1"}));
+  EXPECT_EQ(env_->counters().sends, sends + 6);
+  EXPECT_EQ(env_->counters().under_way, 0u);
+
+  // Who waits until it was processed needs a call.
+  post_->at_once.clear();
+  const Recipients processed = To(Under("r/k"), Routing::RoundRobin());
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(Send(processed).ok());
+    RunFor(milliseconds(1));
+  }
+  EXPECT_TRUE(post_->at_once.empty());
+
+  env_->Close();
+  const absl::Status closed = Send(to);
+  EXPECT_EQ(closed.code(), absl::StatusCode::kFailedPrecondition) << closed;
+  EXPECT_TRUE(post_->at_once.empty());
+}
+
 TEST_F(CallTest, AFailureThatMayHaveRunIsNotForgotten) {
   const Registration held = Register("a", "r/k/1");
   post_->script = [&](const FakePost::Sent&) -> LetterOutcome {

@@ -50,6 +50,29 @@ TEST_F(MailboxQueueTest, InOrder) {
   EXPECT_EQ(queue.bytes(), 0u);
 }
 
+TEST_F(MailboxQueueTest, HasRoomFor_WherePutQueuesAndDropsNothing) {
+  for (const Overflow overflow :
+       {Overflow::kReject, Overflow::kDropOldest, Overflow::kWaitForCredit}) {
+    MailboxQueue queue({.capacity = 2, .max_bytes = 100, .overflow = overflow});
+    EXPECT_TRUE(queue.HasRoomFor(Numbered(1, 500)));
+    EXPECT_FALSE(queue.HasRoomFor(Numbered(1), {.letters = 2, .bytes = 20}));
+    Add(queue, 1);
+    EXPECT_FALSE(queue.HasRoomFor(Numbered(2, 91)));
+    EXPECT_TRUE(queue.HasRoomFor(Numbered(2, 90)));
+    Add(queue, 2);
+    EXPECT_FALSE(queue.HasRoomFor(Numbered(3)));
+    TakeOne(queue);
+    EXPECT_TRUE(queue.HasRoomFor(Numbered(3)));
+    queue.Close();
+    EXPECT_FALSE(queue.HasRoomFor(Numbered(3)));
+  }
+  // Who waits comes first.
+  MailboxQueue queue({.capacity = 10, .max_bytes = 100, .overflow = Overflow::kWaitForCredit});
+  Add(queue, 1, 50);
+  EXPECT_EQ(Add(queue, 2, 60), Put::kWaiting);
+  EXPECT_FALSE(queue.HasRoomFor(Numbered(3)));
+}
+
 TEST_F(MailboxQueueTest, Reject_ByNumber_AndByBytes) {
   MailboxQueue queue({.capacity = 2, .max_bytes = 100});
   EXPECT_EQ(Add(queue, 1), Put::kQueued);

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,6 +63,13 @@ class FakePost final : public internal::Post {
     Run(sent.size() - 1, sent.size());
   }
 
+  bool DeliverAtOnce(const Target& target, const internal::Message& message) override {
+    EXPECT_NE(message.acknowledge, Acknowledgement::kProcessed);
+    if (!has_room.contains(target.name.text())) return false;
+    at_once.push_back(target.name.text());
+    return true;
+  }
+
   void DeliverMany(const std::string& member, const std::vector<Target>& targets,
                    const internal::Message& message, std::shared_ptr<internal::OutcomesSink> sink,
                    std::shared_ptr<Cancellation> cancellation) override {
@@ -99,6 +107,9 @@ class FakePost final : public internal::Post {
   std::deque<Sent> sent;
   size_t messages = 0;
   std::map<std::string, std::vector<absl::AnyInvocable<void(absl::Status)>>> when_connected;
+  // The names that take at once what nobody waits for, and those that did, in order.
+  std::set<std::string> has_room;
+  std::vector<std::string> at_once;
 
  private:
   void Add(const Target& target, const internal::Message& message, size_t number,

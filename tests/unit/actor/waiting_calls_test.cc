@@ -190,6 +190,45 @@ TEST_F(WaitingCallsTest, WithoutAWatch_TheDirectoryIsAskedNowAndThen) {
   EXPECT_TRUE(calls[0]->value().ok()) << calls[0]->value().status();
 }
 
+// Nor is a directory pestered that refuses the watch.
+TEST_F(WaitingCallsTest, ARefusedWatch_IsNotAskedForAgainByWhoeverWaits) {
+  LocalDirectory table({.io = &io_, .limits = {.max_watches = 1}, .clock = clock_});
+  const auto join = [&](const char* member) {
+    DirectoryOptions options;
+    options.io = &io_;
+    options.member = member;
+    options.clock = clock_;
+    options.log = NullLog();
+    options.seed = 1;
+    return *table.Join(options);
+  };
+  std::unique_ptr<Directory> ours = join("self"), theirs = join("m1");
+  absl::StatusOr<Watcher> other = theirs->Watch(Under("r/other"));
+  ASSERT_TRUE(other.ok());
+  RunFor(milliseconds(1));
+  const auto env = std::make_shared<internal::RecipientsEnv>(internal::RecipientsEnvOptions{
+      .post = post_, .directory = ours.get(), .io = &io_, .clock = clock_, .seed = 1});
+  const Recipients to(internal::RecipientsCore::Make(env, Under("r/k"), Routing::Random(),
+                                                     P("wait=on"), std::nullopt));
+  post_->script = AnswerOne();
+  auto calls = CallMany(to, 5);
+  RunFor(seconds(10));
+  EXPECT_EQ(env->counters().waiting, 5u);
+  EXPECT_LE(table.Stats().watch_limit, 5u);
+  EXPECT_LE(env->counters().resolved, 120u);
+  testing::Probe<absl::StatusOr<Registration>> held("Register");
+  theirs->Register(N("r/k/1"), Holding::kExclusive, {}, milliseconds(0), held.Handler());
+  RunFor(seconds(2));
+  for (const auto& call : calls) EXPECT_TRUE(call->done() && call->value().ok());
+  env->Close();
+  other->Close();
+  held.value() = absl::CancelledError("given back");
+  RunFor(milliseconds(10));
+  ours.reset();
+  theirs.reset();
+  testing::Drain(io_);
+}
+
 TEST_F(WaitingCallsTest, ASendWaitsAsACallDoes) {
   const Recipients to = Widowed();
   testing::Probe<absl::Status> sent("Send");

@@ -40,6 +40,14 @@ TEST_F(LeaseTokenTest, EndsWithTheTime_AndNeverComesBack) {
   EXPECT_FALSE(token_.valid());
 }
 
+// One that was told so, of whatever time, stays so.
+TEST_F(LeaseTokenTest, OfATimeThatWasReadBefore) {
+  EXPECT_TRUE(token_.valid(clock_->Now() + milliseconds(9'999)));
+  EXPECT_FALSE(token_.valid(clock_->Now() + seconds(10)));
+  EXPECT_FALSE(token_.valid(clock_->Now()));
+  EXPECT_FALSE(LeaseToken().valid(clock_->Now()));
+}
+
 TEST_F(LeaseTokenTest, ExtensionThatComesInTime_MovesTheEnd) {
   clock_->Advance(seconds(9));
   EXPECT_TRUE(state_->Extend(clock_->Now() + seconds(10)));

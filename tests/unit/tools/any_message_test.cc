@@ -74,7 +74,7 @@ TEST(AnyMessageTest, WhatComesIsShownAsJson) {
 
 TEST(AnyMessageTest, WhatJsonDoesNotHaveIsShownAsText) {
   EXPECT_EQ(Shows(Bytes{'o', 'k'}), R"("ok")");
-  EXPECT_EQ(Shows(Bytes{0xff, 'a'}), R"("\\xffa")");
+  EXPECT_EQ(Shows(Bytes{0xff, 'a'}), R"("\\xff\\x61")");
   EXPECT_EQ(Shows(std::numeric_limits<double>::infinity()), R"("inf")");
   EXPECT_EQ(Shows(-std::numeric_limits<double>::infinity()), R"("-inf")");
   EXPECT_EQ(Shows(std::numeric_limits<double>::quiet_NaN()), R"("nan")");
