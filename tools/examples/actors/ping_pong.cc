@@ -7,8 +7,10 @@
 //
 // A member that drains finishes what it has, and rejects what comes: that surely was not executed,
 // so a call's default policy has it tried elsewhere. No call fails, and none is executed twice.
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/use_future.hpp>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -30,6 +32,7 @@
 namespace {
 
 namespace asio = boost::asio;
+using namespace std::chrono_literals;
 using demonstration::Require, demonstration::WaitUntil;
 using examples::ClusterNode;
 
@@ -188,16 +191,26 @@ Caller::Round ToOne(ClusterNode& node) {
   };
 }
 
+// Whether nobody plays under `name` any more, but for those who are about to go.
+bool IsGone(ClusterNode& node, const grid::Name& name) {
+  const auto found =
+      node.directory().Resolve(grid::Selector::Of({name}), 0ms, asio::use_future).get();
+  if (!found.ok()) return false;
+  return std::all_of(found->entries.begin(), found->entries.end(), [](const grid::Entry& entry) {
+    return entry.attributes.contains(grid::kDraining);
+  });
+}
+
 // Each ping to one player of each version.
 Caller::Round ToEachVersion(ClusterNode& node) {
   const grid::Recipients players = node.actors().To(
       grid::Selector::Under(*grid::Path::Parse(kTable)), grid::Routing::OnePerNextSegment());
-  return [players](uint64_t number, Score& score) {
+  return [&node, players](uint64_t number, Score& score) {
     const auto pongs = players.GatherAll(kPing, {.number = number}, asio::use_future).get();
     std::set<std::string> versions;
     for (const auto& [target, pong] : pongs) {
-      // The last one of its version has gone while we asked, and was not replaced.
-      if (absl::IsNotFound(pong.status()) && grid::IsSafeToRetry(pong.status())) continue;
+      // The last one of its version has gone while we asked.
+      if (grid::IsSafeToRetry(pong.status()) && IsGone(node, target.name)) continue;
       if (!pong.ok()) return score.Fail(pong.status());
       score.Count(target, *pong);
       versions.insert(pong->version);
