@@ -63,6 +63,9 @@ absl::Status Manager::RegisterSingle(SingleSpec spec, SingleFunction function) {
 absl::Status Manager::RegisterSingle(SingleSpec spec, SingleCoroutine function) {
   return core_->handlers().RegisterSingle(std::move(spec), std::move(function));
 }
+absl::Status Manager::RegisterSingle(SingleSpec spec, SingleStarter function) {
+  return core_->handlers().RegisterSingle(std::move(spec), std::move(function));
+}
 absl::Status Manager::RegisterStream(StreamSpec spec, StreamFunction function) {
   return core_->handlers().RegisterStream(std::move(spec), std::move(function));
 }

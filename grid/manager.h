@@ -100,6 +100,7 @@ class Manager final : public Registrar {
   // Registrar.
   absl::Status RegisterSingle(SingleSpec spec, SingleFunction function) override;
   absl::Status RegisterSingle(SingleSpec spec, SingleCoroutine function) override;
+  absl::Status RegisterSingle(SingleSpec spec, SingleStarter function) override;
   absl::Status RegisterStream(StreamSpec spec, StreamFunction function) override;
   absl::Status RegisterStream(StreamSpec spec, StreamCoroutine function) override;
   absl::Status RegisterStream(StreamSpec spec, StreamStarter function) override;

@@ -85,6 +85,10 @@ absl::Status HandlerTable::RegisterSingle(SingleSpec spec, SingleCoroutine funct
   return Add(MakeEntry(std::move(spec), RunOn::kIoThread, std::move(function)));
 }
 
+absl::Status HandlerTable::RegisterSingle(SingleSpec spec, SingleStarter function) {
+  return Add(MakeEntry(std::move(spec), RunOn::kIoThread, std::move(function)));
+}
+
 absl::Status HandlerTable::RegisterStream(StreamSpec spec, StreamFunction function) {
   return Add(MakeEntry(std::move(spec), RunOn::kWorkerPool, std::move(function)));
 }

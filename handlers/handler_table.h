@@ -24,17 +24,18 @@ namespace grid {
 struct HandlerEntry {
   HandlerId id{0};
   std::string subroute;
-  RunOn run_on = RunOn::kWorkerPool;       // kIoThread for coroutines and stream starters
+  RunOn run_on = RunOn::kWorkerPool;       // kIoThread for coroutines and starters
   Priority priority = Priority::kDefault;  // of the answers
   uint32_t in_capacity = 0;                // streams only
   uint32_t out_capacity = 0;               // streams only
   StreamWindow window = {};                // streams only
   Compression compression = {};            // of what the handler sends
   bool read_pieces = false;                // streams only
-  std::variant<SingleFunction, SingleCoroutine, StreamFunction, StreamCoroutine, StreamStarter>
+  std::variant<SingleFunction, SingleCoroutine, SingleStarter, StreamFunction, StreamCoroutine,
+               StreamStarter>
       function;
 
-  bool is_stream() const { return function.index() >= 2; }
+  bool is_stream() const { return function.index() >= 3; }
 };
 
 class HandlerTable final : public Registrar {
@@ -49,6 +50,7 @@ class HandlerTable final : public Registrar {
 
   absl::Status RegisterSingle(SingleSpec spec, SingleFunction function) override;
   absl::Status RegisterSingle(SingleSpec spec, SingleCoroutine function) override;
+  absl::Status RegisterSingle(SingleSpec spec, SingleStarter function) override;
   absl::Status RegisterStream(StreamSpec spec, StreamFunction function) override;
   absl::Status RegisterStream(StreamSpec spec, StreamCoroutine function) override;
   absl::Status RegisterStream(StreamSpec spec, StreamStarter function) override;

@@ -23,6 +23,7 @@
 #include "handlers/context.h"
 #include "handlers/handler_id.h"
 #include "handlers/priority.h"
+#include "handlers/single_reply.h"
 #include "handlers/stream.h"
 #include "serialization/buffer.h"
 
@@ -42,6 +43,11 @@ using SingleFunction = std::function<absl::StatusOr<Buffer>(BytesView request, R
 using SingleCoroutine =
     std::function<asio::awaitable<absl::StatusOr<Buffer>>(Buffer request, RequestContext&)>;
 
+// The same by callback, without the cost of a coroutine: is called on the connection's I/O thread,
+// and gives the answer whenever it has it. The context is valid until then. An exception counts as
+// the reply dropped.
+using SingleStarter = std::function<void(Buffer request, RequestContext&, SingleReply reply)>;
+
 // Serves one stream; what it returns ends the stream. On the worker pool it may use the blocking
 // calls of Stream; it keeps a thread as long as it runs.
 using StreamFunction = std::function<absl::Status(Stream& stream, RequestContext&)>;
@@ -57,7 +63,7 @@ using StreamStarter = std::function<void(Stream stream, RequestContext&)>;
 struct SingleSpec {
   HandlerId id;
   std::string subroute = {};               // parts joined with "/"; empty: none
-  RunOn run_on = RunOn::kWorkerPool;       // ignored for coroutines
+  RunOn run_on = RunOn::kWorkerPool;       // ignored for coroutines and starters
   Priority priority = Priority::kDefault;  // of answers whose caller asks for none
   Compression compression = {};            // of answers; see there before it is enabled
 };
@@ -92,6 +98,7 @@ class Registrar {
   // kAlreadyExists: there is a handler with this id and subroute.
   virtual absl::Status RegisterSingle(SingleSpec spec, SingleFunction function) = 0;
   virtual absl::Status RegisterSingle(SingleSpec spec, SingleCoroutine function) = 0;
+  virtual absl::Status RegisterSingle(SingleSpec spec, SingleStarter function) = 0;
   virtual absl::Status RegisterStream(StreamSpec spec, StreamFunction function) = 0;
   virtual absl::Status RegisterStream(StreamSpec spec, StreamCoroutine function) = 0;
   virtual absl::Status RegisterStream(StreamSpec spec, StreamStarter function) = 0;

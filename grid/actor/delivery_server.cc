@@ -1,10 +1,5 @@
 #include "grid/actor/delivery_server.h"
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -14,7 +9,6 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "grid/actor/actor_protocol.h"
-#include "handlers/completion.h"
 #include "handlers/delivery.h"
 #include "handlers/recycling_allocator.h"
 
@@ -58,36 +52,43 @@ bool Same(const Caller& a, const Caller& b) {
          a.address == b.address && a.tls_subject == b.tls_subject;
 }
 
+Buffer Encoded(const LetterOutcome& outcome, const RequestContext& context) {
+  Buffer answer = context.NewBuffer(outcome.ok() ? outcome->size() + 1 : 256);
+  EncodeOutcome(outcome, answer);
+  return answer;
+}
+
 }  // namespace
 
-// Where the coroutine of one request waits: for the outcome, or until nobody wants it any more,
-// whichever comes first. Any thread.
+// One request: answered by the outcome, or when nobody wants it any more, whichever comes first.
+// Any thread.
 class DeliveryServer::Single {
  public:
-  Single(asio::any_io_executor executor, Completion<LetterOutcome> waiting)
-      : executor_(std::move(executor)), waiting_(std::move(waiting)) {}
+  Single(std::shared_ptr<DeliveryServer> server, RequestContext& context, SingleReply reply,
+         std::shared_ptr<Cancellation> cancellation)
+      : server_(std::move(server)),
+        context_(context),
+        reply_(std::move(reply)),
+        cancellation_(std::move(cancellation)) {}
 
-  // The function that the coroutine has called to wait is over: it may go on inside Complete.
-  void Started() { started_.store(true, std::memory_order_release); }
+  void Complete(const LetterOutcome& outcome) {
+    if (answered_.exchange(true)) return;
+    server_->open_.fetch_sub(1);
+    // The context is there until the answer is given, which whoever comes first does.
+    reply_(Encoded(outcome, context_));
+  }
 
-  // `apart`: not inside the caller, who is not done yet.
-  void Complete(LetterOutcome outcome, bool apart = false) {
-    Completion<LetterOutcome> waiting;
-    {
-      std::lock_guard lock(mutex_);
-      waiting = std::move(waiting_);
-    }
-    if (!waiting) return;
-    if (started_.load(std::memory_order_acquire) && !apart) return waiting(std::move(outcome));
-    asio::post(executor_, [waiting = std::move(waiting), outcome = std::move(outcome)]() mutable {
-      waiting(std::move(outcome));
-    });
+  // In a callback of the context's.
+  void Cancel() {
+    const absl::Status why = context_.cancellation();
+    cancellation_->Cancel(why);
+    Complete(why);
   }
 
   class Sink final : public OutcomeSink {
    public:
     explicit Sink(std::shared_ptr<Single> single) : single_(std::move(single)) {}
-    void Complete(LetterOutcome outcome) override { single_->Complete(std::move(outcome)); }
+    void Complete(LetterOutcome outcome) override { single_->Complete(outcome); }
 
     static void* operator new(size_t) { return RecyclingAllocator<Sink>().allocate(1); }
     static void operator delete(void* memory) {
@@ -99,10 +100,11 @@ class DeliveryServer::Single {
   };
 
  private:
-  const asio::any_io_executor executor_;
-  std::atomic<bool> started_{false};
-  std::mutex mutex_;
-  Completion<LetterOutcome> waiting_ ABSL_GUARDED_BY(mutex_);
+  const std::shared_ptr<DeliveryServer> server_;
+  RequestContext& context_;
+  SingleReply reply_;
+  const std::shared_ptr<Cancellation> cancellation_;
+  std::atomic<bool> answered_{false};
 };
 
 // The stream of one message to several targets: writes their outcomes as they come. Any thread.
@@ -188,8 +190,9 @@ class DeliveryServer::Many final : public std::enable_shared_from_this<Many> {
 
 absl::Status DeliveryServer::Serve(Registrar& registrar, std::shared_ptr<DeliveryServer> server) {
   absl::Status status = registrar.RegisterSingle(
-      {.id = kActorDeliver}, SingleCoroutine([server](Buffer request, RequestContext& context) {
-        return server->ServeOne(std::move(request), context);
+      {.id = kActorDeliver},
+      SingleStarter([server](Buffer request, RequestContext& context, SingleReply reply) {
+        server->ServeOne(std::move(request), context, std::move(reply));
       }));
   status.Update(
       registrar.RegisterStream({.id = kActorDeliverMany, .out_capacity = kDeliverManyCapacity},
@@ -226,38 +229,22 @@ std::shared_ptr<const Sender> DeliveryServer::SenderOf(const ArrivedDelivery& ar
   return known;
 }
 
-asio::awaitable<absl::StatusOr<Buffer>> DeliveryServer::ServeOne(Buffer request,
-                                                                 RequestContext& context) {
-  LetterOutcome outcome = Buffer();
+void DeliveryServer::ServeOne(Buffer request, RequestContext& context, SingleReply reply) {
   absl::StatusOr<ArrivedDelivery> arrived = DecodeDelivery(request.view(), 1);
-  absl::Status admitted = arrived.status();
-  if (!admitted.ok()) {
+  if (!arrived.ok()) {
     malformed_.fetch_add(1);
-    outcome = Rejected(std::move(admitted));
-  } else if (admitted = Admit(1); !admitted.ok()) {
-    outcome = std::move(admitted);
-  } else {
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    const Arrival arrival{context.deadline(), SenderOf(*arrived, context)};
-    Letter letter = arrival.LetterOf(*arrived, std::move(request));
-    auto deliver = [&](auto handler) {
-      auto single = std::allocate_shared<Single>(RecyclingAllocator<Single>(), executor,
-                                                 Completion<LetterOutcome>(std::move(handler)));
-      context.OnCancel([&context, single, cancellation = letter.cancellation] {
-        cancellation->Cancel(context.cancellation());
-        single->Complete(context.cancellation(), /*apart=*/true);
-      });
-      letter.reply = ReplyToken(std::make_unique<Single::Sink>(single));
-      residents_->Deliver(To(arrived->header, 0), std::move(letter));
-      single->Started();
-    };
-    outcome = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(LetterOutcome)>(
-        deliver, asio::use_awaitable);
-    open_.fetch_sub(1);
+    return reply(Encoded(Rejected(arrived.status()), context));
   }
-  Buffer answer = context.NewBuffer(outcome.ok() ? outcome->size() + 1 : 256);
-  EncodeOutcome(outcome, answer);
-  co_return answer;
+  if (absl::Status admitted = Admit(1); !admitted.ok()) {
+    return reply(Encoded(std::move(admitted), context));
+  }
+  const Arrival arrival{context.deadline(), SenderOf(*arrived, context)};
+  Letter letter = arrival.LetterOf(*arrived, std::move(request));
+  auto single = std::allocate_shared<Single>(RecyclingAllocator<Single>(), shared_from_this(),
+                                             context, std::move(reply), arrival.cancellation);
+  context.OnCancel([single] { single->Cancel(); });
+  letter.reply = ReplyToken(std::make_unique<Single::Sink>(std::move(single)));
+  residents_->Deliver(To(arrived->header, 0), std::move(letter));
 }
 
 void DeliveryServer::ServeMany(Stream stream, RequestContext& context) {

@@ -44,7 +44,7 @@ class DeliveryServer : public std::enable_shared_from_this<DeliveryServer> {
   class Single;
   class Many;
 
-  asio::awaitable<absl::StatusOr<Buffer>> ServeOne(Buffer request, RequestContext& context);
+  void ServeOne(Buffer request, RequestContext& context, SingleReply reply);
   void ServeMany(Stream stream, RequestContext& context);
   // Who sent it. That of a process which names no actor is made once for many letters.
   std::shared_ptr<const Sender> SenderOf(const ArrivedDelivery& arrived,

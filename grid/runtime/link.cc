@@ -77,6 +77,17 @@ asio::awaitable<void> RunCoroutine(std::unique_ptr<RunningCall> call,
   RunningCall::Answer(std::move(call), std::move(result));
 }
 
+void RunStarter(std::unique_ptr<RunningCall> call, const SingleStarter& starter) {
+  Buffer payload = call->TakePayload();
+  RequestContext& context = call->context();
+  SingleReply reply(call.release());
+  try {
+    starter(std::move(payload), context, std::move(reply));
+  } catch (...) {
+    // Its reply, which answers for it, went with what has thrown.
+  }
+}
+
 absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
@@ -452,11 +463,15 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
     return RunOnWorker(std::move(call)) ? Admit::kPending : Admit::kRefused;
   }
 
-  const auto& coroutine = std::get<SingleCoroutine>(entry.function);
   RunningCall* const raw = call.get();
   std::unique_ptr<RunningCall> early;
   raw->set_starting(&early);
-  asio::co_spawn(loop_.io(), RunCoroutine(std::move(call), coroutine), asio::detached);
+  if (const auto* starter = std::get_if<SingleStarter>(&entry.function)) {
+    RunStarter(std::move(call), *starter);
+  } else {
+    const auto& coroutine = std::get<SingleCoroutine>(entry.function);
+    asio::co_spawn(loop_.io(), RunCoroutine(std::move(call), coroutine), asio::detached);
+  }
   if (early != nullptr) {
     early->Give(*this, nullptr);
     return Admit::kAnswered;

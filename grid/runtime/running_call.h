@@ -1,5 +1,5 @@
-// RunningCall: a request that is being served outside the I/O thread's own event: by a worker or by
-// a coroutine.
+// RunningCall: a request that is being served outside the I/O thread's own event: by a worker, by a
+// coroutine, or by whoever holds its SingleReply.
 #ifndef GRID_GRID_RUNTIME_RUNNING_CALL_H_
 #define GRID_GRID_RUNTIME_RUNNING_CALL_H_
 
@@ -15,12 +15,16 @@
 #include "grid/runtime/worker_pool.h"
 #include "handlers/context.h"
 #include "handlers/handler_table.h"
+#include "handlers/single_reply.h"
 
 namespace grid {
 
 // Owned by whoever runs the handler (before that by the workers' queue), then, as a task, by the
 // link's queue, until the answer is given. The session's pointer to it is used before that only.
-class RunningCall final : public RunningRequest, public LinkTask, public WorkerTask {
+class RunningCall final : public RunningRequest,
+                          public LinkTask,
+                          public WorkerTask,
+                          public SingleReply::Call {
  public:
   // `payload`, `metadata`: the request's, copied.
   RunningCall(std::shared_ptr<Link> link, const HandlerEntry& entry, const InboundRequest& request,
@@ -74,6 +78,11 @@ class RunningCall final : public RunningRequest, public LinkTask, public WorkerT
     }
     std::unique_ptr<LinkTask> task = std::move(call);
     link.Post(task);  // down: the answer is dropped with the task
+  }
+
+  // Of a call that its SingleReply owns.
+  void Reply(absl::StatusOr<Buffer> result) override {
+    Answer(std::unique_ptr<RunningCall>(this), std::move(result));
   }
 
   // On a worker: a SingleFunction.
