@@ -160,8 +160,8 @@ std::shared_ptr<RecipientsCore> PublisherCore::ToThose(const PublishReport& repo
   auto those = RecipientsCore::Make(to_->env().shared_from_this(), Selector::Of(names),
                                     Routing::All(), to_->policy(),
                                     from != nullptr ? std::optional<Name>(*from) : std::nullopt);
-  // Too many names for a selector.
-  return those->check().ok() ? std::move(those) : to_;
+  if (!those->check().ok()) return to_;  // too many names for a selector
+  return those;
 }
 
 void PublisherCore::Begin(const ItemPtr& item) {

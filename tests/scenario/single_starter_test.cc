@@ -12,7 +12,7 @@
 namespace grid {
 namespace {
 
-constexpr HandlerId kStarted{101};
+constexpr HandlerId kStarted{115};
 
 class SingleStarterTest : public ScenarioTest {
  protected:

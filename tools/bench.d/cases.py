@@ -78,7 +78,7 @@ def echo(system, inflight, size, poll=False, rate=None):
 def ask(system, inflight, size=512):
     """Requests to a remote actor."""
     case = echo(system, inflight, size)
-    return dataclasses.replace(case, load=f"actor {case.load}")
+    return dataclasses.replace(case, load=f"actor ask P={inflight} {bytes_text(size)}")
 
 
 def sends(system, acknowledge=None):
