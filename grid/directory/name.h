@@ -38,7 +38,7 @@ class Path {
   // True when `name` is this path or lies below it.
   bool Contains(const Name& name) const;
 
-  friend auto operator<=>(const Path&, const Path&) = default;
+  friend auto operator<=>(const Path&, const Path&) = default;  // NOLINT(modernize-use-nullptr)
 
  private:
   explicit Path(std::string text) : text_(std::move(text)) {}

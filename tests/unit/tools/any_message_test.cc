@@ -56,7 +56,9 @@ TEST(AnyMessageTest, JsonIsSentAsMessagePackOfTheSameShape) {
 }
 
 TEST(AnyMessageTest, WhatIsNoJsonIsAString) {
-  for (const std::string text : {"hello", "", "{", "nul", "1 2", std::string(100, '[').c_str()}) {
+  const std::string too_deep(100, '[');
+  for (const std::string& text : {std::string("hello"), std::string(), std::string("{"),
+                                  std::string("nul"), std::string("1 2"), too_deep}) {
     EXPECT_EQ(SentAs<std::string>(text), text);
   }
 }
