@@ -132,8 +132,9 @@ absl::Status ClusterNode::KeepRunning(const grid::Path& path) {
                                     .client = options_.client,
                                     .period = 200ms,
                                     .log = grid::SpdlogLog("example", grid::LogLevel::kError)});
-  if (patrol.ok()) patrols_.push_back(*std::move(patrol));
-  return patrol.status();
+  if (!patrol.ok()) return patrol.status();
+  patrols_.push_back(*std::move(patrol));
+  return absl::OkStatus();
 }
 
 absl::Status ClusterNode::Stop() {

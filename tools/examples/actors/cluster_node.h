@@ -51,9 +51,9 @@ class ClusterNode {
 
   // Returns once others see us, or with why not after half a minute.
   absl::Status Start();
-  // Keeps Kind::activation.count() actors of one of our Kinds running in the cluster, as long as
+  // Keeps Kind::activation.count() actors of our Kind `path` running in the cluster, as long as
   // one of those who patrol it is there.
-  absl::Status KeepRunning(const grid::Path& kind);
+  absl::Status KeepRunning(const grid::Path& path);
   // Nothing new comes here, what runs finishes, names are given back, connections close. With why
   // where that took too long. Start again with another ClusterNode.
   absl::Status Stop();
