@@ -253,6 +253,10 @@ int Run(const Settings& settings) {
   names.directory.reset();
   names.server.reset();
   manager.Stop();
+  // What they have posted to let go of each other.
+  io.restart();
+  while (io.poll() > 0) {
+  }
   return 0;
 }
 
