@@ -16,7 +16,8 @@ class DirectoryMembership final : public Membership {
   ~DirectoryMembership() override {
     member_->LetGoOfDirectory();
     // Its timers belong to the thread, so the last of it goes there.
-    asio::post(member_->io(), [member = member_] { member->Close(); });
+    asio::io_context& io = member_->io();
+    asio::post(io, [member = std::move(member_)] { member->Close(); });
   }
 
   const std::string& self() const override { return self_; }
@@ -45,7 +46,7 @@ class DirectoryMembership final : public Membership {
 
  private:
   const std::string self_;
-  const std::shared_ptr<internal::DirectoryMember> member_;
+  std::shared_ptr<internal::DirectoryMember> member_;  // until the end
 };
 
 absl::Status CheckRange(const char* field, std::chrono::milliseconds value) {
