@@ -250,11 +250,9 @@ class HostedBackend final : public DirectoryBackend {
                      outcome = StatusOf(*outcome);
                    }
                    // Even when it ran on this thread: a call may fail from inside. It may also be
-                   // one of the system's, where the manager has gone: `io` runs on until then, and
-                   // is not touched by this thread once it has the outcome.
-                   const auto executor = io.get_executor();
-                   asio::post(executor, [io = std::move(io), weak, take = std::move(take),
-                                         outcome = std::move(outcome)]() mutable {
+                   // one of the system's, where the manager has gone: `io` runs on until then.
+                   asio::post(io.get_executor(), [weak, take = std::move(take),
+                                                  outcome = std::move(outcome)]() mutable {
                      if (weak.lock() != nullptr) take(std::move(outcome));
                    });
                  });
