@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "grid/actor/letter.h"
 #include "handlers/delivery.h"
 #include "handlers/recycling_allocator.h"
 
@@ -143,13 +142,17 @@ bool CallOperation::Wait() {
   return true;
 }
 
+void CallOperation::LeaveQueue() {
+  if (queued_->alarm.has_value()) core_->env().alarms().Cancel(*queued_->alarm);
+  core_->cache().StopWaiting(queued_->place);
+  queued_.reset();
+}
+
 void CallOperation::OnWaited(bool in_time) {
   {
     std::lock_guard lock(mutex_);
     if (over_ || queued_ == nullptr) return;
-    if (queued_->alarm.has_value()) core_->env().alarms().Cancel(*queued_->alarm);
-    core_->cache().StopWaiting(queued_->place);
-    queued_.reset();
+    LeaveQueue();
   }
   // Without a watch nobody but the directory itself knows who has come.
   in_time ? Pick() : Ask();
@@ -199,14 +202,8 @@ void CallOperation::OnOutcome(LetterOutcome outcome) {
 void CallOperation::OnFailure(const CandidatePtr& candidate, const absl::Status& failure) {
   RecipientsEnv& env = core_->env();
   const Delivery delivery = DeliveryOf(failure);
-  if (delivery == Delivery::kExecuted) core_->cache().Answered(*candidate);
-  if (IsClosed(failure)) {
-    core_->cache().Shut(*candidate);
-  } else if (IsUnreachable(failure)) {
-    core_->cache().Failed(*candidate, IsDisconnected(failure));
-  }
+  core_->cache().Ended(*candidate, failure);
   const bool gone = IsNoSuchTarget(failure);
-  if (gone) core_->cache().Gone(*candidate);
 
   std::optional<std::chrono::milliseconds> pause;
   bool refresh = false;
@@ -272,10 +269,7 @@ void CallOperation::End(absl::Status why) {
     if (std::exchange(over_, true)) return;
     delivered = delivered_;
     if (pause_.has_value()) core_->env().alarms().Cancel(*pause_);
-    if (queued_ != nullptr) {
-      if (queued_->alarm.has_value()) core_->env().alarms().Cancel(*queued_->alarm);
-      core_->cache().StopWaiting(queued_->place);
-    }
+    if (queued_ != nullptr) LeaveQueue();
   }
   // The Post may know that the message has never left; otherwise it may have been executed.
   if (delivered != nullptr) cancellation_.Cancel(why);

@@ -50,6 +50,7 @@ class CallOperation final : public Verb, public std::enable_shared_from_this<Cal
   void OnAsked(const absl::Status& asked);
   void Pick();
   bool Wait();
+  void LeaveQueue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnWaited(bool in_time);
   void Deliver(const CandidatePtr& candidate);
   void OnOutcome(LetterOutcome outcome);

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "grid/actor/letter.h"
 #include "handlers/delivery.h"
 
 namespace grid::internal {
@@ -193,13 +192,7 @@ void GatherOperation::OnOutcome(size_t slot, LetterOutcome outcome, bool last) {
     }
   }
   candidate->outstanding.fetch_sub(1, std::memory_order_relaxed);
-  if (delivery == Delivery::kExecuted) core_->cache().Answered(*candidate);
-  if (IsClosed(failure)) {
-    core_->cache().Shut(*candidate);
-  } else if (!failure.ok() && IsUnreachable(failure)) {
-    core_->cache().Failed(*candidate, IsDisconnected(failure));
-  }
-  if (gone) core_->cache().Gone(*candidate);
+  core_->cache().Ended(*candidate, failure);
   if (refresh) {
     ++env.counters().refreshed;
     core_->cache().Refresh([weak = weak_from_this(), slot, failure](const absl::Status&) {

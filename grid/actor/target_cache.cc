@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "grid/actor/attempts.h"
+#include "grid/actor/letter.h"
 #include "handlers/delivery.h"
 
 namespace grid::internal {
@@ -268,6 +270,16 @@ CandidatePtr TargetCache::Find(const Name& name, uint64_t epoch) {
 std::vector<CandidatePtr> TargetCache::Holders(const Name& name) {
   std::lock_guard lock(mutex_);
   return rotation_.Holders(name);
+}
+
+void TargetCache::Ended(Candidate& candidate, const absl::Status& outcome) {
+  if (outcome.ok() || DeliveryOf(outcome) == Delivery::kExecuted) Answered(candidate);
+  if (IsClosed(outcome)) {
+    Shut(candidate);
+  } else if (IsUnreachable(outcome)) {
+    Failed(candidate, IsDisconnected(outcome));
+  }
+  if (IsNoSuchTarget(outcome)) Gone(candidate);
 }
 
 void TargetCache::Failed(Candidate& candidate, bool disconnected) {

@@ -69,7 +69,9 @@ class TargetCache final : public std::enable_shared_from_this<TargetCache> {
   // Whether a watch tells of who comes; otherwise the directory must be asked.
   bool watching();
 
-  // What became of a message to it. It could not be reached; `disconnected`: it is back when there
+  // What became of a message to it: those below, as `outcome` says.
+  void Ended(Candidate& candidate, const absl::Status& outcome);
+  // It could not be reached; `disconnected`: it is back when there
   // is a connection to its member.
   void Failed(Candidate& candidate, bool disconnected);
   // It has answered, if only with an error.

@@ -470,7 +470,6 @@ TEST_F(ActorCellTest, LettersWait_UntilItHasStarted) {
 }
 
 TEST_F(ActorCellTest, AnIdleOne_CostsLittle) {
-  std::cout << "sizeof(ActorCell) = " << sizeof(ActorCell) << ", Letter " << sizeof(Letter) << "\n";
   EXPECT_LE(sizeof(ActorCell), 1024u);
   EXPECT_LE(sizeof(Letter), 128u);
 }
