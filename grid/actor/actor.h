@@ -120,6 +120,8 @@ class Actor {
   void Set(std::string_view type, Behaviour behaviour);
 
   absl::flat_hash_map<std::string, Behaviour> behaviours_;
+  // Letters of one type mostly come in a row. Null: none, or they have moved.
+  mutable const std::pair<const std::string, Behaviour>* last_found_ = nullptr;
   std::unique_ptr<Behaviour> other_;
 };
 

@@ -51,46 +51,49 @@ ActorCell::NextLetter ActorCell::Advance(size_t& budget) {
       alarm_due_.store(false, std::memory_order_release);
       AskAlarm();
     }
-    std::optional<Letter> letter;
-    const Next next = Take(letter);
-    if (next != Next::kCoroutine) return {next};
-    if (!letter.has_value()) continue;
-    const Actor::Behaviour* const behaviour = Examine(*letter);
-    if (behaviour == nullptr) continue;
-    if (const auto* coroutine = std::get_if<Actor::CoroutineBehaviour>(behaviour)) {
-      return {Next::kCoroutine, std::move(letter), coroutine};
+    if (const Next next = Take(); next != Next::kCoroutine) return {next};
+    if (batch_.empty()) continue;
+    // Where it is: a plain handler is over before anything else looks at the batch.
+    Letter& letter = batch_.front();
+    if (const Actor::Behaviour* const behaviour = Examine(letter)) {
+      if (const auto* coroutine = std::get_if<Actor::CoroutineBehaviour>(behaviour)) {
+        return {Next::kCoroutine, batch_.PopFront(), coroutine};
+      }
+      RunPlain(letter, std::get<Actor::PlainBehaviour>(*behaviour));
     }
-    RunPlain(*letter, std::get<Actor::PlainBehaviour>(*behaviour));
+    batch_.DropFront();
   }
 }
 
-// kCoroutine stands for a letter of any kind, or for another look if there is none.
-ActorCell::Next ActorCell::Take(std::optional<Letter>& letter) {
+// kCoroutine stands for a letter of any kind, at the front of batch_; or for another look if that
+// is empty.
+ActorCell::Next ActorCell::Take() {
+  const bool all = options_.mailbox.overflow == Overflow::kReject;
   if (batch_.empty()) {
     FlushCounts();
     std::vector<ReplyToken> delivered;
     {
       std::lock_guard lock(mutex_);
-      if (options_.mailbox.overflow == Overflow::kReject) {
+      if (all) {
         const HeldLetters held = queue_.TakeAll(batch_);
         Held(held.letters, held.bytes);
-      } else {
+      } else if (std::optional<Letter> letter = queue_.Take(delivered)) {
         // One by one: what waits and what is the oldest depends on it.
-        letter = queue_.Take(delivered);
+        batch_.PushBack(*std::move(letter));
       }
-      if (batch_.empty() && !letter.has_value()) {
+      if (batch_.empty()) {
         if (queue_.closed()) return Next::kSettle;
         if (alarm_due_.load(std::memory_order_relaxed)) return Next::kCoroutine;
-        queue_.Reuse(batch_);
+        all ? queue_.Reuse(batch_) : queue_.Shrink();
         looking_ = false;
         return Next::kIdle;
       }
     }
     for (ReplyToken& token : delivered) token.Answer(Buffer());
   }
-  if (!batch_.empty()) {
-    letter = batch_.PopFront();
-    Held(batch_.size(), held_bytes_.load(std::memory_order_relaxed) - letter->message.size());
+  if (all) {
+    const size_t bytes = batch_.front().message.size();
+    Held(batch_.size() - 1, held_bytes_.load(std::memory_order_relaxed) - bytes);
   }
   return Next::kCoroutine;
 }

@@ -48,12 +48,15 @@ class OutcomesSink {
   virtual void Complete(size_t index, LetterOutcome outcome) = 0;
 };
 
+class LetterBox;
+class LocalLetters;
+
 class Post {
  public:
   virtual ~Post() = default;
 
-  // Our own member; targets there are reached without a connection.
-  virtual const std::string& self() const = 0;
+  // Of our own member; targets there are reached without a connection.
+  virtual std::shared_ptr<const LocalLetters> letters() const = 0;
 
   // `sink` gets the outcome, in any case: the answer's bytes (nil where acknowledge is less than
   // kProcessed), or a status with its delivery class. Cancelling sink->cancellation() gives the
@@ -61,9 +64,9 @@ class Post {
   virtual void Deliver(const Target& target, const Message& message,
                        std::unique_ptr<OutcomeSink> sink) = 0;
 
-  // The same where nobody waits for more than that the letter is in the mailbox, if the target is
-  // in this process and has room for it just now. False: nothing was done.
-  virtual bool DeliverAtOnce(const Target& /*target*/, const Message& /*message*/) { return false; }
+  // Where the target's letters arrive, if that is in this process; otherwise null. Once the target
+  // is gone it takes none.
+  virtual std::shared_ptr<LetterBox> BoxHere(const Target& /*target*/) { return nullptr; }
 
   // As Deliver, to several targets of one member, as one message. Cancelling `cancellation` (may be
   // null) gives up those that have no outcome yet.

@@ -2,7 +2,6 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <cstring>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -120,21 +119,13 @@ class PartSink final : public OutcomeSink {
   const std::shared_ptr<Cancellation> cancellation_;
 };
 
-std::shared_ptr<const Sender> SenderFrom(const std::string& member, const Name* actor,
-                                         const std::optional<Publication>& publication) {
-  Sender sender{.process = {.host = member}, .publication = publication};
-  if (actor != nullptr) sender.actor = *actor;
-  return std::make_shared<const Sender>(std::move(sender));
-}
-
 }  // namespace
 
 PostOffice::PostOffice(Manager& manager, std::shared_ptr<Residents> residents,
                        std::shared_ptr<Clock> clock)
-    : self_(manager.local()),
+    : letters_(std::make_shared<LocalLetters>(manager.local())),
       residents_(std::move(residents)),
       clock_(std::move(clock)),
-      sender_(SenderFrom(self_, nullptr, std::nullopt)),
       manager_(&manager) {}
 
 void PostOffice::Close() {
@@ -161,33 +152,14 @@ absl::StatusOr<std::chrono::milliseconds> PostOffice::TimeLeft(const Message& me
   return std::chrono::ceil<std::chrono::milliseconds>(left);
 }
 
-Letter PostOffice::LetterOf(const Message& message) const {
-  Letter letter;
-  letter.message = pool_->Take(message.type.size() + message.body.size());
-  std::memcpy(letter.message.data(), message.type.data(), message.type.size());
-  if (!message.body.empty()) {
-    std::memcpy(letter.message.data() + message.type.size(), message.body.data(),
-                message.body.size());
-  }
-  letter.type_bytes = static_cast<uint32_t>(message.type.size());
-  letter.nil_body = IsNil(message.body);
-  letter.acknowledge = message.acknowledge;
-  letter.deadline = message.deadline;
-  letter.sender = message.from == nullptr && !message.publication.has_value()
-                      ? sender_
-                      : SenderFrom(self_, message.from, message.publication);
-  return letter;
-}
-
-bool PostOffice::DeliverAtOnce(const Target& target, const Message& message) {
-  if (target.member != self_ || message.deduplicate.count() > 0) return false;
-  Letter letter = LetterOf(message);
-  return residents_->DeliverAtOnce({.name = target.name.text(), .epoch = target.epoch}, letter);
+std::shared_ptr<LetterBox> PostOffice::BoxHere(const Target& target) {
+  if (target.member != letters_->self()) return nullptr;
+  return residents_->Find(target.name.text(), target.epoch);
 }
 
 void PostOffice::DeliverHere(const Target& target, const Message& message,
                              std::unique_ptr<OutcomeSink> sink) {
-  Letter letter = LetterOf(message);
+  Letter letter = letters_->Make(message);
   letter.cancellation = sink->cancellation();
   letter.reply = ReplyToken(std::move(sink));
   residents_->Deliver({.name = target.name.text(),
@@ -199,7 +171,7 @@ void PostOffice::DeliverHere(const Target& target, const Message& message,
 
 void PostOffice::Deliver(const Target& target, const Message& message,
                          std::unique_ptr<OutcomeSink> sink) {
-  if (target.member == self_) return DeliverHere(target, message, std::move(sink));
+  if (target.member == letters_->self()) return DeliverHere(target, message, std::move(sink));
   const absl::StatusOr<Connection> peer = To(target.member);
   if (!peer.ok()) return sink->Complete(peer.status());
   const absl::StatusOr<std::chrono::milliseconds> left = TimeLeft(message);
@@ -213,7 +185,7 @@ void PostOffice::Deliver(const Target& target, const Message& message,
 void PostOffice::DeliverMany(const std::string& member, const std::vector<Target>& targets,
                              const Message& message, std::shared_ptr<OutcomesSink> sink,
                              std::shared_ptr<Cancellation> cancellation) {
-  if (member == self_) {
+  if (member == letters_->self()) {
     for (size_t i = 0; i < targets.size(); ++i) {
       DeliverHere(targets[i], message, std::make_unique<PartSink>(sink, i, cancellation));
     }

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "grid/actor/local_letters.h"
 #include "grid/actor/post.h"
 #include "grid/actor/residents.h"
 #include "grid/base/clock.h"
 #include "grid/manager.h"
-#include "serialization/buffer_pool.h"
 
 namespace grid::internal {
 
@@ -27,10 +27,10 @@ class PostOffice final : public Post {
   // From now on everything fails with kFailedPrecondition, not sent.
   void Close();
 
-  const std::string& self() const override { return self_; }
+  std::shared_ptr<const LocalLetters> letters() const override { return letters_; }
   void Deliver(const Target& target, const Message& message,
                std::unique_ptr<OutcomeSink> sink) override;
-  bool DeliverAtOnce(const Target& target, const Message& message) override;
+  std::shared_ptr<LetterBox> BoxHere(const Target& target) override;
   void DeliverMany(const std::string& member, const std::vector<Target>& targets,
                    const Message& message, std::shared_ptr<OutcomesSink> sink,
                    std::shared_ptr<Cancellation> cancellation) override;
@@ -38,17 +38,14 @@ class PostOffice final : public Post {
                      absl::AnyInvocable<void(absl::Status)> done) override;
 
  private:
-  Letter LetterOf(const Message& message) const;
   void DeliverHere(const Target& target, const Message& message, std::unique_ptr<OutcomeSink> sink);
   // To the member, and the time that is left, in ms; or why nothing can be sent.
   absl::StatusOr<Connection> To(const std::string& member) const;
   absl::StatusOr<std::chrono::milliseconds> TimeLeft(const Message& message) const;
 
-  const std::string self_;
+  const std::shared_ptr<const LocalLetters> letters_;
   const std::shared_ptr<Residents> residents_;
   const std::shared_ptr<Clock> clock_;
-  const std::shared_ptr<const Sender> sender_;                     // our process, no actor
-  const std::shared_ptr<BufferPool> pool_ = BufferPool::Create();  // of letters from here to here
   mutable std::shared_mutex mutex_;
   Manager* manager_ ABSL_GUARDED_BY(mutex_);  // null: closed
 };

@@ -74,25 +74,35 @@ absl::StatusOr<std::shared_ptr<Post>> RecipientsCore::Begin(std::shared_ptr<Verb
 }
 
 bool RecipientsCore::SendAtOnce(const Outgoing& message, CandidatePtr& picked) {
-  if (policy_.acknowledge == Acknowledgement::kProcessed || !cache_->IsCurrent()) return false;
+  const bool waits = policy_.acknowledge == Acknowledgement::kProcessed;
+  if (waits || policy_.deduplicate.count() > 0 || !cache_->IsCurrent()) return false;
+  std::shared_ptr<LetterBox> box;
+  picked = cache_->Pick(box);
+  if (picked == nullptr) return false;
+  if (box == nullptr && (box = BoxOf(*picked)) == nullptr) return false;
+  // Without a look at trusted callers: our own process always is one.
+  Letter letter = env_->letters().Make({.type = message.type,
+                                        .body = message.body.view(),
+                                        .acknowledge = policy_.acknowledge,
+                                        .deadline = env_->clock().Now() + policy_.deadline,
+                                        .from = from(),
+                                        .publication = message.publication});
+  if (!box->PutAtOnce(letter)) return false;
+  cache_->Answered(*picked);
+  return true;
+}
+
+std::shared_ptr<LetterBox> RecipientsCore::BoxOf(Candidate& candidate) {
+  if (candidate.target.member != env_->self()) return nullptr;
   std::shared_ptr<Post> post;
   {
     std::lock_guard lock(mutex_);
     post = post_;
   }
-  if (post == nullptr) return false;
-  picked = cache_->Pick({});
-  if (picked == nullptr) return false;
-  const bool sent =
-      post->DeliverAtOnce(picked->target, {.type = message.type,
-                                           .body = message.body.view(),
-                                           .acknowledge = policy_.acknowledge,
-                                           .deadline = env_->clock().Now() + policy_.deadline,
-                                           .deduplicate = policy_.deduplicate,
-                                           .from = from(),
-                                           .publication = message.publication});
-  if (sent) cache_->Answered(*picked);
-  return sent;
+  if (post == nullptr) return nullptr;
+  std::shared_ptr<LetterBox> box = post->BoxHere(candidate.target);
+  if (box != nullptr) cache_->KeepBox(candidate, box);
+  return box;
 }
 
 std::shared_ptr<Verb> RecipientsCore::Unlink(Verb& verb) {

@@ -21,7 +21,7 @@ RecipientsEnv::RecipientsEnv(RecipientsEnvOptions options)
     : io_(*options.io),
       clock_(options.clock != nullptr ? std::move(options.clock) : RealClock()),
       limits_(options.limits),
-      self_(options.post->self()),
+      letters_(options.post->letters()),
       alarms_(std::make_shared<Alarms>(io_, clock_)),
       random_(SeedOrRandom(options.seed)),
       calls_(Random()),

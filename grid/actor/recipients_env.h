@@ -25,6 +25,7 @@
 #include "absl/status/status.h"
 #include "grid/actor/actor_limits.h"
 #include "grid/actor/alarms.h"
+#include "grid/actor/local_letters.h"
 #include "grid/actor/post.h"
 #include "grid/base/clock.h"
 #include "grid/directory/directory.h"
@@ -75,11 +76,12 @@ class RecipientsEnv final : public std::enable_shared_from_this<RecipientsEnv> {
   void Close();
 
   Clock& clock() const { return *clock_; }
+  const LocalLetters& letters() const { return *letters_; }
   const ActorLimits& limits() const { return limits_; }
   RecipientsCounters& counters() { return counters_; }
   const RecipientsCounters& counters() const { return counters_; }
   Alarms& alarms() { return *alarms_; }
-  const std::string& self() const { return self_; }
+  const std::string& self() const { return letters_->self(); }
 
   // Any 64 bits; the same sequence for the same seed.
   uint64_t Random();
@@ -118,7 +120,7 @@ class RecipientsEnv final : public std::enable_shared_from_this<RecipientsEnv> {
   boost::asio::io_context& io_;
   const std::shared_ptr<Clock> clock_;
   const ActorLimits limits_;
-  const std::string self_;
+  const std::shared_ptr<const LocalLetters> letters_;
   const std::shared_ptr<Alarms> alarms_;
   std::atomic<uint64_t> random_;
   std::atomic<uint64_t> calls_;

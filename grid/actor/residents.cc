@@ -55,27 +55,22 @@ bool Residents::Trusts(const Slot& slot, const Sender& sender) const {
   });
 }
 
-Residents::Slot Residents::Find(const LocalDelivery& to) {
-  const absl::string_view name(to.name.data(), to.name.size());
-  const size_t hash = HashOf(name);
+Residents::Slot Residents::SlotOf(std::string_view name, uint64_t epoch) {
+  const absl::string_view key(name.data(), name.size());
+  const size_t hash = HashOf(key);
   Shard& shard = ShardOf(hash);
   std::lock_guard lock(shard.mutex);
-  const auto found = shard.slots.find(name, hash);
+  const auto found = shard.slots.find(key, hash);
   if (found != shard.slots.end()) {
     for (const Slot& one : found->second) {
-      if (one.epoch == to.epoch) return one;
+      if (one.epoch == epoch) return one;
     }
   }
   return {};
 }
 
-bool Residents::DeliverAtOnce(const LocalDelivery& to, Letter& letter) {
-  const Slot slot = Find(to);
-  return slot.box != nullptr && Trusts(slot, *letter.sender) && slot.box->PutAtOnce(letter);
-}
-
 void Residents::Deliver(const LocalDelivery& to, Letter letter) {
-  const Slot slot = Find(to);
+  const Slot slot = SlotOf(to.name, to.epoch);
   if (slot.box == nullptr) {
     missing_.fetch_add(1, std::memory_order_relaxed);
     return letter.reply.Answer(NoSuchTargetError(to.name, to.epoch, view()));

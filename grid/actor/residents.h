@@ -49,9 +49,10 @@ class Residents {
   // kPermissionDenied for who is not trusted (both kRejected), or from memory.
   void Deliver(const LocalDelivery& to, Letter letter);
 
-  // Puts a letter that nobody waits for into its box, if that has room and the sender is trusted.
-  // False: nothing was done.
-  bool DeliverAtOnce(const LocalDelivery& to, Letter& letter);
+  // The box, for letters of our own process; null when nobody is there.
+  std::shared_ptr<LetterBox> Find(std::string_view name, uint64_t epoch) {
+    return SlotOf(name, epoch).box;
+  }
 
   // The greatest epoch that anything was held with.
   uint64_t view() const { return view_.load(std::memory_order_relaxed); }
@@ -78,7 +79,7 @@ class Residents {
     return shards_[(hash >> 48) % kShards];
   }
   // Without a box: nobody is there.
-  Slot Find(const LocalDelivery& to);
+  Slot SlotOf(std::string_view name, uint64_t epoch);
   bool Trusts(const Slot& slot, const Sender& sender) const;
 
   const std::string self_;

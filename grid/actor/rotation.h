@@ -31,6 +31,8 @@
 
 namespace grid::internal {
 
+class LetterBox;
+
 struct Candidate {
   explicit Candidate(const Entry& entry);
 
@@ -41,6 +43,9 @@ struct Candidate {
   std::pair<uint64_t, uint64_t> score = {};
   std::atomic<uint32_t> outstanding{0};  // messages of ours without an outcome
   std::atomic<bool> left{false};         // not in the rotation
+  // Where its letters arrive, once it was found in this process. Its owner's, as all the rest: the
+  // Rotation has nothing to do with it.
+  std::weak_ptr<LetterBox> box = {};
 };
 
 using CandidatePtr = std::shared_ptr<Candidate>;

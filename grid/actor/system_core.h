@@ -59,7 +59,7 @@ class SystemCore final : public ActorHost, public std::enable_shared_from_this<S
   ActorStats Stats() const;
 
   // ActorHost.
-  const std::string& self() const override { return post_->self(); }
+  const std::string& self() const override { return env_->self(); }
   void StartActor(const Name& name, ActorFactory factory, ActorOptions options,
                   Completion<absl::StatusOr<uint64_t>> completion) override;
   void MarkDraining(const Name& name, uint64_t epoch) override;

@@ -252,6 +252,18 @@ CandidatePtr TargetCache::Pick(std::span<const CandidatePtr> tried) {
   return rotation_.Pick(tried);
 }
 
+CandidatePtr TargetCache::Pick(std::shared_ptr<LetterBox>& box) {
+  std::lock_guard lock(mutex_);
+  CandidatePtr picked = rotation_.Pick({});
+  if (picked != nullptr) box = picked->box.lock();
+  return picked;
+}
+
+void TargetCache::KeepBox(Candidate& candidate, std::weak_ptr<LetterBox> box) {
+  std::lock_guard lock(mutex_);
+  candidate.box = std::move(box);
+}
+
 std::vector<CandidatePtr> TargetCache::Select() {
   std::lock_guard lock(mutex_);
   return rotation_.Select();

@@ -53,6 +53,9 @@ class TargetCache final : public std::enable_shared_from_this<TargetCache> {
 
   // As of Rotation.
   CandidatePtr Pick(std::span<const CandidatePtr> tried);
+  // The same for a first attempt; `box`: what KeepBox was told of it, as long as that is there.
+  CandidatePtr Pick(std::shared_ptr<LetterBox>& box);
+  void KeepBox(Candidate& candidate, std::weak_ptr<LetterBox> box);
   std::vector<CandidatePtr> Select();
   CandidatePtr Another(std::span<const CandidatePtr> tried);
   CandidatePtr Find(const Name& name, uint64_t epoch);

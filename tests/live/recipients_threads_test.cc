@@ -39,7 +39,7 @@ class BusyPost final : public internal::Post {
     }
   }
 
-  const std::string& self() const override { return self_; }
+  std::shared_ptr<const internal::LocalLetters> letters() const override { return letters_; }
   void Deliver(const Target& target, const internal::Message&,
                std::unique_ptr<OutcomeSink> sink) override {
     const std::shared_ptr<Cancellation> cancellation = sink->cancellation();
@@ -84,7 +84,8 @@ class BusyPost final : public internal::Post {
     }
   }
 
-  const std::string self_ = "self";
+  const std::shared_ptr<const internal::LocalLetters> letters_ =
+      std::make_shared<internal::LocalLetters>("self");
   std::atomic<uint64_t> numbers_{0};
   asio::io_context io_;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{

@@ -51,6 +51,32 @@ TEST_F(ActorsTest, AnActorThatMoves_IsFoundAgain_ByHandlesThatKnewTheOld) {
   EXPECT_EQ(answer->value, 2);
 }
 
+// Those that nobody waits for know the mailbox of an actor of their own process.
+TEST_F(ActorsTest, AnActorThatMoves_GetsSendsOnlyAsLongAsItIsThere) {
+  Make();
+  CallPolicy policy;
+  policy.acknowledge = Acknowledgement::kDelivered;
+  const Recipients to = At(1).To(Only("r/k/a"), {}, policy);
+  const auto send = [&] {
+    testing::Probe<absl::Status> sent("Send");
+    to.Send(kAdd, Add{.by = 1}, sent.Handler());
+    const absl::Status status = Await(sent);
+    EXPECT_TRUE(status.ok()) << status;
+    cluster().RunFor(milliseconds(1));
+  };
+  for (const int node : {1, 1, 2, 1}) {
+    const absl::StatusOr<ActorHandle> actor = Start(node, "r/k/a");
+    ASSERT_TRUE(actor.ok()) << actor.status();
+    const int64_t before = SeenBy(node, "r/k/a").added;
+    for (int i = 0; i < 4; ++i) send();
+    EXPECT_EQ(SeenBy(node, "r/k/a").added, before + 4);
+    EXPECT_TRUE(Stop(*actor).ok());
+  }
+  const ActorStats stats = At(1).Stats();
+  EXPECT_EQ(stats.under_way, 0u);
+  EXPECT_EQ(stats.sends, 16u);
+}
+
 // The same call over a connection that breaks while it runs: once, although it is tried again.
 TEST_F(ActorsTest, ADeduplicatedCallRunsOnce_ThoughItsConnectionBreaks) {
   Make();

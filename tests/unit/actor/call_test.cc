@@ -1,4 +1,6 @@
 // Call: who answers, attempts, and refreshing.
+#include <gmock/gmock.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_future.hpp>
@@ -9,6 +11,9 @@
 namespace grid {
 namespace {
 
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAre;
 using CallTest = RecipientsTest;
 
 TEST_F(CallTest, SaysWhoAnswered) {
@@ -147,8 +152,32 @@ TEST_F(CallTest, EachAttemptGoesToWhoeverIsNext) {
   }
 }
 
-TEST_F(CallTest, ASendThatNobodyWaitsFor_GoesAtOnceWhereThereIsRoom_InTurn) {
-  const auto held = RegisterRing(3);
+// Where letters arrive that nobody waits for.
+class Box final : public internal::LetterBox {
+ public:
+  void Put(Letter) override { ADD_FAILURE() << "a Post brings these"; }
+  bool PutAtOnce(Letter& letter) override {
+    if (!has_room) return false;
+    EXPECT_NE(letter.acknowledge, Acknowledgement::kProcessed);
+    EXPECT_EQ(letter.sender->process.host, "self");
+    EXPECT_FALSE(letter.reply);
+    const Letter taken = std::move(letter);
+    const absl::StatusOr<int64_t> note = taken.Read(kNote);
+    EXPECT_TRUE(note.ok()) << note.status();
+    notes.push_back(*note);
+    return true;
+  }
+  bool has_room = true;
+  std::vector<int64_t> notes;
+};
+
+TEST_F(CallTest, ASendThatNobodyWaitsFor_GoesIntoItsBoxWhereThatIsHere_InTurn) {
+  const Registration zero = Register("self", "r/k/0"), one = Register("self", "r/k/1"),
+                     two = Register("m", "r/k/2");
+  const auto box = std::make_shared<Box>();
+  auto full = std::make_shared<Box>();
+  full->has_room = false;
+  post_->boxes = {{"r/k/0", box}, {"r/k/1", full}};
   post_->script = [](const FakePost::Sent&) -> LetterOutcome { return Buffer(); };
   const Recipients to = To(Under("r/k"), Routing::RoundRobin(), P("ack=delivered"));
   // Until the watch has told who is there, each is a call of its own.
@@ -156,30 +185,43 @@ TEST_F(CallTest, ASendThatNobodyWaitsFor_GoesAtOnceWhereThereIsRoom_InTurn) {
     EXPECT_TRUE(Send(to).ok());
     RunFor(milliseconds(1));
   }
-  EXPECT_TRUE(post_->at_once.empty());
+  EXPECT_TRUE(post_->asked_for_boxes.empty());
   post_->sent.clear();
 
-  post_->has_room = {"r/k/0", "r/k/2"};
   const uint64_t sends = env_->counters().sends;
   for (int i = 0; i < 6; ++i) EXPECT_TRUE(Send(to).ok());
-  EXPECT_EQ(post_->at_once.size(), 4u);
-  EXPECT_EQ(post_->Names(), (std::vector<std::string>{"r/k/1", "r/k/1"}));
+  EXPECT_EQ(box->notes.size(), 2u);
+  const auto brought = [](const char* first, const char* second) {
+    return std::vector<std::string>{first, second, first, second};
+  };
+  EXPECT_THAT(post_->Names(), AnyOf(brought("r/k/1", "r/k/2"), brought("r/k/2", "r/k/1")));
   EXPECT_EQ(env_->counters().sends, sends + 6);
   EXPECT_EQ(env_->counters().under_way, 0u);
+  // Boxes of our own process alone are asked for, and once.
+  EXPECT_THAT(post_->asked_for_boxes, UnorderedElementsAre("r/k/0", "r/k/1"));
 
-  // Who waits until it was processed needs a call.
-  post_->at_once.clear();
-  const Recipients processed = To(Under("r/k"), Routing::RoundRobin());
-  for (int i = 0; i < 4; ++i) {
-    EXPECT_TRUE(Send(processed).ok());
-    RunFor(milliseconds(1));
+  // It is asked for again when it has gone, and so far a call does it.
+  post_->boxes.erase("r/k/1");
+  full.reset();
+  post_->asked_for_boxes.clear();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Send(to).ok());
+  EXPECT_THAT(post_->asked_for_boxes, ElementsAre("r/k/1"));
+  EXPECT_EQ(box->notes.size(), 3u);
+
+  // Who waits until it was processed needs a call, and who must not be heard twice.
+  for (const char* policy : {"ack=processed", "dedup=1s ack=delivered"}) {
+    const Recipients waits = To(Under("r/k"), Routing::RoundRobin(), P(policy));
+    for (int i = 0; i < 6; ++i) {
+      EXPECT_TRUE(Send(waits).ok());
+      RunFor(milliseconds(1));
+    }
+    EXPECT_EQ(box->notes.size(), 3u) << policy;
   }
-  EXPECT_TRUE(post_->at_once.empty());
 
   env_->Close();
   const absl::Status closed = Send(to);
   EXPECT_EQ(closed.code(), absl::StatusCode::kFailedPrecondition) << closed;
-  EXPECT_TRUE(post_->at_once.empty());
+  EXPECT_EQ(box->notes.size(), 3u);
 }
 
 TEST_F(CallTest, AFailureThatMayHaveRunIsNotForgotten) {

@@ -51,7 +51,7 @@ class FakePost final : public internal::Post {
   // Nothing: it waits.
   using Script = std::function<std::optional<LetterOutcome>(const Sent&)>;
 
-  const std::string& self() const override { return self_; }
+  std::shared_ptr<const internal::LocalLetters> letters() const override { return letters_; }
 
   void Deliver(const Target& target, const internal::Message& message,
                std::unique_ptr<OutcomeSink> sink) override {
@@ -63,11 +63,9 @@ class FakePost final : public internal::Post {
     Run(sent.size() - 1, sent.size());
   }
 
-  bool DeliverAtOnce(const Target& target, const internal::Message& message) override {
-    EXPECT_NE(message.acknowledge, Acknowledgement::kProcessed);
-    if (!has_room.contains(target.name.text())) return false;
-    at_once.push_back(target.name.text());
-    return true;
+  std::shared_ptr<internal::LetterBox> BoxHere(const Target& target) override {
+    asked_for_boxes.push_back(target.name.text());
+    return boxes[target.name.text()];
   }
 
   void DeliverMany(const std::string& member, const std::vector<Target>& targets,
@@ -107,9 +105,9 @@ class FakePost final : public internal::Post {
   std::deque<Sent> sent;
   size_t messages = 0;
   std::map<std::string, std::vector<absl::AnyInvocable<void(absl::Status)>>> when_connected;
-  // The names that take at once what nobody waits for, and those that did, in order.
-  std::set<std::string> has_room;
-  std::vector<std::string> at_once;
+  // Where letters arrive that nobody waits for, by name; and for which names that was asked.
+  std::map<std::string, std::shared_ptr<internal::LetterBox>> boxes;
+  std::vector<std::string> asked_for_boxes;
 
  private:
   void Add(const Target& target, const internal::Message& message, size_t number,
@@ -148,7 +146,8 @@ class FakePost final : public internal::Post {
     }
   }
 
-  const std::string self_ = "self";
+  const std::shared_ptr<const internal::LocalLetters> letters_ =
+      std::make_shared<internal::LocalLetters>("self");
 };
 
 inline LetterOutcome Number(int64_t value) {

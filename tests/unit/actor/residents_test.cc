@@ -20,9 +20,7 @@ class Box final : public LetterBox {
     ++letters;
     letter.reply.Answer(Buffer::CopyOf("taken"));
   }
-  bool PutAtOnce(Letter&) override { return has_room; }
   int letters = 0;
-  bool has_room = true;
 };
 
 class ResidentsTest : public ::testing::Test {
@@ -72,23 +70,16 @@ TEST_F(ResidentsTest, ALetterIsForOneEpochOfAName) {
   EXPECT_EQ(residents_.missing(), 3u);
 }
 
-TEST_F(ResidentsTest, DeliverAtOnce_WhereTheBoxHasRoomAndTrustsTheSender) {
+TEST_F(ResidentsTest, Find_TheBoxOfOneEpoch_WhoeverIsTrusted) {
   const auto box = std::make_shared<Box>();
   residents_.Add(N("r/k/a"), 5, box, {"http://b:1"});
-  const auto deliver = [&](uint64_t epoch, const char* host) {
-    Letter letter;
-    letter.sender = std::make_shared<const Sender>(Sender{.process = {.host = host}});
-    return residents_.DeliverAtOnce({.name = "r/k/a", .epoch = epoch}, letter);
-  };
-  EXPECT_TRUE(deliver(5, "http://b:1"));
-  EXPECT_TRUE(deliver(5, "http://a:1"));
-  EXPECT_FALSE(deliver(6, "http://b:1"));
-  EXPECT_FALSE(deliver(5, "http://c:1"));
-  box->has_room = false;
-  EXPECT_FALSE(deliver(5, "http://b:1"));
-  // Nothing was done, so nothing is counted.
+  EXPECT_EQ(residents_.Find("r/k/a", 5), box);
+  EXPECT_EQ(residents_.Find("r/k/a", 6), nullptr);
+  EXPECT_EQ(residents_.Find("r/k/b", 5), nullptr);
+  residents_.Remove(N("r/k/a"), 5);
+  EXPECT_EQ(residents_.Find("r/k/a", 5), nullptr);
+  // Nothing was to be delivered, so nothing is counted.
   EXPECT_EQ(residents_.missing(), 0u);
-  EXPECT_EQ(residents_.untrusted(), 0u);
 }
 
 TEST_F(ResidentsTest, TrustedCallers_ByHostOrBySubject_AndOurOwnProcess) {
