@@ -124,7 +124,9 @@ void TryMessage(BytesView bytes, bool inner) {
   BytesView rest;
   const DecodeError error = DecodeMessage(bytes, &message, &rest);
   Require(!DescribeDecodeError(error).empty(), "an error without a description");
+  const uint64_t peeked = PeekMuxId(bytes);
   if (error != DecodeError::kOk) return;
+  Require(peeked == message.mux_id || peeked == 0, "a mux id is another one before it is decoded");
   Require(!OpName(message.op).empty(), "an op without a name");
   Require(Within(message.payload, bytes) && Within(rest, bytes), "a view leaves the message");
   Require((message.subroute != nullptr) == ((message.flags & kFlagSubroute) != 0),

@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <cstring>
+#include <limits>
 
 #include "serialization/checksum.h"
 #include "serialization/msgpack_cursor.h"
@@ -213,6 +214,13 @@ DecodeError DecodeMessage(BytesView bytes, Message* message, BytesView* rest) {
   }
   if (rest != nullptr) *rest = {tail, tail_size};
   return DecodeError::kOk;
+}
+
+uint64_t PeekMuxId(BytesView bytes) {
+  if (bytes.empty() || bytes[0] != kArrayOf7) return 0;
+  uint64_t id = 0;
+  MsgpackReader in(bytes.subspan(1));
+  return in.ReadUint(std::numeric_limits<uint64_t>::max(), &id) == MsgpackError::kOk ? id : 0;
 }
 
 }  // namespace grid

@@ -3,13 +3,12 @@
 // Encoding writes into the caller's bytes; decoding reads in place. Neither allocates. Pure
 // functions, any thread.
 //
-//   Message m{.mux_id = 7, .handler = 78, .op = Op::kRequest, .flags = kFlagEof, .payload =
-//   AsBytes("hi")}; size_t n = EncodedSize(m); uint8_t* end = EncodeMessage(m, out);            //
-//   end == out + n
+//   Message m{.mux_id = 7, .handler = 78, .op = Op::kRequest, .payload = AsBytes("hi")};
+//   size_t n = EncodedSize(m);
+//   uint8_t* end = EncodeMessage(m, out);  // out + n
 //
 //   Message in;
-//   DecodeError e = DecodeMessage(bytes, &in);       // in.payload and in.subroute point into
-//   `bytes`
+//   DecodeError e = DecodeMessage(bytes, &in);  // in.payload and in.subroute point into `bytes`
 #ifndef GRID_SERIALIZATION_MESSAGE_H_
 #define GRID_SERIALIZATION_MESSAGE_H_
 
@@ -124,6 +123,9 @@ std::string_view DescribeDecodeError(DecodeError error);
 // Merged; otherwise ignored by version 1). The checksum is verified when its flag is set. Ops and
 // flag bits that are not known are no error: the caller ignores and counts them.
 DecodeError DecodeMessage(BytesView bytes, Message* message, BytesView* rest = nullptr);
+
+// The MuxID of a message that has not been decoded yet; 0 when it can't be read.
+uint64_t PeekMuxId(BytesView bytes);
 
 }  // namespace grid
 

@@ -58,6 +58,11 @@ class MuxTable {
     return mux.id == id ? &mux : nullptr;
   }
 
+  // Find(id) is soon asked for, and its call used.
+  void Prefetch(uint64_t id) {
+    if (const ClientMux* mux = Find(id)) __builtin_prefetch(mux->call);
+  }
+
   // Frees the slot. Its timer must be clear.
   void Remove(ClientMux* mux) {
     free_.push_back(static_cast<uint32_t>(mux->id & ((uint64_t{1} << kIndexBits) - 1)));

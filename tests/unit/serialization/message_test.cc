@@ -68,6 +68,7 @@ TEST(Message, EveryFieldAtEveryEdgeComesBack) {
           ASSERT_EQ(DecodeMessage(AsBytes(bytes), &in, &rest), DecodeError::kOk) << ToHex(bytes);
           ASSERT_TRUE(rest.empty());
           ASSERT_EQ(in.mux_id, message.mux_id);
+          ASSERT_EQ(PeekMuxId(AsBytes(bytes)), message.mux_id);
           ASSERT_EQ(in.seq, message.seq);
           ASSERT_EQ(in.deadline_ms, message.deadline_ms);
           ASSERT_EQ(in.handler, message.handler);
@@ -280,6 +281,13 @@ TEST(Message, OpNames) {
   EXPECT_EQ(OpName(static_cast<Op>(255)), "Unknown");
 }
 
+TEST(Message, PeekMuxId_OfWhatCantBeRead_IsZero) {
+  for (const char* hex : {"", "97", "97ce", "97cf00000000000000", "97c0", "96ff", "dc000707"}) {
+    EXPECT_EQ(PeekMuxId(AsBytes(FromHex(hex))), 0u) << hex;
+  }
+  EXPECT_EQ(PeekMuxId(AsBytes(FromHex("9707"))), 7u);
+}
+
 TEST(Message, RandomBytesNeverReadBeyondTheirEnd) {
   std::mt19937_64 random(20240102);
   for (int i = 0; i < 200000; ++i) {
@@ -293,7 +301,9 @@ TEST(Message, RandomBytesNeverReadBeyondTheirEnd) {
     if (size != 0 && i % 8 != 0) bytes[0] = 0x97;
     Message in;
     BytesView rest;
+    const uint64_t peeked = PeekMuxId({bytes.get(), size});
     if (DecodeMessage({bytes.get(), size}, &in, &rest) != DecodeError::kOk) continue;
+    ASSERT_EQ(peeked, bytes[0] == 0x97 ? in.mux_id : 0);
     ASSERT_LE(in.payload.size() + rest.size(), size);
   }
 }
