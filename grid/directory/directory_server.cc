@@ -258,7 +258,8 @@ absl::StatusOr<std::unique_ptr<DirectoryServer>> DirectoryServer::Serve(
           .last_epoch = static_cast<uint64_t>(wall.count()),
           .grace_end = options.clock->Now() + options.lease,
           .expected = std::move(options.members)});
-  absl::Status status = ServeTable(registrar, host);
+  absl::Status status;
+  if (!options.read_only) status = ServeTable(registrar, host);
   status.Update(ServeWatches(registrar, *options.io, host));
   if (!status.ok()) return status;
   host->Start();

@@ -308,7 +308,7 @@ TEST_F(ActorsProgramsTest, PatrolKeepsWhatTheFileSays) {
 TEST(ActorsProgramsEtcdTest, MembersAreThoseInEtcd) {
   const Names names;
   const EtcdProcess etcd;
-  const Arguments at = {"--directory", "etcd:" + etcd.url()};
+  const Arguments at = {"--directory", "etcd://" + etcd.address()};
   const auto node =
       StartNode(Arguments{"--local", names.node, "--kinds", "demo", "--realm", "shop"} + at);
   ASSERT_NE(node, nullptr);
@@ -322,6 +322,31 @@ TEST(ActorsProgramsEtcdTest, MembersAreThoseInEtcd) {
   node->Signal(SIGTERM);
   EXPECT_EQ(node->Wait(kLimit), 0) << node->err();
   EXPECT_EQ(RunProgram(Arguments{kGridctl, "names"} + at).out, "");
+}
+
+TEST(ActorsProgramsLocalTest, NodeWithoutPeersServesActors_AndPeersDoNotTakePart) {
+  const Names names;
+  const auto node = StartNode({"--local", names.node, "--peer", names.other, "--directory", "local",
+                               "--kinds", "demo", "--register", "shop/web/1"});
+  ASSERT_NE(node, nullptr);
+  const auto gridctl = [&](const Arguments& arguments) {
+    return RunProgram(Arguments{kGridctl} + arguments +
+                      Arguments{"--remote", names.node, "--timeout", "60s"});
+  };
+  const Result started = gridctl({"start", "demo/counter/1", "--param", "from=40"});
+  EXPECT_EQ(started.out, "demo/counter/1 started at " + names.node + "\n") << started.err;
+  EXPECT_EQ(gridctl({"ask", "demo/counter/1", "2"}).out, "42\n");
+  const Result all = gridctl({"names"});
+  for (const char* name : {"demo/counter/1 ", "shop/web/1 ", "sys/member/"}) {
+    EXPECT_THAT(all.out, HasSubstr(name)) << all.err;
+  }
+  // A node that believes it to be everybody's.
+  const auto other = StartNode({"--local", names.other, "--peer", names.node, "--directory",
+                                "hosted:" + names.node, "--register", "shop/web/2"});
+  ASSERT_NE(other, nullptr);
+  EXPECT_TRUE(other->WaitForStderr("none that others may change", kLimit)) << other->err();
+  EXPECT_EQ(gridctl({"names"}).out, all.out);
+  EXPECT_EQ(gridctl({"stop", "demo/counter/1"}).status, 0);
 }
 
 TEST(ActorsProgramsArgumentsTest, BadArgumentsExitWithTwo) {

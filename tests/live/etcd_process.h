@@ -70,7 +70,8 @@ class EtcdProcess {
   }
   void Signal(int signal) { process_->Signal(signal); }
   uint16_t port() const { return port_; }
-  std::string url() const { return absl::StrCat(scheme_, "://127.0.0.1:", port_); }
+  std::string url() const { return absl::StrCat(scheme_, "://", address()); }
+  std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
 
  private:
   const std::string scheme_;

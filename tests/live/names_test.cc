@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "tests/live/etcd_process.h"
+#include "tests/live/test_certificates.h"
 #include "tests/live/tools_fixture.h"
 
 namespace grid::live {
@@ -158,7 +159,7 @@ TEST(NamesTest, FlushIsForMembersThatConfirm) {
 TEST(NamesTest, InEtcd) {
   const Names names;
   const EtcdProcess etcd;
-  const Arguments at = {"--directory", "etcd:" + etcd.url(), "--etcd-prefix", "test/"};
+  const Arguments at = {"--directory", "etcd://" + etcd.address(), "--etcd-prefix", "test/"};
   const auto node = StartNode(Arguments{"--local", names.node, "--register", "shop/web/1"} + at);
   ASSERT_NE(node, nullptr);
   ASSERT_TRUE(NamesShow(at, "shop/web/1 ") && NamesShow(at, "sys/member/")) << node->err();
@@ -166,7 +167,7 @@ TEST(NamesTest, InEtcd) {
   EXPECT_EQ(watch.status, 0) << watch.err;
   EXPECT_THAT(watch.out, HasSubstr("snapshot  shop/web/1"));
   // Of another cluster.
-  const Result other = RunProgram({kGridctl, "names", "--directory", "etcd:" + etcd.url()});
+  const Result other = RunProgram({kGridctl, "names", "--directory", "etcd://" + etcd.address()});
   EXPECT_EQ(other.status, 0) << other.err;
   EXPECT_EQ(other.out, "");
   const Result flushed = RunProgram(Arguments{kGridctl, "flush", "--confirm", "--json"} + at);
@@ -175,14 +176,26 @@ TEST(NamesTest, InEtcd) {
   ASSERT_TRUE(NamesShow(at, "shop/web/1 ")) << node->err();
 }
 
+TEST(NamesTest, InEtcdOverTls) {
+  const Names names;
+  TestCertificates authority("authority");
+  const CertificateFiles server = authority.Issue("etcd", "IP:127.0.0.1");
+  const EtcdProcess etcd({"--cert-file", server.certificate, "--key-file", server.key}, "https");
+  const Arguments at = {"--directory", "etcds://" + etcd.address(), "--etcd-ca",
+                        authority.ca_file()};
+  const auto node = StartNode(Arguments{"--local", names.node, "--register", "shop/web/1"} + at);
+  ASSERT_NE(node, nullptr);
+  EXPECT_TRUE(NamesShow(at, "shop/web/1 ")) << node->err();
+}
+
 TEST(NamesTest, EtcdThatIsNotThere_IsAnErrorThatSaysSo) {
   const Names names;
-  const Result none =
-      RunProgram({kGridctl, "names", "--timeout", "500ms", "--directory", "etcd:" + names.node});
+  const Arguments nobody = {"--directory", "etcd://" + names.node.substr(7)};
+  const Result none = RunProgram(Arguments{kGridctl, "names", "--timeout", "500ms"} + nobody);
   EXPECT_EQ(none.status, 1);
   EXPECT_THAT(none.err, OneLineWith("look whether etcd runs"));
   // The node itself waits for it.
-  const auto node = StartNode({"--local", names.other, "--directory", "etcd:" + names.node});
+  const auto node = StartNode(Arguments{"--local", names.other} + nobody);
   ASSERT_NE(node, nullptr);
   node->Signal(SIGTERM);
   EXPECT_EQ(node->Wait(kLimit), 0) << node->err();
@@ -194,14 +207,14 @@ TEST(NamesTest, BadArgumentsExitWithTwo) {
   for (const Arguments& arguments : std::vector<Arguments>{
            local + Arguments{"--directory", "everywhere"},
            local + Arguments{"--directory", "hosted:http://127.0.0.1:2"},
-           local + Arguments{"--directory", "etcd:nowhere"},
-           local + Arguments{"--directory", "etcd:http://127.0.0.1:2", "--etcd-user", "u"},
+           local + Arguments{"--directory", "etcd://nowhere"},
+           local + Arguments{"--directory", "etcd://127.0.0.1:2", "--etcd-user", "u"},
+           local + Arguments{"--directory", "etcd://127.0.0.1:2", "--etcd-ca", "ca.pem"},
            local + Arguments{"--directory", "none", "--register", "a/b/c"},
            local + Arguments{"--register", "a/b"},
            local + Arguments{"--register", "a/b/c=d"},
            {kGridctl, "names"},
-           {kGridctl, "names", "--directory", "hosted"},
-           Arguments{kGridctl, "names", "--directory", "etcd:http://127.0.0.1:2"} + remote,
+           Arguments{kGridctl, "names", "--directory", "etcd://127.0.0.1:2"} + remote,
            Arguments{kGridctl, "names", "a//b"} + remote,
            Arguments{kGridctl, "watch", "--count", "0"} + remote,
            {kGridctl, "flush", "--confirm"}}) {
@@ -209,6 +222,14 @@ TEST(NamesTest, BadArgumentsExitWithTwo) {
     EXPECT_EQ(result.status, 2) << testing::PrintToString(arguments) << result.err;
     EXPECT_THAT(result.err, OneLineWith(": "));
     EXPECT_EQ(result.out, "");
+  }
+  // What a node may have, gridctl does not.
+  for (const char* directory : {"local", "hosted", "none", "etcd:http://127.0.0.1:2"}) {
+    const Result result =
+        RunProgram(Arguments{kGridctl, "names", "--directory", directory} + remote);
+    EXPECT_EQ(result.status, 2);
+    EXPECT_THAT(result.err, OneLineWith(std::string("--directory ") + directory +
+                                        ": not etcd://HOST:PORT,..."));
   }
 }
 

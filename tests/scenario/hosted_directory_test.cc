@@ -195,6 +195,38 @@ TEST_P(HostedDirectoryTest, ClientOfTheMesh_WatchesAndFlushesNothing) {
   cluster.Drain();
 }
 
+TEST_P(HostedDirectoryTest, ReadOnlyTable_IsWatchedByOthers_AndChangedByItsProcessAlone) {
+  testing::Cluster cluster({.nodes = 2});
+  DirectoryOptions options = Options(cluster);
+  ASSERT_TRUE(cluster.Start(0).ok());
+  auto server = DirectoryServer::Serve(
+      cluster.manager(0),
+      {.io = options.io, .members = {cluster.name(0)}, .read_only = true, .clock = options.clock});
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_TRUE(cluster.Start(1).ok());
+  options.member = cluster.name(0);
+  auto own = MakeDirectory(options, (*server)->Backend(*options.io, options.member));
+  options.member = cluster.name(1);
+  auto other = MakeDirectory(options, MakeHostedBackend(cluster.Peer(1, 0), *options.io));
+  ASSERT_TRUE(own.ok() && other.ok());
+  testing::Probe<Held> held("held"), refused("refused");
+  (*own)->Register(N("r/k/a"), Holding::kExclusive, {}, milliseconds(0), held.Handler());
+  (*other)->Register(N("r/k/b"), Holding::kExclusive, {}, milliseconds(0), refused.Handler());
+  ASSERT_TRUE(cluster.RunUntil([&] { return held.done() && refused.done(); }, seconds(10)));
+  ASSERT_TRUE(held.value().ok()) << held.value().status();
+  EXPECT_EQ(refused.value().status().code(), absl::StatusCode::kUnimplemented);
+  testing::Probe<absl::StatusOr<Resolution>> found("found");
+  (*other)->Resolve(Selector::Under(Path::Root()), milliseconds(0), found.Handler());
+  ASSERT_TRUE(cluster.RunUntil([&] { return found.done(); }, seconds(10)));
+  ASSERT_TRUE(found.value().ok()) << found.value().status();
+  EXPECT_EQ(Text(found.value()->entries), "r/k/a");
+  held.value() = absl::NotFoundError("dropped");
+  other->reset();
+  own->reset();
+  server->reset();
+  cluster.Drain();
+}
+
 // Waiting would not make one of it.
 TEST_P(HostedDirectoryTest, HostThatServesNoDirectory_IsAnErrorAtOnce) {
   Make();

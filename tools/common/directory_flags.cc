@@ -16,19 +16,29 @@ namespace {
 
 constexpr size_t kMaxPasswordBytes = 4096;
 
-absl::Status Wrong(const std::string& why) { return absl::InvalidArgumentError(why); }
+constexpr char kPlainEtcd[] = "etcd://";
+constexpr char kTlsEtcd[] = "etcds://";
 
-absl::Status CheckUrl(const std::string& text) {
-  const auto url = ParseHostUrl(text);
-  if (url.ok()) return absl::OkStatus();
-  return Wrong(absl::StrCat("--directory: ", url.status().message()));
+absl::Status Wrong(const std::string& why) { return absl::InvalidArgumentError(why); }
+absl::Status WrongDirectory(const DirectoryFlags& flags, absl::string_view why) {
+  return Wrong(absl::StrCat("--directory ", flags.directory, ": ", why));
 }
 
-absl::StatusOr<EtcdOptions> MakeEtcdOptions(const DirectoryFlags& flags, absl::string_view urls) {
+absl::StatusOr<EtcdOptions> MakeEtcdOptions(const DirectoryFlags& flags) {
   EtcdOptions etcd;
-  etcd.endpoints = absl::StrSplit(urls, ',');
-  for (const std::string& endpoint : etcd.endpoints) {
-    if (absl::Status status = CheckUrl(endpoint); !status.ok()) return status;
+  absl::string_view addresses = flags.directory;
+  const bool tls = absl::ConsumePrefix(&addresses, kTlsEtcd);
+  if (!tls) absl::ConsumePrefix(&addresses, kPlainEtcd);
+  for (const absl::string_view address : absl::StrSplit(addresses, ',')) {
+    std::string endpoint = absl::StrCat(tls ? "https://" : "http://", address);
+    const absl::StatusOr<HostUrl> url = ParseHostUrl(endpoint);
+    if (!url.ok() || !absl::EndsWith(address, absl::StrCat(":", url->port))) {
+      return WrongDirectory(flags, absl::StrCat("\"", address, "\" is not HOST:PORT"));
+    }
+    etcd.endpoints.push_back(std::move(endpoint));
+  }
+  if (!tls && !(flags.etcd_ca.empty() && flags.etcd_cert.empty() && flags.etcd_key.empty())) {
+    return WrongDirectory(flags, "--etcd-ca, --etcd-cert and --etcd-key are for etcds://");
   }
   if (flags.etcd_user.empty() != flags.etcd_password_file.empty()) {
     return Wrong("--etcd-user and --etcd-password-file go together");
@@ -67,29 +77,31 @@ void AddDirectoryFlags(CLI::App& app, const std::string& help, DirectoryFlags* f
   app.add_option("--etcd-key", flags->etcd_key, "its private key (PEM)");
 }
 
+bool IsEtcd(const DirectoryFlags& flags) {
+  return absl::StartsWith(flags.directory, kPlainEtcd) ||
+         absl::StartsWith(flags.directory, kTlsEtcd);
+}
+
 absl::StatusOr<DirectoryChoice> ChooseDirectory(const DirectoryFlags& flags) {
-  DirectoryChoice choice;
-  absl::string_view rest = flags.directory;
-  if (rest.empty() || rest == "none") return choice;
-  if (rest == "hosted") {
-    choice.kind = DirectoryChoice::Kind::kHosted;
+  using Kind = DirectoryChoice::Kind;
+  absl::string_view text = flags.directory;
+  if (text.empty() || text == "none") return DirectoryChoice{.kind = Kind::kNone};
+  if (text == "local") return DirectoryChoice{.kind = Kind::kLocal};
+  if (text == "hosted") return DirectoryChoice{.kind = Kind::kHosted};
+  if (absl::ConsumePrefix(&text, "hosted:")) {
+    DirectoryChoice choice{.kind = Kind::kHosted, .host = std::string(text)};
+    const absl::StatusOr<HostUrl> url = ParseHostUrl(choice.host);
+    if (!url.ok()) return WrongDirectory(flags, url.status().message());
     return choice;
   }
-  if (absl::ConsumePrefix(&rest, "hosted:")) {
-    choice.kind = DirectoryChoice::Kind::kHosted;
-    choice.host = std::string(rest);
-    if (absl::Status status = CheckUrl(choice.host); !status.ok()) return status;
-    return choice;
-  }
-  if (absl::ConsumePrefix(&rest, "etcd:")) {
-    choice.kind = DirectoryChoice::Kind::kEtcd;
-    absl::StatusOr<EtcdOptions> etcd = MakeEtcdOptions(flags, rest);
+  if (IsEtcd(flags)) {
+    absl::StatusOr<EtcdOptions> etcd = MakeEtcdOptions(flags);
     if (!etcd.ok()) return etcd.status();
-    choice.etcd = *std::move(etcd);
-    return choice;
+    return DirectoryChoice{.kind = Kind::kEtcd, .etcd = *std::move(etcd)};
   }
-  return Wrong(absl::StrCat("--directory ", flags.directory,
-                            ": not hosted, hosted:URL, etcd:URL,... or none"));
+  return WrongDirectory(flags,
+                        "not local, hosted, hosted:URL, etcd://HOST:PORT[,HOST:PORT]..., "
+                        "etcds://HOST:PORT[,HOST:PORT]... or none");
 }
 
 absl::StatusOr<std::vector<std::string>> DirectoryHosts(std::vector<std::string> members,

@@ -20,7 +20,8 @@ class App;
 namespace grid::tools {
 
 struct DirectoryFlags {
-  // "hosted", "hosted:URL", "etcd:URL,URL", "none"; empty: not said
+  // "local", "hosted", "hosted:URL", "etcd://HOST:PORT,HOST:PORT", the same with etcds:// for TLS,
+  // "none"; empty: not said
   std::string directory = {};
   std::string etcd_user = {};
   std::string etcd_password_file = {};
@@ -35,11 +36,14 @@ struct DirectoryFlags {
 void AddDirectoryFlags(CLI::App& app, const std::string& help, DirectoryFlags* flags);
 
 struct DirectoryChoice {
-  enum class Kind { kNone, kHosted, kEtcd };
+  enum class Kind { kNone, kLocal, kHosted, kEtcd };
   Kind kind = Kind::kNone;
   std::string host = {};  // of kHosted: who serves; empty: the first of all members' names in order
   EtcdOptions etcd = {};  // of kEtcd
 };
+
+// Whether --directory begins as the forms for etcd do: the only ones for a client.
+bool IsEtcd(const DirectoryFlags& flags);
 
 // Reads the password, if there is one. kInvalidArgument names the flag that is wrong.
 absl::StatusOr<DirectoryChoice> ChooseDirectory(const DirectoryFlags& flags);

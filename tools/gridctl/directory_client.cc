@@ -19,7 +19,9 @@ constexpr std::chrono::seconds kDefaultTimeout{10};
 void AddDirectoryClientFlags(CLI::App& command, DirectoryClientFlags* flags) {
   AddClientFlags(command, &flags->client);
   command.get_option("--remote")->required(false);
-  AddDirectoryFlags(command, "etcd:URL[,URL...]: ask etcd, and no node", &flags->directory);
+  AddDirectoryFlags(command,
+                    "etcd://HOST:PORT[,HOST:PORT]..., or etcds:// for TLS: ask etcd, and no node",
+                    &flags->directory);
 }
 
 absl::StatusOr<Selector> SelectorOf(const std::string& path) {
@@ -46,17 +48,19 @@ absl::StatusOr<std::unique_ptr<DirectoryClient>> DirectoryClient::Make(
 }
 
 absl::Status DirectoryClient::Open(const DirectoryClientFlags& flags, bool mesh) {
-  absl::StatusOr<DirectoryChoice> choice = ChooseDirectory(flags.directory);
-  if (!choice.ok()) return choice.status();
-  if (choice->kind == DirectoryChoice::Kind::kHosted) {
+  etcd_ = IsEtcd(flags.directory);
+  if (!etcd_ && !flags.directory.directory.empty()) {
     return absl::InvalidArgumentError(
-        "--directory: only etcd:URL,...; a node that serves names is the --remote");
+        absl::StrCat("--directory ", flags.directory.directory,
+                     ": not etcd://HOST:PORT,... or etcds://HOST:PORT,...; a node that serves names"
+                     " is the --remote"));
   }
-  etcd_ = choice->kind == DirectoryChoice::Kind::kEtcd;
   if (etcd_ != flags.client.remote.empty()) {
     return absl::InvalidArgumentError(
-        "say where names are: --remote with the node that serves them, or --directory etcd:URL");
+        "say where names are: --remote with the node that serves them, or --directory with etcd");
   }
+  absl::StatusOr<DirectoryChoice> choice = ChooseDirectory(flags.directory);
+  if (!choice.ok()) return choice.status();
   where_ = etcd_ ? "etcd" : flags.client.remote;
   DirectoryOptions options;
   options.io = &thread_.io();

@@ -65,8 +65,9 @@ void AddFlags(CLI::App& app, Flags* flags) {
   app.add_flag("--compress", flags->compress,
                "compress what the handlers answer; with the first --dictionary, if there is one");
   AddDirectoryFlags(app,
-                    "where names are: hosted, by the first of all --local and --peer in order; "
-                    "hosted:URL, by that one; etcd:URL[,URL...]; or none",
+                    "where names are: local, those of this node alone; hosted, by the first of all "
+                    "--local and --peer in order; hosted:URL, by that one; "
+                    "etcd://HOST:PORT[,HOST:PORT]..., or etcds:// for TLS; or none",
                     &flags->directory);
   app.add_option("--register", flags->registered,
                  "[shared:]NAME[=KEY:VALUE,...] to hold while the node runs; may be given again")

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "grid/directory/directory_client.h"
 #include "grid/directory/etcd_directory.h"
 
 namespace grid::tools {
@@ -78,6 +79,18 @@ absl::Status NodeDirectory::Open(Manager& manager, const DirectoryFlags& flags) 
   switch (choice->kind) {
     case DirectoryChoice::Kind::kNone:
       return absl::OkStatus();
+    case DirectoryChoice::Kind::kLocal: {
+      // Served all the same, so that gridctl finds what is here.
+      auto server = DirectoryServer::Serve(
+          manager, {.io = options.io, .members = {options.member}, .read_only = true});
+      if (!server.ok()) return server.status();
+      hosted_.server = *std::move(server);
+      auto backend = hosted_.server->Backend(*options.io, options.member);
+      auto local = MakeDirectory(std::move(options), std::move(backend));
+      if (!local.ok()) return local.status();
+      hosted_.directory = *std::move(local);
+      return absl::OkStatus();
+    }
     case DirectoryChoice::Kind::kEtcd: {
       auto etcd = MakeEtcdDirectory(std::move(choice->etcd), std::move(options));
       if (!etcd.ok()) return etcd.status();

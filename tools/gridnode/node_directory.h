@@ -62,7 +62,7 @@ class NodeDirectory {
 
   IoThread& thread_;
   const std::shared_ptr<LogSink> log_;
-  HostedDirectory hosted_;  // of etcd's too, which has no server
+  HostedDirectory hosted_;  // of each kind; without a server where others keep the table
 };
 
 }  // namespace grid::tools

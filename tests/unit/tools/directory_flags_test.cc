@@ -11,26 +11,41 @@ namespace grid::tools {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using Kind = DirectoryChoice::Kind;
 
 TEST(DirectoryFlags, SayWhereItIs) {
   EXPECT_EQ(ChooseDirectory({})->kind, Kind::kNone);
   EXPECT_EQ(ChooseDirectory({.directory = "none"})->kind, Kind::kNone);
+  EXPECT_EQ(ChooseDirectory({.directory = "local"})->kind, Kind::kLocal);
   EXPECT_EQ(ChooseDirectory({.directory = "hosted"})->kind, Kind::kHosted);
   EXPECT_EQ(ChooseDirectory({.directory = "hosted"})->host, "");
   EXPECT_EQ(ChooseDirectory({.directory = "hosted:http://a:1"})->host, "http://a:1");
-  const auto etcd = ChooseDirectory({.directory = "etcd:http://a:1,https://b:2"});
+  const auto etcd = ChooseDirectory({.directory = "etcd://a:1,[::1]:2"});
   ASSERT_TRUE(etcd.ok()) << etcd.status();
   EXPECT_EQ(etcd->kind, Kind::kEtcd);
-  EXPECT_THAT(etcd->etcd.endpoints, ElementsAre("http://a:1", "https://b:2"));
+  EXPECT_THAT(etcd->etcd.endpoints, ElementsAre("http://a:1", "http://[::1]:2"));
   EXPECT_EQ(etcd->etcd.prefix, "grid/");
+  const auto tls = ChooseDirectory({.directory = "etcds://a:1,b:2", .etcd_ca = "ca"});
+  ASSERT_TRUE(tls.ok()) << tls.status();
+  EXPECT_EQ(tls->kind, Kind::kEtcd);
+  EXPECT_THAT(tls->etcd.endpoints, ElementsAre("https://a:1", "https://b:2"));
+  EXPECT_EQ(tls->etcd.ca_file, "ca");
+}
+
+TEST(DirectoryFlags, KnowWhatAClientCanUse) {
+  EXPECT_TRUE(IsEtcd({.directory = "etcd://a:1"}));
+  EXPECT_TRUE(IsEtcd({.directory = "etcds://a:1"}));
+  for (const char* text : {"", "none", "local", "hosted", "hosted:http://a:1", "etcd:http://a:1"}) {
+    EXPECT_FALSE(IsEtcd({.directory = text})) << text;
+  }
 }
 
 TEST(DirectoryFlags, ReadThePassword) {
   const test::TempDir dir;
   std::ofstream(dir.File("password")) << "secret\n";
-  const auto etcd = ChooseDirectory({.directory = "etcd:http://a:1",
+  const auto etcd = ChooseDirectory({.directory = "etcd://a:1",
                                      .etcd_user = "root",
                                      .etcd_password_file = dir.File("password"),
                                      .etcd_prefix = "mine/"});
@@ -45,17 +60,28 @@ TEST(DirectoryFlags, NameWhatIsWrong) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     return std::string(status.message());
   };
-  EXPECT_THAT(why({.directory = "zookeeper"}), HasSubstr("--directory zookeeper"));
-  EXPECT_THAT(why({.directory = "hosted:here"}), HasSubstr("--directory: "));
-  EXPECT_THAT(why({.directory = "etcd:"}), HasSubstr("--directory: "));
-  EXPECT_THAT(why({.directory = "etcd:http://a:1,"}), HasSubstr("--directory: "));
-  EXPECT_THAT(why({.directory = "etcd:http://a:1", .etcd_user = "root"}),
+  for (const char* text : {"zookeeper", "etcd:http://a:1", "localhost", "http://a:1"}) {
+    EXPECT_THAT(why({.directory = text}), HasSubstr(std::string("--directory ") + text +
+                                                    ": not local, hosted, hosted:URL, "));
+  }
+  EXPECT_THAT(why({.directory = "hosted:here"}), HasSubstr("--directory hosted:here: host"));
+  for (const char* address :
+       {"", "a", "a:", "a:x", "a:0", "a:1/", "http://a:1", "u@a:1", "[::80]"}) {
+    EXPECT_THAT(why({.directory = std::string("etcd://b:1,") + address}),
+                EndsWith(std::string(": \"") + address + "\" is not HOST:PORT"));
+  }
+  EXPECT_THAT(why({.directory = "etcd://"}), HasSubstr("\"\" is not HOST:PORT"));
+  for (const DirectoryFlags& flags : {DirectoryFlags{.directory = "etcd://a:1", .etcd_ca = "c"},
+                                      DirectoryFlags{.directory = "etcd://a:1", .etcd_cert = "c"},
+                                      DirectoryFlags{.directory = "etcd://a:1", .etcd_key = "k"}}) {
+    EXPECT_THAT(why(flags), EndsWith("are for etcds://"));
+  }
+  EXPECT_THAT(why({.directory = "etcd://a:1", .etcd_user = "root"}),
               HasSubstr("--etcd-user and --etcd-password-file"));
-  EXPECT_THAT(why({.directory = "etcd:http://a:1",
-                   .etcd_user = "root",
-                   .etcd_password_file = "/no/such/file"}),
-              HasSubstr("--etcd-password-file"));
-  EXPECT_THAT(why({.directory = "etcd:http://a:1", .etcd_cert = "c"}), HasSubstr("--etcd-key"));
+  EXPECT_THAT(
+      why({.directory = "etcd://a:1", .etcd_user = "root", .etcd_password_file = "/no/such/file"}),
+      HasSubstr("--etcd-password-file"));
+  EXPECT_THAT(why({.directory = "etcds://a:1", .etcd_cert = "c"}), HasSubstr("--etcd-key"));
 }
 
 // Whatever order they were given in, and on whichever node.
