@@ -8,7 +8,7 @@ namespace {
 constexpr auto kCounter = MetricKind::kCounter;
 constexpr auto kGauge = MetricKind::kGauge;
 
-constexpr ConnectionMetric kConnection[] = {
+constexpr FieldMetric<ConnectionStats> kConnection[] = {
     {{"bytes_in", kCounter, "Bytes of grid messages received"}, &ConnectionStats::bytes_in},
     {{"bytes_out", kCounter, "Bytes of grid messages sent"}, &ConnectionStats::bytes_out},
     {{"messages_in", kCounter, "Grid messages received"}, &ConnectionStats::messages_in},
@@ -51,7 +51,7 @@ constexpr MetricFamily kDrops{"drops", kCounter,
                               "What was dropped, refused or ignored, and how connections ended"};
 constexpr MetricFamily kRefused{"refused", kCounter, "Incoming connections turned down"};
 
-constexpr ManagerMetric kManager[] = {
+constexpr FieldMetric<ManagerStats> kManager[] = {
     {{"accepted", kCounter, "Upgraded incoming connections"}, &ManagerStats::accepted},
     {{"handshakes_pending", kGauge, "Incoming connections in their handshake"},
      &ManagerStats::handshakes_pending},
@@ -70,8 +70,8 @@ double Seconds(std::chrono::nanoseconds time) {
 
 }  // namespace
 
-absl::Span<const ConnectionMetric> ConnectionMetrics() { return kConnection; }
-absl::Span<const ManagerMetric> ManagerMetrics() { return kManager; }
+absl::Span<const FieldMetric<ConnectionStats>> ConnectionMetrics() { return kConnection; }
+absl::Span<const FieldMetric<ManagerStats>> ManagerMetrics() { return kManager; }
 
 void ExportMetrics(const ManagerStats& stats, MetricsSink& sink) {
   const auto each_peer = [&](const MetricFamily& family, auto sample) {
@@ -106,10 +106,7 @@ void ExportMetrics(const ManagerStats& stats, MetricsSink& sink) {
   for (const auto& [reason, count] : stats.refused) {
     sink.Sample(kRefused, {{"reason", reason}}, count);
   }
-  for (const auto& [family, value] : kManager) {
-    sink.Begin(family);
-    sink.Sample(family, {}, stats.*value);
-  }
+  ExportFields(ManagerMetrics(), stats, sink);
 }
 
 }  // namespace grid

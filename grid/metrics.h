@@ -54,20 +54,29 @@ class MetricsSink {
                       MetricValue value) = 0;
 };
 
+// A field of `Stats` that is a plain number.
+template <typename Stats>
+struct FieldMetric {
+  MetricFamily family;  // named as the field
+  uint64_t Stats::*value;
+};
+
+// One sample of each of `fields`, without labels.
+template <typename Stats>
+void ExportFields(absl::Span<const FieldMetric<Stats>> fields, const Stats& stats,
+                  MetricsSink& sink) {
+  for (const auto& [family, value] : fields) {
+    sink.Begin(family);
+    sink.Sample(family, {}, stats.*value);
+  }
+}
+
 // Everything that `stats` holds, family by family. `total` is left out: sums are the reader's.
 void ExportMetrics(const ManagerStats& stats, MetricsSink& sink);
 
 // The fields that are plain numbers, for other forms of the same.
-struct ConnectionMetric {
-  MetricFamily family;  // named as the field
-  uint64_t ConnectionStats::*value;
-};
-struct ManagerMetric {
-  MetricFamily family;
-  uint64_t ManagerStats::*value;
-};
-absl::Span<const ConnectionMetric> ConnectionMetrics();
-absl::Span<const ManagerMetric> ManagerMetrics();
+absl::Span<const FieldMetric<ConnectionStats>> ConnectionMetrics();
+absl::Span<const FieldMetric<ManagerStats>> ManagerMetrics();
 
 }  // namespace grid
 

@@ -1,12 +1,17 @@
 #include "grid/actor/actor_metrics.h"
 
+#include "grid/actor/kind_starter.h"
+#include "grid/actor/patrol.h"
+#include "grid/actor/producer.h"
+#include "grid/actor/publisher.h"
+
 namespace grid {
 namespace {
 
 constexpr auto kCounter = MetricKind::kCounter;
 constexpr auto kGauge = MetricKind::kGauge;
 
-constexpr ActorMetric kActors[] = {
+constexpr FieldMetric<ActorStats> kActors[] = {
     {{"actor_residents", kGauge, "Actors and mailboxes"}, &ActorStats::residents},
     {{"actor_started", kCounter, "Actors and mailboxes that got their names"},
      &ActorStats::started},
@@ -86,7 +91,7 @@ constexpr ActorMetric kActors[] = {
      &ActorStats::handle_limit},
 };
 
-constexpr KindHostMetric kKindHosts[] = {
+constexpr FieldMetric<KindHostStats> kKindHosts[] = {
     {{"kind_started", kCounter, "Actors started"}, &KindHostStats::started},
     {{"kind_already_running", kCounter, "Starts that found the name held"},
      &KindHostStats::already_running},
@@ -101,22 +106,123 @@ constexpr KindHostMetric kKindHosts[] = {
     {{"kind_limit", kCounter, "Starts and stops refused: max_under_way"}, &KindHostStats::limit},
 };
 
+constexpr FieldMetric<KindStarterStats> kKindStarters[] = {
+    {{"starter_started", kCounter, "Actors started"}, &KindStarterStats::started},
+    {{"starter_already_running", kCounter, "Starts that found the name held"},
+     &KindStarterStats::already_running},
+    {{"starter_refused", kCounter, "Starts refused by an admission filter"},
+     &KindStarterStats::refused},
+    {{"starter_failed", kCounter, "Starts that came to an error otherwise"},
+     &KindStarterStats::failed},
+    {{"starter_retries", kCounter, "Attempts after the first"}, &KindStarterStats::retries},
+    {{"starter_under_way", kGauge, "Starts under way"}, &KindStarterStats::under_way},
+    {{"starter_limit", kCounter, "Starts refused: max_under_way"}, &KindStarterStats::limit},
+};
+
+constexpr FieldMetric<PatrolStats> kPatrols[] = {
+    {{"patrol_acting", kGauge, "1 while it is this process that acts"}, &PatrolStats::acting},
+    {{"patrol_desired", kGauge, "Actors that are to run, where this process acts"},
+     &PatrolStats::desired},
+    {{"patrol_running", kGauge, "Actors that run, where this process acts"}, &PatrolStats::running},
+    {{"patrol_started", kCounter, "Actors started"}, &PatrolStats::started},
+    {{"patrol_stopped", kCounter, "Actors stopped"}, &PatrolStats::stopped},
+    {{"patrol_killed", kCounter, "Actors killed, as they had not stopped in time"},
+     &PatrolStats::killed},
+    {{"patrol_start_failures", kCounter, "Starts that came to an error"},
+     &PatrolStats::start_failures},
+    {{"patrol_stop_failures", kCounter, "Stops that came to an error"},
+     &PatrolStats::stop_failures},
+    {{"patrol_count_errors", kCounter, "Counts that threw, or were too great"},
+     &PatrolStats::count_errors},
+    {{"patrol_terms", kCounter, "Times that this process began to act"}, &PatrolStats::terms},
+    {{"patrol_lost", kCounter, "Times that this ended with the lease"}, &PatrolStats::lost},
+};
+
+constexpr FieldMetric<PublisherStats> kPublishers[] = {
+    {{"publisher_published", kCounter, "Publications begun"}, &PublisherStats::published},
+    {{"publisher_republished", kCounter, "Publications begun once more"},
+     &PublisherStats::republished},
+    {{"publisher_reached", kCounter, "Subscribers reached, of each publication"},
+     &PublisherStats::reached},
+    {{"publisher_failed", kCounter, "Subscribers not reached, of each publication"},
+     &PublisherStats::failed},
+    {{"publisher_not_published", kCounter,
+      "Publications that ended with an error before anybody was asked"},
+     &PublisherStats::not_published},
+    {{"publisher_waiting", kGauge, "Publications that wait for their turn"},
+     &PublisherStats::waiting},
+    {{"publisher_under_way", kGauge, "Publications under way"}, &PublisherStats::under_way},
+    {{"publisher_queue_limit", kCounter, "Publications rejected: max_queue or max_queue_bytes"},
+     &PublisherStats::queue_limit},
+    {{"publisher_cancelled", kCounter, "Publications cancelled by their callers"},
+     &PublisherStats::cancelled},
+};
+
+constexpr FieldMetric<ProducerStats> kProducers[] = {
+    {{"producer_produced", kCounter, "Items taken"}, &ProducerStats::produced},
+    {{"producer_sent", kCounter, "Items sent"}, &ProducerStats::sent},
+    {{"producer_failed", kCounter, "Items that were not"}, &ProducerStats::failed},
+    {{"producer_batches", kCounter, "Batches sent"}, &ProducerStats::batches},
+    {{"producer_failures", kCounter, "Failures of batches"}, &ProducerStats::failures},
+    {{"producer_retries", kCounter, "Attempts at batches after the first"},
+     &ProducerStats::retries},
+    {{"producer_queue_limit", kCounter, "Items rejected: max_queue or max_queue_bytes"},
+     &ProducerStats::queue_limit},
+    {{"producer_refused", kCounter, "Items that could not be encoded, or came after the stop"},
+     &ProducerStats::refused},
+    {{"producer_decision_errors", kCounter, "Exceptions let out by on_failure"},
+     &ProducerStats::decision_errors},
+    {{"producer_waiting", kGauge, "Items that are not sent yet"}, &ProducerStats::waiting},
+    {{"producer_waiting_bytes", kGauge, "Bytes of these"}, &ProducerStats::waiting_bytes},
+    {{"producer_under_way", kGauge, "Items of the batch under way"}, &ProducerStats::under_way},
+};
+
+constexpr FieldMetric<SequenceCheck::Stats> kSequences[] = {
+    {{"sequence_publishers", kGauge, "Publishers remembered"}, &SequenceCheck::Stats::publishers},
+    {{"sequence_seen", kCounter, "Publications seen"}, &SequenceCheck::Stats::seen},
+    {{"sequence_missed", kGauge, "Publications passed over that have not come late"},
+     &SequenceCheck::Stats::missed},
+    {{"sequence_late", kCounter, "Publications that came late"}, &SequenceCheck::Stats::late},
+    {{"sequence_duplicates", kCounter, "Publications that came twice"},
+     &SequenceCheck::Stats::duplicates},
+    {{"sequence_restarts", kCounter, "Publishers that were made anew"},
+     &SequenceCheck::Stats::restarts},
+    {{"sequence_outdated", kCounter, "Publications from before a restart of their publisher"},
+     &SequenceCheck::Stats::outdated},
+    {{"sequence_forgotten", kCounter, "Publishers forgotten: max_publishers"},
+     &SequenceCheck::Stats::forgotten},
+};
+
 }  // namespace
 
-absl::Span<const ActorMetric> ActorMetrics() { return kActors; }
-absl::Span<const KindHostMetric> KindHostMetrics() { return kKindHosts; }
+absl::Span<const FieldMetric<ActorStats>> ActorMetrics() { return kActors; }
+absl::Span<const FieldMetric<KindHostStats>> KindHostMetrics() { return kKindHosts; }
+absl::Span<const FieldMetric<KindStarterStats>> KindStarterMetrics() { return kKindStarters; }
+absl::Span<const FieldMetric<PatrolStats>> PatrolMetrics() { return kPatrols; }
+absl::Span<const FieldMetric<PublisherStats>> PublisherMetrics() { return kPublishers; }
+absl::Span<const FieldMetric<ProducerStats>> ProducerMetrics() { return kProducers; }
+absl::Span<const FieldMetric<SequenceCheck::Stats>> SequenceCheckMetrics() { return kSequences; }
 
 void ExportMetrics(const ActorStats& stats, MetricsSink& sink) {
-  for (const auto& metric : ActorMetrics()) {
-    sink.Begin(metric.family);
-    sink.Sample(metric.family, {}, stats.*metric.value);
-  }
+  ExportFields(ActorMetrics(), stats, sink);
 }
 void ExportMetrics(const KindHostStats& stats, MetricsSink& sink) {
-  for (const auto& metric : KindHostMetrics()) {
-    sink.Begin(metric.family);
-    sink.Sample(metric.family, {}, stats.*metric.value);
-  }
+  ExportFields(KindHostMetrics(), stats, sink);
+}
+void ExportMetrics(const KindStarterStats& stats, MetricsSink& sink) {
+  ExportFields(KindStarterMetrics(), stats, sink);
+}
+void ExportMetrics(const PatrolStats& stats, MetricsSink& sink) {
+  ExportFields(PatrolMetrics(), stats, sink);
+}
+void ExportMetrics(const PublisherStats& stats, MetricsSink& sink) {
+  ExportFields(PublisherMetrics(), stats, sink);
+}
+void ExportMetrics(const ProducerStats& stats, MetricsSink& sink) {
+  ExportFields(ProducerMetrics(), stats, sink);
+}
+void ExportMetrics(const SequenceCheck::Stats& stats, MetricsSink& sink) {
+  ExportFields(SequenceCheckMetrics(), stats, sink);
 }
 
 }  // namespace grid

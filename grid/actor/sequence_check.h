@@ -53,7 +53,7 @@ class SequenceCheck {
   struct Stats {
     uint64_t publishers = 0;  // gauge: remembered
     uint64_t seen = 0;
-    uint64_t missed = 0;  // numbers that were passed over, and have not come late
+    uint64_t missed = 0;  // gauge: numbers that were passed over, and have not come late
     uint64_t late = 0, duplicates = 0, restarts = 0, outdated = 0;
     uint64_t forgotten = 0;  // publishers, for max_publishers: unknown when they come again
   };

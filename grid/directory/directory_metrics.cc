@@ -6,7 +6,7 @@ namespace {
 constexpr auto kCounter = MetricKind::kCounter;
 constexpr auto kGauge = MetricKind::kGauge;
 
-constexpr DirectoryMetric kDirectory[] = {
+constexpr FieldMetric<DirectoryStats> kDirectory[] = {
     {{"directory_ready", kGauge, "1 while the session's lease runs"}, &DirectoryStats::ready},
     {{"directory_registrations", kGauge, "Names held, or on their way back"},
      &DirectoryStats::registrations},
@@ -44,7 +44,7 @@ constexpr DirectoryMetric kDirectory[] = {
      &DirectoryStats::answer_limit},
 };
 
-constexpr RegistryMetric kRegistry[] = {
+constexpr FieldMetric<RegistryStats> kRegistry[] = {
     {{"registry_entries", kGauge, "Registrations"}, &RegistryStats::entries},
     {{"registry_sessions", kGauge, "Members with a session"}, &RegistryStats::sessions},
     {{"registry_watches", kGauge, "Watches"}, &RegistryStats::watches},
@@ -68,24 +68,16 @@ constexpr RegistryMetric kRegistry[] = {
      &RegistryStats::already_held},
 };
 
-template <typename Metric, typename Stats>
-void Export(absl::Span<const Metric> metrics, const Stats& stats, MetricsSink& sink) {
-  for (const Metric& metric : metrics) {
-    sink.Begin(metric.family);
-    sink.Sample(metric.family, {}, stats.*metric.value);
-  }
-}
-
 }  // namespace
 
-absl::Span<const DirectoryMetric> DirectoryMetrics() { return kDirectory; }
-absl::Span<const RegistryMetric> RegistryMetrics() { return kRegistry; }
+absl::Span<const FieldMetric<DirectoryStats>> DirectoryMetrics() { return kDirectory; }
+absl::Span<const FieldMetric<RegistryStats>> RegistryMetrics() { return kRegistry; }
 
 void ExportMetrics(const DirectoryStats& stats, MetricsSink& sink) {
-  Export(DirectoryMetrics(), stats, sink);
+  ExportFields(DirectoryMetrics(), stats, sink);
 }
 void ExportMetrics(const RegistryStats& stats, MetricsSink& sink) {
-  Export(RegistryMetrics(), stats, sink);
+  ExportFields(RegistryMetrics(), stats, sink);
 }
 
 }  // namespace grid

@@ -9,8 +9,6 @@
 #ifndef GRID_GRID_DIRECTORY_DIRECTORY_METRICS_H_
 #define GRID_GRID_DIRECTORY_DIRECTORY_METRICS_H_
 
-#include <cstdint>
-
 #include "absl/types/span.h"
 #include "grid/directory/directory.h"
 #include "grid/directory/registry.h"
@@ -22,16 +20,8 @@ void ExportMetrics(const DirectoryStats& stats, MetricsSink& sink);
 void ExportMetrics(const RegistryStats& stats, MetricsSink& sink);
 
 // The fields, for other forms of the same.
-struct DirectoryMetric {
-  MetricFamily family;
-  uint64_t DirectoryStats::*value;
-};
-struct RegistryMetric {
-  MetricFamily family;
-  uint64_t RegistryStats::*value;
-};
-absl::Span<const DirectoryMetric> DirectoryMetrics();
-absl::Span<const RegistryMetric> RegistryMetrics();
+absl::Span<const FieldMetric<DirectoryStats>> DirectoryMetrics();
+absl::Span<const FieldMetric<RegistryStats>> RegistryMetrics();
 
 }  // namespace grid
 

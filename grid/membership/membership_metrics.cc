@@ -6,7 +6,7 @@ namespace {
 constexpr auto kCounter = MetricKind::kCounter;
 constexpr auto kGauge = MetricKind::kGauge;
 
-constexpr MembershipMetric kMembership[] = {
+constexpr FieldMetric<MembershipStats> kMembership[] = {
     {{"membership_members", kGauge, "Members in the view, those that are down included"},
      &MembershipStats::members},
     {{"membership_joined", kGauge, "1 while others see us"}, &MembershipStats::joined},
@@ -35,13 +35,10 @@ constexpr MembershipMetric kMembership[] = {
 
 }  // namespace
 
-absl::Span<const MembershipMetric> MembershipMetrics() { return kMembership; }
+absl::Span<const FieldMetric<MembershipStats>> MembershipMetrics() { return kMembership; }
 
 void ExportMetrics(const MembershipStats& stats, MetricsSink& sink) {
-  for (const auto& metric : MembershipMetrics()) {
-    sink.Begin(metric.family);
-    sink.Sample(metric.family, {}, stats.*metric.value);
-  }
+  ExportFields(MembershipMetrics(), stats, sink);
 }
 
 }  // namespace grid

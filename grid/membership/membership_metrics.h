@@ -6,8 +6,6 @@
 #ifndef GRID_GRID_MEMBERSHIP_MEMBERSHIP_METRICS_H_
 #define GRID_GRID_MEMBERSHIP_MEMBERSHIP_METRICS_H_
 
-#include <cstdint>
-
 #include "absl/types/span.h"
 #include "grid/membership/membership.h"
 #include "grid/metrics.h"
@@ -17,11 +15,7 @@ namespace grid {
 void ExportMetrics(const MembershipStats& stats, MetricsSink& sink);
 
 // The fields, for other forms of the same.
-struct MembershipMetric {
-  MetricFamily family;
-  uint64_t MembershipStats::*value;
-};
-absl::Span<const MembershipMetric> MembershipMetrics();
+absl::Span<const FieldMetric<MembershipStats>> MembershipMetrics();
 
 }  // namespace grid
 

@@ -30,8 +30,8 @@ class MetricsCollector final : public MetricsSink {
   std::map<std::string, uint64_t> values;
 };
 
-template <typename Stats, typename Metrics>
-void ExpectAllMetrics(Metrics metrics, const std::string& prefix) {
+template <typename Stats>
+void ExpectAllMetrics(absl::Span<const FieldMetric<Stats>> metrics, const std::string& prefix) {
   Stats stats;
   uint64_t next = 1;
   for (const auto& metric : metrics) {

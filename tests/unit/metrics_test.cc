@@ -43,12 +43,12 @@ ManagerStats Sample() {
   ConnectionStats& peer = stats.peers["http://b:2"];
   peer.host = "http://b:2";
   uint64_t next = 1;
-  for (const ConnectionMetric& metric : ConnectionMetrics()) peer.*metric.value = next++;
+  for (const auto& metric : ConnectionMetrics()) peer.*metric.value = next++;
   peer.state = ConnectionState::kConnected;
   peer.round_trip = std::chrono::milliseconds(250);
   peer.since_last_pong = std::chrono::milliseconds(1500);
   peer.drops["late-response"] = 7;
-  for (const ManagerMetric& metric : ManagerMetrics()) stats.*metric.value = next++;
+  for (const auto& metric : ManagerMetrics()) stats.*metric.value = next++;
   stats.refused["tls"] = 3;
   return stats;
 }
@@ -57,11 +57,11 @@ TEST(ExportMetricsTest, WalksEverythingOnce) {
   const ManagerStats stats = Sample();
   Collector collector;
   ExportMetrics(stats, collector);
-  for (const ConnectionMetric& metric : ConnectionMetrics()) {
+  for (const auto& metric : ConnectionMetrics()) {
     const std::string key = std::string(metric.family.name) + " peer=http://b:2";
     EXPECT_EQ(collector.values[key], stats.peers.at("http://b:2").*metric.value) << key;
   }
-  for (const ManagerMetric& metric : ManagerMetrics()) {
+  for (const auto& metric : ManagerMetrics()) {
     EXPECT_EQ(collector.values[std::string(metric.family.name)], stats.*metric.value);
   }
   EXPECT_EQ(collector.values["connected peer=http://b:2"], 1);

@@ -22,21 +22,22 @@ namespace {
 
 namespace json = boost::json;
 
-json::string_view Name(const MetricFamily& family) {
-  return {family.name.data(), family.name.size()};
-}
-
 json::object Reasons(const std::map<std::string, uint64_t>& reasons) {
   json::object out;
   for (const auto& [reason, count] : reasons) out[reason] = count;
   return out;
 }
 
+template <typename Stats>
+void AddFields(absl::Span<const FieldMetric<Stats>> fields, const Stats& stats, json::object& out) {
+  for (const auto& [family, value] : fields) {
+    out[json::string_view(family.name.data(), family.name.size())] = stats.*value;
+  }
+}
+
 json::object ToJson(const ConnectionStats& stats) {
   json::object out;
-  for (const ConnectionMetric& field : ConnectionMetrics()) {
-    out[Name(field.family)] = stats.*field.value;
-  }
+  AddFields(ConnectionMetrics(), stats, out);
   out["round_trip_us"] =
       std::chrono::duration_cast<std::chrono::microseconds>(stats.round_trip).count();
   if (stats.since_last_pong.count() < 0) {
@@ -49,10 +50,10 @@ json::object ToJson(const ConnectionStats& stats) {
 }
 
 // The fields of a part that this node has.
-template <typename Stats, typename Metrics>
-void Add(const std::optional<Stats>& stats, const Metrics& metrics, json::object& out) {
-  if (!stats.has_value()) return;
-  for (const auto& field : metrics) out[Name(field.family)] = *stats.*field.value;
+template <typename Stats>
+void Add(const std::optional<Stats>& stats, absl::Span<const FieldMetric<Stats>> fields,
+         json::object& out) {
+  if (stats.has_value()) AddFields(fields, *stats, out);
 }
 
 template <typename Stats>
@@ -109,7 +110,7 @@ json::object StatsToJson(const NodeStats& node) {
   }
   out["peers"] = std::move(peers);
   out["refused"] = Reasons(stats.refused);
-  for (const ManagerMetric& field : ManagerMetrics()) out[Name(field.family)] = stats.*field.value;
+  AddFields(ManagerMetrics(), stats, out);
   Add(node.directory, DirectoryMetrics(), out);
   Add(node.registry, RegistryMetrics(), out);
   Add(node.membership, MembershipMetrics(), out);

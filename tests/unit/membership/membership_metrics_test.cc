@@ -8,7 +8,7 @@ namespace grid {
 namespace {
 
 TEST(MembershipMetricsTest, EveryNumberIsThereOnce) {
-  ExpectAllMetrics<MembershipStats>(MembershipMetrics(), "membership_");
+  ExpectAllMetrics(MembershipMetrics(), "membership_");
 }
 
 }  // namespace
