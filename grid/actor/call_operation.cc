@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "handlers/delivery.h"
-#include "handlers/recycling_allocator.h"
+#include "handlers/recycling_new.h"
 
 namespace grid::internal {
 namespace {
@@ -16,14 +16,9 @@ constexpr std::chrono::milliseconds kAskAgain{100};
 }  // namespace
 
 // Who waits for the outcome of one attempt.
-class CallOperation::Attempt final : public OutcomeSink {
+class CallOperation::Attempt final : public OutcomeSink, public RecyclingNew<Attempt> {
  public:
   explicit Attempt(std::shared_ptr<CallOperation> call) : call_(std::move(call)) {}
-
-  static void* operator new(size_t) { return RecyclingAllocator<Attempt>().allocate(1); }
-  static void operator delete(void* memory) {
-    RecyclingAllocator<Attempt>().deallocate(static_cast<Attempt*>(memory), 1);
-  }
 
   ~Attempt() override {
     if (call_ != nullptr) call_->OnOutcome(absl::InternalError("the message was lost"));

@@ -11,6 +11,7 @@
 #include "grid/actor/actor_protocol.h"
 #include "handlers/delivery.h"
 #include "handlers/recycling_allocator.h"
+#include "handlers/recycling_new.h"
 
 namespace grid::internal {
 namespace {
@@ -85,15 +86,10 @@ class DeliveryServer::Single {
     Complete(why);
   }
 
-  class Sink final : public OutcomeSink {
+  class Sink final : public OutcomeSink, public RecyclingNew<Sink> {
    public:
     explicit Sink(std::shared_ptr<Single> single) : single_(std::move(single)) {}
     void Complete(LetterOutcome outcome) override { single_->Complete(outcome); }
-
-    static void* operator new(size_t) { return RecyclingAllocator<Sink>().allocate(1); }
-    static void operator delete(void* memory) {
-      RecyclingAllocator<Sink>().deallocate(static_cast<Sink*>(memory), 1);
-    }
 
    private:
     const std::shared_ptr<Single> single_;
