@@ -1,5 +1,5 @@
 // What the examples need to show something, and to notice when it does not hold: conditions that
-// are waited for, addresses of their own, and child processes.
+// are required or waited for, addresses of their own, and child processes.
 #ifndef GRID_TOOLS_EXAMPLES_DEMONSTRATION_H_
 #define GRID_TOOLS_EXAMPLES_DEMONSTRATION_H_
 
@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <exception>
 #include <functional>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -20,6 +22,17 @@ namespace demonstration {
 
 inline void Require(bool holds, const std::string& otherwise) {
   if (!holds) throw std::runtime_error(otherwise);
+}
+
+// What `program` exits with: 0, or 1 when `demonstrate` has thrown, as Require does; says why.
+inline int Run(const std::string& program, const std::function<void()>& demonstrate) {
+  try {
+    demonstrate();
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << program << ": " << error.what() << "\n";
+    return 1;
+  }
 }
 
 // False when `holds` has not come true for so long that it won't, also on a slow machine.

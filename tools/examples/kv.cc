@@ -10,7 +10,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_future.hpp>
 #include <chrono>
-#include <exception>
 #include <future>
 #include <iostream>
 #include <map>
@@ -242,19 +241,11 @@ bool Parse(const std::vector<std::string>& words, kv::NodeOptions* out) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    if (argc == 1) {
-      Demonstrate();
-      return 0;
-    }
-    kv::NodeOptions options;
-    if (argv[1] == std::string_view("serve") && Parse({argv + 2, argv + argc}, &options)) {
-      return Serve(std::move(options));
-    }
-    std::cerr << "usage: example_kv [serve --local URL --peer URL --peer URL [--client URL]...]\n";
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "example_kv: " << error.what() << "\n";
-    return 1;
+  if (argc == 1) return demonstration::Run("example_kv", Demonstrate);
+  kv::NodeOptions options;
+  if (argv[1] == std::string_view("serve") && Parse({argv + 2, argv + argc}, &options)) {
+    return Serve(std::move(options));
   }
+  std::cerr << "usage: example_kv [serve --local URL --peer URL --peer URL [--client URL]...]\n";
+  return 2;
 }

@@ -15,7 +15,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_future.hpp>
 #include <chrono>
-#include <exception>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -25,6 +24,7 @@
 
 #include "grid/actor/actor.h"
 #include "tools/examples/actors/cluster_node.h"
+#include "tools/examples/actors/cluster_steps.h"
 #include "tools/examples/demonstration.h"
 
 namespace {
@@ -32,7 +32,7 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using demonstration::Process, demonstration::Require, demonstration::WaitUntil;
-using examples::ClusterNode;
+using examples::ClusterNode, examples::StartNode, examples::StopNode;
 
 constexpr char kWorkers[] = "demo/worker";
 constexpr char kLeaders[] = "demo/leader";
@@ -160,9 +160,7 @@ int Serve(const std::string& local, const std::vector<std::string>& hosts) {
 // We are a member as well: the one that serves the directory. It hosts no kind.
 void Demonstrate() {
   const std::vector<std::string> hosts = demonstration::LoopbackNames(4, 7423);
-  ClusterNode node({.local = hosts[0], .hosts = hosts});
-  absl::Status status = node.Start();
-  Require(status.ok(), status.ToString());
+  const auto node = StartNode({.local = hosts[0], .hosts = hosts});
 
   Process processes[4];
   const auto start = [&](size_t member) {
@@ -173,7 +171,7 @@ void Demonstrate() {
   for (size_t member = 1; member < hosts.size(); ++member) start(member);
 
   const grid::Recipients leader =
-      node.actors().To(grid::Selector::Of({*grid::Name::Parse(kLeader)}), {}, Once());
+      node->actors().To(grid::Selector::Of({*grid::Name::Parse(kLeader)}), {}, Once());
   // Waits until a leader has reached the workers of just these members; says who it is.
   Report report;
   const auto leads = [&](const std::vector<std::string>& members) {
@@ -213,8 +211,7 @@ void Demonstrate() {
   for (size_t member = 1; member < hosts.size(); ++member) {
     Require(processes[member].Terminate(), hosts[member] + " did not stop well");
   }
-  status = node.Stop();
-  Require(status.ok(), status.ToString());
+  StopNode(*node);
   std::cout << "all have left\n";
 }
 
@@ -222,22 +219,14 @@ void Demonstrate() {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
-  try {
-    if (words.empty()) {
-      Demonstrate();
-      return 0;
-    }
-    std::string local;
-    std::vector<std::string> hosts;
-    for (size_t i = 1; i + 1 < words.size(); i += 2) {
-      if (words[i] == "--local") local = words[i + 1];
-      if (words[i] == "--host") hosts.push_back(words[i + 1]);
-    }
-    if (words[0] == "member" && !local.empty()) return Serve(local, hosts);
-    std::cerr << "usage: example_leader [member --local URL --host URL...]\n";
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "example_leader: " << error.what() << "\n";
-    return 1;
+  if (words.empty()) return demonstration::Run("example_leader", Demonstrate);
+  std::string local;
+  std::vector<std::string> hosts;
+  for (size_t i = 1; i + 1 < words.size(); i += 2) {
+    if (words[i] == "--local") local = words[i + 1];
+    if (words[i] == "--host") hosts.push_back(words[i + 1]);
   }
+  if (words[0] == "member" && !local.empty()) return Serve(local, hosts);
+  std::cerr << "usage: example_leader [member --local URL --host URL...]\n";
+  return 2;
 }

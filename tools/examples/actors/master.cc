@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <exception>
 #include <future>
 #include <iostream>
 #include <map>
@@ -25,6 +24,7 @@
 
 #include "grid/actor/actor.h"
 #include "tools/examples/actors/cluster_node.h"
+#include "tools/examples/actors/cluster_steps.h"
 #include "tools/examples/actors/journal.h"
 #include "tools/examples/demonstration.h"
 
@@ -33,7 +33,8 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using demonstration::Require;
-using examples::ClusterNode, examples::Executions, examples::Journal;
+using examples::ClusterNode, examples::StartNode, examples::StopNode;
+using examples::Executions, examples::Journal;
 
 constexpr char kWorkers[] = "farm/worker/any";
 
@@ -97,20 +98,11 @@ class Worker final : public grid::Actor {
   }
 };
 
-std::unique_ptr<ClusterNode> StartNode(const std::string& local,
-                                       const std::vector<std::string>& hosts) {
-  auto node =
-      std::make_unique<ClusterNode>(examples::ClusterNodeOptions{.local = local, .hosts = hosts});
-  const absl::Status started = node->Start();
-  Require(started.ok(), local + " does not start: " + started.ToString());
-  return node;
-}
-
 // A node with a worker, which is registered as long as the node is there.
 std::unique_ptr<ClusterNode> StartWorker(const std::string& local,
                                          const std::vector<std::string>& hosts,
                                          Executions& executions) {
-  auto node = StartNode(local, hosts);
+  auto node = StartNode({.local = local, .hosts = hosts});
   const grid::ActorOptions shared{.holding = grid::Holding::kShared};
   const auto make = [&executions] { return std::make_unique<Worker>(executions); };
   const auto worker =
@@ -152,10 +144,10 @@ class Master {
   ~Master() { Kill(); }
 
   // Sends no more out, waits for the rest, and leaves the cluster.
-  absl::Status Finish() {
+  void Finish() {
     enough_ = true;
     work_.get();
-    return node_->Stop();
+    StopNode(*node_);
   }
   // As if its process died: what it has under way is lost to it.
   void Kill() {
@@ -208,14 +200,18 @@ void Demonstrate() {
   Executions executions;
   Journal journal;
 
-  const auto directory = StartNode(hosts[0], hosts);
+  const auto directory = StartNode({.local = hosts[0], .hosts = hosts});
   std::vector<std::unique_ptr<ClusterNode>> workers(names.size());
+  std::unique_ptr<Master> master;
+  const auto lead = [&] {
+    master = std::make_unique<Master>(StartNode({.local = hosts[1], .hosts = hosts}), journal);
+  };
   const auto start = [&](size_t worker) {
     workers[worker] = StartWorker(names[worker], hosts, executions);
   };
   start(0);
   start(1);
-  auto master = std::make_unique<Master>(StartNode(hosts[1], hosts), journal);
+  lead();
   journal.AwaitFrom({names[0], names[1]});
   journal.Await(500);
   std::cout << "two workers, " << journal.results().size() << " jobs done\n";
@@ -233,7 +229,7 @@ void Demonstrate() {
   std::cout << "one was killed and is back, " << journal.results().size() << "\n";
 
   master.reset();
-  master = std::make_unique<Master>(StartNode(hosts[1], hosts), journal);
+  lead();
   journal.AwaitFrom(names);
   journal.Await(500);
   std::cout << "so was the master, " << journal.results().size() << "\n";
@@ -241,8 +237,7 @@ void Demonstrate() {
   // Who leaves in order first does what waits, and what comes late is rejected, not lost.
   const size_t repeated = executions.repeated().size();
   for (const size_t worker : {2, 3}) {
-    const absl::Status stopped = workers[worker]->Stop();
-    Require(stopped.ok(), names[worker] + " did not stop well: " + stopped.ToString());
+    StopNode(*workers[worker]);
     workers[worker].reset();
   }
   journal.Await(500);
@@ -250,10 +245,9 @@ void Demonstrate() {
           "a worker that left in order cost a repetition");
   std::cout << "two workers again, " << journal.results().size() << "\n";
 
-  absl::Status stopped = master->Finish();
-  for (const size_t worker : {0, 1}) stopped.Update(workers[worker]->Stop());
-  stopped.Update(directory->Stop());
-  Require(stopped.ok(), stopped.ToString());
+  master->Finish();
+  for (const size_t worker : {0, 1}) StopNode(*workers[worker]);
+  StopNode(*directory);
 
   const std::map<uint64_t, int64_t> results = journal.results();
   Require(results.size() == journal.jobs(), "a job was lost");
@@ -269,12 +263,4 @@ void Demonstrate() {
 
 }  // namespace
 
-int main() {
-  try {
-    Demonstrate();
-    return 0;
-  } catch (const std::exception& error) {
-    std::cerr << "example_master: " << error.what() << "\n";
-    return 1;
-  }
-}
+int main() { return demonstration::Run("example_master", Demonstrate); }

@@ -12,7 +12,6 @@
 #include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <future>
 #include <iostream>
@@ -27,6 +26,7 @@
 #include "grid/actor/actor.h"
 #include "handlers/delivery.h"
 #include "tools/examples/actors/cluster_node.h"
+#include "tools/examples/actors/cluster_steps.h"
 #include "tools/examples/demonstration.h"
 
 namespace {
@@ -34,7 +34,7 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using demonstration::Require, demonstration::WaitUntil;
-using examples::ClusterNode;
+using examples::ClusterNode, examples::StartNode, examples::StopNode;
 
 constexpr char kTable[] = "table/pong";
 
@@ -84,13 +84,6 @@ class Player11 final : public grid::Actor {
  private:
   uint64_t served_ = 0;
 };
-
-std::unique_ptr<ClusterNode> StartNode(examples::ClusterNodeOptions options) {
-  auto node = std::make_unique<ClusterNode>(std::move(options));
-  const absl::Status started = node->Start();
-  Require(started.ok(), node->name() + " does not start: " + started.ToString());
-  return node;
-}
 
 // A member that plays, under the name of its version.
 std::unique_ptr<ClusterNode> StartPlayer(const std::string& local,
@@ -258,8 +251,7 @@ void Demonstrate() {
   std::cout << "three members play version 1.0\n";
 
   for (size_t i = 1; i < hosts.size(); ++i) {
-    const absl::Status stopped = players[i]->Stop();
-    Require(stopped.ok(), hosts[i] + " did not stop well: " + stopped.ToString());
+    StopNode(*players[i]);
     players[i].reset();
     players[i] = StartPlayer(hosts[i], hosts, "1.1", pings);
     await("nobody plays 1.1 at " + hosts[i], [&] { return one.score().Heard("1.1", hosts[i]); });
@@ -271,10 +263,9 @@ void Demonstrate() {
   one.Stop();
   each.Stop();
   await("", [] { return true; });
-  absl::Status stopped = client->Stop();
-  for (size_t i = 1; i < hosts.size(); ++i) stopped.Update(players[i]->Stop());
-  stopped.Update(directory->Stop());
-  Require(stopped.ok(), stopped.ToString());
+  StopNode(*client);
+  for (size_t i = 1; i < hosts.size(); ++i) StopNode(*players[i]);
+  StopNode(*directory);
 
   for (const Caller* caller : {&one, &each}) {
     std::cout << (caller == &one ? "to one of any version: " : "to one of each version: ")
@@ -292,12 +283,4 @@ void Demonstrate() {
 
 }  // namespace
 
-int main() {
-  try {
-    Demonstrate();
-    return 0;
-  } catch (const std::exception& error) {
-    std::cerr << "example_ping_pong: " << error.what() << "\n";
-    return 1;
-  }
-}
+int main() { return demonstration::Run("example_ping_pong", Demonstrate); }
