@@ -27,6 +27,7 @@ class ActorSystem;
 namespace internal {
 class ActorCell;
 class CoroutineActor;
+class IsolatedActor;
 }  // namespace internal
 
 // One of an actor's timers.
@@ -80,6 +81,7 @@ class ActorContext {
  private:
   friend class internal::ActorCell;
   friend class internal::CoroutineActor;
+  friend class internal::IsolatedActor;
   ActorContext(internal::ActorCell& cell, const Letter* letter) : cell_(cell), letter_(letter) {}
 
   internal::ActorCell& cell_;

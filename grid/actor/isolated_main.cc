@@ -82,8 +82,6 @@ class IsolatedMain {
         if (lease_ != nullptr) lease_->Extend(FromWire(frame.time));
         return;
       case IsolatedFrame::kStop:
-        // The host gives the name back while OnStop runs here.
-        if (lease_ != nullptr) lease_->Lose(absl::AbortedError("the actor is stopped"));
         if (cell_ != nullptr) cell_->Stop(StopMode::kAfterCurrent);
         return;
       default:

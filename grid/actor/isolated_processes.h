@@ -17,8 +17,9 @@
 // writes to standard error is the host's log.
 //
 // In the process the actor has a context without a system, and a lease that ends when the host's
-// does, by the same clock. Its OnStop runs after the host has given the name back, when its lease
-// has already ended; `stop` later it is killed. With a lost lease it is killed at once, without.
+// does, by the same clock. When it is stopped its name is given back once the process has ended:
+// after OnStop, or `stop` later, when it is killed. With StopMode::kKill, and with a lost lease, it
+// is killed at once, without OnStop.
 //
 // POSIX. Any thread, but for the destructor: on that of `io`, or when it does not run; processes
 // that are still there are killed.

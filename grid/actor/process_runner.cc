@@ -90,15 +90,11 @@ IsolatedProcess::~IsolatedProcess() {
   waitpid(pid_, nullptr, 0);
 }
 
-absl::Status IsolatedProcess::death() const {
-  std::lock_guard lock(mutex_);
-  return death_;
-}
-
 void IsolatedProcess::Start(IsolatedFrame start, LeaseToken lease,
                             Completion<absl::Status> completion) {
   start_ = std::move(completion);
   lease_ = std::move(lease);
+  if (stopping_) return FinishStart(absl::CancelledError("the actor was stopped before"));
   if (absl::Status entered = runner_->Enter(shared_from_this()); !entered.ok()) {
     return FinishStart(std::move(entered));
   }
@@ -157,16 +153,21 @@ absl::Status IsolatedProcess::Spawn(int& fd) {
   // The last one is for who looks at the list of processes.
   std::string name = name_;
   char* const argv[] = {program.data(), flag.data(), parent.data(), name.data(), nullptr};
-  const int error = posix_spawn(&pid_, program.c_str(), &actions, &attributes, argv, environ);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, program.c_str(), &actions, &attributes, argv, environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   close(pair[1]);
   close(errors[1]);
   if (error != 0) {
-    pid_ = 0;
     close(pair[0]);
     close(errors[0]);
     return SystemError(program.c_str(), error);
+  }
+  {
+    std::lock_guard lock(mutex_);
+    pid_ = pid;
+    if (stopping_) kill(pid_, SIGKILL);
   }
   fd = pair[0];
   errors_ = std::make_unique<asio::posix::stream_descriptor>(io(), errors[0]);
@@ -221,7 +222,7 @@ void IsolatedProcess::OnStopTimeout() {
 }
 
 void IsolatedProcess::TellLease() {
-  if (stopping_ || pipe_ == nullptr) return;
+  if (pipe_ == nullptr) return;
   const TimePoint until = lease_.until();
   if (until != lease_told_) {
     lease_told_ = until;
@@ -259,21 +260,26 @@ void IsolatedProcess::Cancel(uint64_t id) {
 }
 
 void IsolatedProcess::Stop() {
-  if (std::exchange(stopping_, true) || pid_ == 0) return;
+  if (stopping_.exchange(true) || pid_ == 0) return;
   stop_timer_.Set(runner_->clock().Now() + runner_->options().stop);
   if (pipe_ != nullptr) (void)pipe_->Send({.what = IsolatedFrame::kStop});
 }
 
 void IsolatedProcess::Kill() {
   stopping_ = true;
-  stop_timer_.Clear();
+  std::lock_guard lock(mutex_);
   if (pid_ > 0) kill(pid_, SIGKILL);
+}
+
+void IsolatedProcess::WaitEnd(Completion<absl::Status> completion) {
+  wait_end_ = std::move(completion);
+  if (end_.has_value()) wait_end_.Complete(&io(), *end_);
 }
 
 void IsolatedProcess::OnFrame(IsolatedFrame frame, Buffer payload) {
   if (frame.what == IsolatedFrame::kStarted) {
     const absl::Status status = StatusOf(frame);
-    stopping_ |= !status.ok();  // it ends by itself, and that is all there is to say
+    if (!status.ok()) stopping_ = true;  // it ends by itself, and that is all there is to say
     return FinishStart(status);
   }
   if (frame.what == IsolatedFrame::kStopped) {
@@ -304,29 +310,36 @@ void IsolatedProcess::OnPipeEnd() {
 void IsolatedProcess::Reap() {
   if (pid_ == 0) return;
   int status = 0;
-  const pid_t reaped = waitpid(pid_, &status, WNOHANG);
-  if (reaped != 0) return OnReaped(reaped == pid_ ? status : 0);
-  // It has closed its end and goes on.
-  if (++reaps_ == kReapsBeforeKill) kill(pid_, SIGKILL);
+  bool reaped = false;
+  {
+    std::lock_guard lock(mutex_);
+    const pid_t gone = waitpid(pid_, &status, WNOHANG);
+    reaped = gone != 0;
+    if (reaped && gone != pid_) status = 0;
+    if (reaped) pid_ = 0;
+    // It has closed its end and goes on.
+    if (!reaped && ++reaps_ == kReapsBeforeKill) kill(pid_, SIGKILL);
+  }
+  if (reaped) return OnReaped(status);
   reap_timer_.Set(runner_->clock().Now() + kReapPeriod);
 }
 
 void IsolatedProcess::OnReaped(int status) {
   const auto self = shared_from_this();
   const std::string text = absl::StrCat("the process of ", name_, " ", EndText(status));
-  pid_ = 0;
   stop_timer_.Clear();
   start_timer_.Clear();
   const absl::Status why = failed_.ok() ? absl::UnavailableError(text) : failed_;
-  const bool died = !stopping_;
-  if (died) {
+  end_.emplace();
+  if (!stopping_) {
     ++runner_->counters().died;
     runner_->Log(LogLevel::kError, absl::StrCat("actor ", name_, ": ", why.message()));
-    std::lock_guard lock(mutex_);
-    death_ = why;
+    *end_ = why;
   }
   runner_->Leave(self);
   FinishStart(why);
+  // Before the letters: the actor begins none for a process that is gone.
+  if (wait_end_) wait_end_.Complete(&io(), *end_);
   for (auto& [id, completion] : std::exchange(open_, {})) {
     completion.Complete(&io(), WithDelivery(why, Delivery::kMaybeExecuted));
   }

@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -70,17 +72,18 @@ class IsolatedProcess final : public std::enable_shared_from_this<IsolatedProces
 
   // `start`: a kStart frame. Completes once the actor there has started, or with why not.
   void Start(IsolatedFrame start, LeaseToken lease, Completion<absl::Status> completion);
-  // `letter`: a kLetter frame without its id, which is returned; 0: refused, and completed.
+  // `letter`: a kLetter frame without its id.
   void Deliver(uint64_t id, IsolatedFrame letter, const Buffer& message,
                Completion<LetterOutcome> completion);
   // Nobody waits for it any more: completes with kCancelled if it is still open.
   void Cancel(uint64_t id);
   // The actor there stops, and with it the process; it is killed when that takes too long.
   void Stop();
+  // Any thread; also before Start, which then fails with kCancelled.
   void Kill();
-
-  // Any thread: why it is not there any more, when it was not told to stop; OK otherwise.
-  absl::Status death() const;
+  // Once, after Start has completed with OK. Completes when the process is gone: with why, or with
+  // OK when it was told to end.
+  void WaitEnd(Completion<absl::Status> completion);
 
  private:
   absl::Status Spawn(int& fd);
@@ -98,21 +101,22 @@ class IsolatedProcess final : public std::enable_shared_from_this<IsolatedProces
 
   const std::shared_ptr<ProcessRunner> runner_;
   const std::string name_;
-  pid_t pid_ = 0;  // 0: none, or reaped
+  std::mutex mutex_;  // of changes of pid_, and who kills: what was reaped may be another's by now
+  pid_t pid_ = 0;     // 0: none, or reaped
   std::shared_ptr<IsolatedPipe> pipe_;
   std::unique_ptr<asio::posix::stream_descriptor> errors_;
   std::string error_text_;
   std::array<char, 4096> error_bytes_{};
   Completion<absl::Status> start_;  // until it has started
-  absl::Status failed_;             // why we have ended it; OK: we haven't
+  Completion<absl::Status> wait_end_;
+  std::optional<absl::Status> end_;  // what that completes with
+  absl::Status failed_;              // why we have ended it; OK: we haven't
   std::map<uint64_t, Completion<LetterOutcome>> open_;
   LeaseToken lease_;
   TimePoint lease_told_{};
   LoopTimer start_timer_, stop_timer_, lease_timer_, reap_timer_;
   int reaps_ = 0;
-  bool stopping_ = false;
-  mutable std::mutex mutex_;
-  absl::Status death_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> stopping_{false};  // told to end
 };
 
 }  // namespace grid::internal

@@ -63,20 +63,33 @@ class Worker final : public Actor {
     On(kHang, [](const std::string&, ActorContext&) -> Text { Hang(); });
   }
 
-  asio::awaitable<absl::Status> OnStart(ActorContext&) override {
-    const auto mode = arguments_.parameters.find("_start");
-    if (mode == arguments_.parameters.end()) co_return absl::OkStatus();
-    if (mode->second == "fail") co_return absl::DataLossError("no disk");
-    if (mode->second == "crash") std::abort();
+  asio::awaitable<absl::Status> OnStart(ActorContext& context) override {
+    lease_ = context.lease();
+    const std::string mode = Parameter("_start");
+    if (mode.empty()) co_return absl::OkStatus();
+    if (mode == "fail") co_return absl::DataLossError("no disk");
+    if (mode == "crash") std::abort();
     Hang();
+  }
+  void OnStop(const absl::Status&) override {
+    const std::string mode = Parameter("_stop");
+    if (mode.empty()) return;
+    if (mode == "hang") Hang();
+    usleep(200'000);
+    std::fprintf(stderr, "stopped with a lease that %s\n", lease_.valid() ? "holds" : "is lost");
   }
 
  private:
+  std::string Parameter(const std::string& key) const {
+    const auto found = arguments_.parameters.find(key);
+    return found == arguments_.parameters.end() ? "" : found->second;
+  }
   [[noreturn]] static void Hang() {
     for (;;) pause();
   }
 
   const StartArguments arguments_;
+  LeaseToken lease_;
 };
 
 inline KindTable IsolatedKinds() {

@@ -34,8 +34,9 @@ class IsolatedProcessesTest : public ::testing::Test {
     options.program = kHost;
     world_.emplace(std::move(options));
   }
-  std::shared_ptr<internal::ActorCell> Start(const std::string& key, ActorOptions options = {}) {
-    auto started = world_->Start(key, {}, std::move(options));
+  std::shared_ptr<internal::ActorCell> Start(const std::string& key, ActorOptions options = {},
+                                             StartParameters parameters = {}) {
+    auto started = world_->Start(key, std::move(parameters), std::move(options));
     EXPECT_TRUE(started.status.ok()) << started.status;
     return started.cell;
   }
@@ -44,6 +45,14 @@ class IsolatedProcessesTest : public ::testing::Test {
     auto stopped = world_->Stopped(cell);
     cell.Stop(StopMode::kAfterCurrent);
     EXPECT_TRUE(stopped.get().ok());
+  }
+  // True once the log holds `line`, or after 5 s not.
+  bool Logged(const std::string& line) {
+    for (int i = 0; i < 500; ++i) {
+      if (world_->log().Text().find(line) != std::string::npos) return true;
+      usleep(10'000);
+    }
+    return false;
   }
 
   std::optional<IsolatedWorld> world_;
@@ -131,8 +140,38 @@ TEST_F(IsolatedProcessesTest, AHangingActorIsKilledWithItsCell) {
   ASSERT_EQ(stopped.wait_for(seconds(10)), std::future_status::ready);
   EXPECT_EQ(DeliveryOf(hanging.get().status()), Delivery::kMaybeExecuted);
   EXPECT_TRUE(IsGone(pid));
-  EXPECT_EQ(world_->Stats().killed, 1u);
+  EXPECT_EQ(world_->Stats().killed, 0u) << "it was not given time";
   Stop(*other);
+}
+
+TEST_F(IsolatedProcessesTest, TheActorHasStoppedOnceItsProcessIsGone) {
+  Make();
+  const auto cell = Start("1", {}, {{"_stop", "slow"}});
+  const int64_t pid = *world_->Ask(*cell, kPid);
+  Stop(*cell);
+  EXPECT_NE(kill(static_cast<pid_t>(pid), 0), 0);
+  EXPECT_TRUE(Logged("stopped with a lease that holds"));
+  EXPECT_EQ(world_->Stats().killed, 0u);
+}
+
+TEST_F(IsolatedProcessesTest, AnEndThatHangsIsCutShort) {
+  Make({.stop = milliseconds(300)});
+  const auto cell = Start("1", {}, {{"_stop", "hang"}});
+  const int64_t pid = *world_->Ask(*cell, kPid);
+  Stop(*cell);
+  EXPECT_NE(kill(static_cast<pid_t>(pid), 0), 0);
+  EXPECT_EQ(world_->Stats().killed, 1u);
+}
+
+TEST_F(IsolatedProcessesTest, ALostLeaseKillsTheProcess) {
+  Make();
+  const auto cell = Start("1", {}, {{"_stop", "slow"}});
+  const int64_t pid = *world_->Ask(*cell, kPid);
+  auto stopped = world_->Stopped(*cell);
+  cell->LoseLease(absl::AbortedError("the test takes it"));
+  EXPECT_EQ(stopped.get().code(), absl::StatusCode::kAborted);
+  EXPECT_TRUE(IsGone(pid));
+  EXPECT_EQ(world_->log().Text().find("stopped with"), std::string::npos);
 }
 
 TEST_F(IsolatedProcessesTest, AStartTakesNoLongerThanItMay) {
@@ -154,16 +193,9 @@ TEST_F(IsolatedProcessesTest, StandardErrorGoesToTheLog) {
   const auto cell = Start("1");
   EXPECT_TRUE(world_->Ask(*cell, kSay, "one\n0123456789abc").ok());
   Stop(*cell);
-  const auto logged = [&](const std::string& line) {
-    for (int i = 0; i < 500; ++i) {
-      if (world_->log().Text().find(line) != std::string::npos) return true;
-      usleep(10'000);
-    }
-    return false;
-  };
-  EXPECT_TRUE(logged(": one"));
-  EXPECT_TRUE(logged(": 0123456789")) << "lines are cut";
-  EXPECT_TRUE(logged(": abc"));
+  EXPECT_TRUE(Logged(": one"));
+  EXPECT_TRUE(Logged(": 0123456789")) << "lines are cut";
+  EXPECT_TRUE(Logged(": abc"));
 }
 
 TEST_F(IsolatedProcessesTest, TheLeaseThereEndsWithTheLeaseHere) {
