@@ -50,7 +50,7 @@ class ActorContext {
   uint64_t epoch() const;
   // Whether the name is still ours: to be asked before every step that needs it.
   const LeaseToken& lease() const;
-  // Not in a process of its own (isolated_processes.h): there is none.
+  // In a process of its own there is one where the program says how (isolated_client.h).
   ActorSystem& system() const;
   // Where its coroutines run: for what they start themselves. Such work may run beside handlers
   // that wait, and must end with the actor (OnStop).

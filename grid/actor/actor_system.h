@@ -58,6 +58,8 @@ struct ActorSystemOptions {
   ActorLimits limits = {};
   // How long Stop lets actors finish what waits in their mailboxes, before it kills them.
   std::chrono::milliseconds drain{30'000};
+  // Who sends where To names nobody: for a process that is one actor's.
+  std::optional<Name> from = std::nullopt;
 
   // Null: the manager's real clock, DefaultLog. The clock must be the manager's.
   std::shared_ptr<Clock> clock = nullptr;
@@ -111,7 +113,8 @@ class ActorSystem {
   }
 
   // Whom to call. What does not fit (Selector::Check, Routing::Check, CallPolicy::Check) is the
-  // error of every verb. `from`: the actor that sends, for the receiver's Sender.
+  // error of every verb. `from`: the actor that sends, for the receiver's Sender; none:
+  // ActorSystemOptions::from.
   Recipients To(Selector selector, Routing routing = {}, CallPolicy policy = {},
                 std::optional<Name> from = std::nullopt) const;
 

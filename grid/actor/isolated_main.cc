@@ -20,6 +20,7 @@
 #include "grid/actor/actor_protocol.h"
 #include "grid/actor/isolated_pipe.h"
 #include "grid/actor/isolated_processes.h"
+#include "grid/actor/isolated_system.h"
 
 namespace grid {
 namespace internal {
@@ -29,10 +30,11 @@ namespace {
 constexpr size_t kMaxFrameBytes = UINT32_MAX;
 
 // The process of one actor: two threads, one for the pipe, so that it is heard whatever the actor
-// does, and one for the actor.
+// does, and one for the actor; those of its manager, where it calls others.
 class IsolatedMain {
  public:
-  explicit IsolatedMain(const KindTable& kinds) : kinds_(kinds) {}
+  IsolatedMain(const KindTable& kinds, const IsolatedClientFunction& client)
+      : kinds_(kinds), client_(client) {}
 
   int Run() {
     pipe_ = std::make_shared<IsolatedPipe>(io_, kIsolatedFd, kMaxFrameBytes);
@@ -100,8 +102,18 @@ class IsolatedMain {
                     absl::NotFoundError(
                         absl::StrCat("this program has no kind for ", arguments->name.text())));
     }
+    if (client_ != nullptr) {
+      absl::StatusOr<std::unique_ptr<IsolatedSystem>> system =
+          IsolatedSystem::Make(io_, client_,
+                               {.start = *arguments,
+                                .settings = std::move(frame.settings),
+                                .local = IsolatedClientName(arguments->name, frame.epoch)});
+      if (!system.ok()) return Finish(IsolatedFrame::kStarted, system.status());
+      system_ = *std::move(system);
+    }
     lease_ = std::make_shared<LeaseToken::State>(RealClock(), FromWire(frame.time));
-    runtime_ = std::make_shared<ActorRuntime>(io_, actors_, RealClock(), DefaultLog());
+    runtime_ = std::make_shared<ActorRuntime>(io_, actors_, RealClock(), DefaultLog(),
+                                              system_ == nullptr ? nullptr : &system_->actors());
     const Name name = arguments->name;
     cell_ = std::make_shared<ActorCell>(
         runtime_, name, kind->options,
@@ -115,9 +127,13 @@ class IsolatedMain {
   void OnStarted(const absl::Status& started) {
     if (!started.ok()) return Finish(IsolatedFrame::kStarted, started);
     (void)pipe_->Send({.what = IsolatedFrame::kStarted});
-    cell_->OnStopped([this](const absl::Status& why) {
-      asio::post(io_, [this, why] { Finish(IsolatedFrame::kStopped, why); });
-    });
+    cell_->OnStopped(
+        [this](const absl::Status& why) { asio::post(io_, [this, why] { OnStopped(why); }); });
+  }
+
+  void OnStopped(const absl::Status& why) {
+    if (system_ == nullptr) return Finish(IsolatedFrame::kStopped, why);
+    system_->Stop([this, why] { Finish(IsolatedFrame::kStopped, why); });
   }
 
   void Put(IsolatedFrame frame, Buffer payload) {
@@ -169,11 +185,13 @@ class IsolatedMain {
   }
 
   const KindTable& kinds_;
+  const IsolatedClientFunction& client_;
   asio::io_context io_{1};
   asio::io_context actors_{1};
   const asio::executor_work_guard<asio::io_context::executor_type> work_{actors_.get_executor()};
   std::shared_ptr<IsolatedPipe> pipe_;
   std::shared_ptr<LeaseToken::State> lease_;
+  std::unique_ptr<IsolatedSystem> system_;  // null: the actor reaches nobody
   std::shared_ptr<ActorRuntime> runtime_;
   std::shared_ptr<ActorCell> cell_;
   std::map<uint64_t, std::shared_ptr<Cancellation>> open_;
@@ -182,7 +200,8 @@ class IsolatedMain {
 }  // namespace
 }  // namespace internal
 
-std::optional<int> RunIsolatedActor(int argc, char** argv, const KindTable& kinds) {
+std::optional<int> RunIsolatedActor(int argc, char** argv, const KindTable& kinds,
+                                    const IsolatedClientFunction& client) {
   if (argc < 3 || std::string_view(argv[1]) != internal::kIsolatedFlag) return std::nullopt;
   // The kernel ends us with the host, also when it is killed; and if it has gone before this line,
   // it is not our parent any more.
@@ -191,7 +210,7 @@ std::optional<int> RunIsolatedActor(int argc, char** argv, const KindTable& kind
   pid_t expected = 0;
   std::from_chars(parent.data(), parent.data() + parent.size(), expected);
   if (getppid() != expected) return EXIT_FAILURE;
-  return internal::IsolatedMain(kinds).Run();
+  return internal::IsolatedMain(kinds, client).Run();
 }
 
 }  // namespace grid

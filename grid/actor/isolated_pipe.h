@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,7 +35,8 @@ namespace asio = boost::asio;
 
 struct IsolatedFrame {
   enum What : uint8_t {
-    kStart = 0,    // to the process, first: start, epoch, time (of the lease), the caller's process
+    kStart = 0,    // to the process, first: start, epoch, time (of the lease), the caller's
+                   // process, settings
     kStarted = 1,  // from it: the outcome
     kLetter = 2,   // to it: id, the sender, time (the deadline); the message is the payload
     kCancel = 3,   // to it: id
@@ -46,6 +48,7 @@ struct IsolatedFrame {
   uint8_t what = kStart;
   uint64_t id = 0;
   StartMessage start = {};
+  std::map<std::string, std::string> settings = {};
   uint64_t epoch = 0;
   int64_t time = 0;              // ns
   uint64_t max_frame_bytes = 0;  // of kStart: what the host takes
@@ -59,8 +62,8 @@ struct IsolatedFrame {
   int32_t code = 0;
   std::string text = {};
   uint8_t delivery = 0;
-  MSGPACK_DEFINE_MAP(what, id, start, epoch, time, max_frame_bytes, type_bytes, nil, host, address,
-                     tls_subject, actor, client, published, code, text, delivery);
+  MSGPACK_DEFINE_MAP(what, id, start, settings, epoch, time, max_frame_bytes, type_bytes, nil, host,
+                     address, tls_subject, actor, client, published, code, text, delivery);
 };
 
 // A status in the fields of an outcome, and back.

@@ -16,10 +16,11 @@
 // deadline, as far as the sender goes, and with the process when the actor is stopped. What it
 // writes to standard error is the host's log.
 //
-// In the process the actor has a context without a system, and a lease that ends when the host's
-// does, by the same clock. When it is stopped its name is given back once the process has ended:
-// after OnStop, or `stop` later, when it is killed. With StopMode::kKill, and with a lost lease, it
-// is killed at once, without OnStop.
+// In the process the actor has a lease that ends when the host's does, by the same clock, and a
+// context without a system, unless RunIsolatedActor is told how it reaches others
+// (isolated_client.h). When it is stopped its name is given back once the process has ended: after
+// OnStop, or `stop` later, when it is killed. With StopMode::kKill, and with a lost lease, it is
+// killed at once, without OnStop.
 //
 // POSIX. Any thread, but for the destructor: on that of `io`, or when it does not run; processes
 // that are still there are killed.
@@ -35,6 +36,7 @@
 #include <optional>
 #include <string>
 
+#include "grid/actor/isolated_client.h"
 #include "grid/actor/kind.h"
 #include "grid/base/log.h"
 
@@ -50,10 +52,13 @@ struct IsolatedProcessesOptions {
   boost::asio::io_context* io = nullptr;
   // The program: with the hook, and the same kinds.
   std::string program = "/proc/self/exe";
+  // What it is to know besides its environment, which is the host's. No list of processes shows it.
+  IsolatedSettings settings = {};
   // From the start of the process until its actor has started; then it is killed, and the start
   // fails with kDeadlineExceeded.
   std::chrono::milliseconds start{10'000};
-  std::chrono::milliseconds stop{5'000};  // from the stop until it is killed
+  // From the stop until it is killed: OnStop, and the end of its system.
+  std::chrono::milliseconds stop{5'000};
 
   size_t max_processes = 100;                  // beyond it starts fail, kResourceExhausted
   size_t max_frame_bytes = size_t{128} << 20;  // of one letter or answer, with its header
@@ -88,8 +93,10 @@ class IsolatedProcesses {
 };
 
 // Nothing where this is the host program itself. Otherwise it has run the actor, and the value is
-// the status to exit with. To be called before threads are started or files opened.
-std::optional<int> RunIsolatedActor(int argc, char** argv, const KindTable& kinds);
+// the status to exit with. To be called before threads are started or files opened. `client`: how
+// the actor reaches others; null: it does not.
+std::optional<int> RunIsolatedActor(int argc, char** argv, const KindTable& kinds,
+                                    const IsolatedClientFunction& client = nullptr);
 
 }  // namespace grid
 

@@ -113,6 +113,7 @@ void IsolatedProcess::Start(IsolatedFrame start, LeaseToken lease,
   start_timer_.Set(runner_->clock().Now() + runner_->options().start);
   lease_told_ = lease_.until();
   start.time = ToWire(lease_told_);
+  start.settings = runner_->options().settings;
   start.max_frame_bytes = runner_->options().max_frame_bytes;
   lease_timer_.Set(runner_->clock().Now() + kLeasePeriod);
   if (absl::Status sent = pipe_->Send(start); !sent.ok()) {

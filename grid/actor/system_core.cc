@@ -214,6 +214,7 @@ void SystemCore::OpenMailbox(Name name, ActorOptions options,
 
 Recipients SystemCore::To(Selector selector, Routing routing, CallPolicy policy,
                           std::optional<Name> from) const {
+  if (!from.has_value()) from = options_.from;
   return Recipients(
       RecipientsCore::Make(env_, std::move(selector), std::move(routing), policy, std::move(from)));
 }

@@ -24,9 +24,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "tests/live/fault_protocol.h"
 #include "tests/live/fault_store.h"
+#include "tests/live/own_address.h"
 #include "tests/live/process.h"
 
 namespace grid::live {
@@ -53,11 +53,7 @@ class FaultWorld {
     listener_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
     EXPECT_EQ(listen(listener_, 16), 0);
-    // Addresses of this process alone, on a port from which nobody dials.
-    for (size_t i = 0; i < hosts_.size(); ++i) {
-      names_.push_back(absl::StrFormat("http://127.%d.%d.%d:7420", 64 + getpid() / 256 % 128,
-                                       getpid() % 256, i + 1));
-    }
+    for (size_t i = 0; i < hosts_.size(); ++i) names_.push_back(OwnHost(i));
     for (int i = 0; i <= options_.hosts; ++i) Spawn(i);
   }
   ~FaultWorld() {

@@ -8,7 +8,8 @@
 
 int main(int argc, char** argv) {
   const grid::KindTable kinds = grid::live::IsolatedKinds();
-  if (const auto code = grid::RunIsolatedActor(argc, argv, kinds)) return *code;
+  if (const auto code = grid::RunIsolatedActor(argc, argv, kinds, grid::live::IsolatedClientOf))
+    return *code;
 
   grid::live::IsolatedWorld world;
   const auto started = world.Start("1");

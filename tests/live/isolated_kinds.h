@@ -5,12 +5,18 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "grid/actor/actor_system.h"
+#include "grid/actor/isolated_client.h"
 #include "grid/actor/kind.h"
+#include "grid/directory/directory_client.h"
+#include "grid/directory/hosted_directory.h"
 
 namespace grid::live {
 
@@ -26,6 +32,15 @@ inline constexpr MessageType<std::string, std::string> kSay{"say"};
 inline constexpr MessageType<std::string, std::string> kCrash{"crash"};
 inline constexpr MessageType<std::string, std::string> kExit{"exit"};
 inline constexpr MessageType<std::string, std::string> kHang{"hang"};
+// To whoever is below the path that is sent.
+inline constexpr MessageType<std::string, std::string> kCallOn{"call-on"};
+inline constexpr MessageType<std::string> kSendOn{"send-on"};
+
+inline CallPolicy Within(std::chrono::milliseconds deadline) {
+  CallPolicy policy;
+  policy.deadline = deadline;
+  return policy;
+}
 
 class Worker final : public Actor {
  public:
@@ -61,6 +76,17 @@ class Worker final : public Actor {
     On(kCrash, [](const std::string&, ActorContext&) -> Text { std::abort(); });
     On(kExit, [](const std::string&, ActorContext&) -> Text { _exit(3); });
     On(kHang, [](const std::string&, ActorContext&) -> Text { Hang(); });
+    On(kCallOn, [](const std::string& path, ActorContext& context) -> asio::awaitable<Text> {
+      const Recipients to = Below(path, context);
+      const absl::StatusOr<Answer<std::string>> answer = co_await to.Call(kEcho, path);
+      if (!answer.ok()) co_return answer.status();
+      co_return answer->value;
+    });
+    On(kSendOn,
+       [](const std::string& path, ActorContext& context) -> asio::awaitable<absl::Status> {
+         const Recipients to = Below(path, context);
+         co_return co_await to.Send(kEcho, path);
+       });
   }
 
   asio::awaitable<absl::Status> OnStart(ActorContext& context) override {
@@ -80,6 +106,10 @@ class Worker final : public Actor {
   }
 
  private:
+  static Recipients Below(const std::string& path, ActorContext& context) {
+    return context.system().To(Selector::Under(*Path::Parse(path)), {},
+                               Within(std::chrono::seconds(2)));
+  }
   std::string Parameter(const std::string& key) const {
     const auto found = arguments_.parameters.find(key);
     return found == arguments_.parameters.end() ? "" : found->second;
@@ -103,6 +133,27 @@ inline KindTable IsolatedKinds() {
                                          .placement = Placement::Spread().Isolated()});
   if (!status.ok()) std::abort();
   return kinds;
+}
+
+// Settings: host, the one member that there is to reach, which serves the directory, and its token;
+// without, the worker reaches nobody. error: why there can't be a client.
+inline absl::StatusOr<IsolatedClient> IsolatedClientOf(const IsolatedClientArguments& arguments) {
+  const IsolatedSettings& settings = arguments.settings;
+  if (const auto error = settings.find("error"); error != settings.end()) {
+    return absl::PermissionDeniedError(error->second);
+  }
+  IsolatedClient client;
+  if (settings.empty()) return client;
+  const std::string host = settings.at("host");
+  client.manager.token = settings.at("token");
+  client.manager.log = NullLog();
+  client.manager.timeouts.redial_min = std::chrono::milliseconds(10);
+  client.manager.timeouts.redial_max = std::chrono::milliseconds(50);
+  client.peers = {host};
+  client.directory = [host](Manager& manager, const DirectoryOptions& options) {
+    return MakeDirectory(options, MakeHostedBackend(manager.Connection(host), *options.io));
+  };
+  return client;
 }
 
 }  // namespace grid::live
