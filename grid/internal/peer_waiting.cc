@@ -124,7 +124,7 @@ void Peer::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler ha
   {
     std::lock_guard lock(mutex_);
     if (Usable() != nullptr) {
-      return CompleteLater(home_, std::move(handler), absl::OkStatus());
+      return CompleteLater(home_, handler.With(absl::OkStatus()));
     }
   }
   auto number = std::make_shared<std::atomic<uint64_t>>(0);
@@ -138,9 +138,9 @@ void Peer::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler ha
   auto shared = std::make_shared<WriteHandler>(std::move(handler));
   const auto waiting =
       Wait(Deadline(timeout), [shared, home = home_](absl::StatusOr<std::shared_ptr<Link>> link) {
-        CompleteLater(home, std::move(*shared), link.status());
+        CompleteLater(home, shared->With(link.status()));
       });
-  if (!waiting.ok()) return CompleteLater(home_, std::move(*shared), waiting.status());
+  if (!waiting.ok()) return CompleteLater(home_, shared->With(waiting.status()));
   number->store(*waiting);
 }
 

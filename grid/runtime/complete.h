@@ -18,10 +18,9 @@ namespace grid {
 // ready to be resumed before it has been suspended. Handlers without an executor of their own run
 // on the loop, or, when that has ended, on a thread of the system's. On the thread of a link,
 // Link::Later does it with less work.
-template <typename Result>
-void CompleteLater(const LoopRef& home, Completion<Result> handler, Result result) {
+inline void CompleteLater(const LoopRef& home, ReadyCompletion ready) {
   home.loops->PostTo(home.index, [&](boost::asio::io_context* io) {
-    auto complete = [io, ready = handler.With(std::move(result))]() mutable { ready.Run(io); };
+    auto complete = [io, ready = std::move(ready)]() mutable { ready.Run(io); };
     // The post leads through the loop (or the system's executor) to the handler's own executor.
     if (io != nullptr) {
       boost::asio::post(io->get_executor(), std::move(complete));

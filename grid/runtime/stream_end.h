@@ -8,8 +8,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,6 +19,8 @@
 #include "grid/mux/session.h"
 #include "grid/runtime/activity.h"
 #include "grid/runtime/link.h"
+#include "grid/runtime/outgoing_message.h"
+#include "grid/runtime/stream_inbox.h"
 #include "handlers/context.h"
 #include "handlers/stream.h"
 
@@ -92,66 +92,61 @@ class StreamEnd final : public StreamBackend,
   // the link is down or there never was one.
   using Action = absl::AnyInvocable<void(StreamEnd&, Session*, StreamMux*)>;
   class Task;
-  class HandlerTask;
-  // Who waits for what comes next: a message or a piece.
-  struct Reader {
-    ReadHandler message = {};
-    PieceHandler piece = {};
-    explicit operator bool() const {
-      return static_cast<bool>(message) || static_cast<bool>(piece);
-    }
-    void Complete(asio::io_context* io, PieceResult result);
-  };
-  // What is being written, besides its bytes.
-  struct Outgoing {
-    bool in_pieces = false;
-    bool last = true;
-    size_t sent = 0;
-    Compressed compressed = {};  // what the bytes were; never pieces
+  // A write that waits for credit, and who waits for it.
+  struct BlockedWrite {
+    Buffer payload;
+    OutgoingMessage message;
+    WriteHandler handler;
   };
 
+  bool is_handler() const { return context_.has_value(); }
   void Run(Action action);
+  std::shared_ptr<Link> CurrentLink();
   // The stream's link, when on its thread; it stays until the caller has returned to the loop.
-  Link* LinkHere() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  template <typename Result>
-  void Later(Link* here, Completion<Result> handler, Result result);
+  Link* LinkHere() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return link_ != nullptr && link_->loop().RunningHere() ? link_.get() : nullptr;
+  }
+  void Later(Link* here, ReadyCompletion completion);
+  absl::Status CheckMayBlock() const;
+
+  // stream_end_reads.cc
+  void StartRead(StreamReader reader);
   void Arrive(BytesView payload, bool last);
-  void StartRead(Reader reader);
-  void Later(Link* here, Reader reader, PieceResult result);
-  void StartWrite(PayloadRef payload, Outgoing out, WriteHandler handler);
-  absl::Status WriteBlocking(PayloadRef payload, Outgoing out);
-  std::optional<absl::Status> Send(Session* session, StreamMux* mux, PayloadRef payload,
-                                   Outgoing* out);
-  void BlockWrite(Buffer payload, Outgoing out, WriteHandler handler);
-  void CompressHere(Buffer* payload, Outgoing* out);
-  void FinishWrite(WriteHandler handler, absl::Status status);
-  void FailBlockedWrite();
-  void FinishNow(Session* session, StreamMux* mux, const absl::Status& status);
-  void AfterWrite(Session* session, StreamMux* mux);
-  void GiveCredits(uint32_t unsettled);
+  void GiveCredits();
   void CancelRead(uint64_t number);
+
+  // stream_end_writes.cc
+  void StartWrite(PayloadRef payload, OutgoingMessage message, WriteHandler handler);
+  absl::Status WriteBlocking(PayloadRef payload, OutgoingMessage message);
+  void SendOrBlock(Session* session, StreamMux* mux, PayloadRef payload, OutgoingMessage* message,
+                   WriteHandler handler);
+  std::optional<absl::Status> Send(Session* session, StreamMux* mux, PayloadRef payload,
+                                   OutgoingMessage* message);
+  void FinishWrite(WriteHandler handler, absl::Status status);
+  void FinishBlockedWrite(absl::Status status);
+  void FailBlockedWrite();
   void CancelWrite(uint64_t number);
+  void AfterWrite(Session* session, StreamMux* mux);
+  absl::Status WhyClosed();
+  absl::Status SendError() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  void FinishNow(Session* session, StreamMux* mux, const absl::Status& status);
+  void SetEnd(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(const absl::Status& status);
   void Release();
-  bool StartHandler(const HandlerEntry& entry, Link& link);
-  asio::awaitable<void> RunCoroutine(const StreamCoroutine& coroutine);
-  std::optional<PieceResult> TakeReady() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status WriteError() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::shared_ptr<BufferPool> pool_;
   const LoopRef home_;
   const Compression compression_;
   const bool read_pieces_;
-  bool is_handler_ = false;
-  Buffer initial_;                         // handler's end
-  Buffer metadata_;                        // the same
-  std::optional<RequestContext> context_;  // handler's end
+  // Handler's end; set before anybody else knows it.
+  Buffer initial_;
+  Buffer metadata_;
+  std::optional<RequestContext> context_;
 
   // Loop thread only.
-  StreamMux* mux_ = nullptr;             // null before Open, and when the session is done with it
-  std::optional<Buffer> blocked_write_;  // waits for credit,
-  Outgoing blocked_out_;
-  WriteHandler blocked_handler_;  // and who waits for it
+  StreamMux* mux_ = nullptr;  // null before Open, and when the session is done with it
+  std::optional<BlockedWrite> blocked_write_;
   bool close_after_write_ = false;
   std::optional<absl::Status> finish_after_write_;
 
@@ -164,17 +159,11 @@ class StreamEnd final : public StreamBackend,
   Activity activity_ ABSL_GUARDED_BY(mutex_);                // handler's end, until it has finished
   std::vector<Action> before_open_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::AnyInvocable<void()>> on_drain_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Piece> inbox_ ABSL_GUARDED_BY(mutex_);
-  Reader reader_ ABSL_GUARDED_BY(mutex_);
-  uint64_t read_number_ ABSL_GUARDED_BY(mutex_) = 0;         // tells reads apart, for cancellation
-  uint32_t unsettled_ ABSL_GUARDED_BY(mutex_) = 0;           // reads not yet told the session,
-  uint32_t unsettled_messages_ ABSL_GUARDED_BY(mutex_) = 0;  // messages that ended with them,
-  size_t unsettled_bytes_ ABSL_GUARDED_BY(mutex_) = 0;       // and their bytes
-  uint64_t write_number_ ABSL_GUARDED_BY(mutex_) = 0;        // the same for writes
+  StreamInbox inbox_ ABSL_GUARDED_BY(mutex_);
+  uint64_t write_number_ ABSL_GUARDED_BY(mutex_) = 0;  // tells writes apart, for cancellation
   bool write_pending_ ABSL_GUARDED_BY(mutex_) = false;
   bool send_closed_ ABSL_GUARDED_BY(mutex_) = false;  // CloseSend or Finish was called, or no input
-  bool input_over_ ABSL_GUARDED_BY(mutex_) = false;  // handler's end: the caller sends nothing more
-  bool released_ ABSL_GUARDED_BY(mutex_) = false;    // no session any more
+  bool released_ ABSL_GUARDED_BY(mutex_) = false;     // no session any more
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);  // how the stream ended
 };
 
