@@ -6,12 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "fuzz/require.h"
 #include "grid/actor/actor_protocol.h"
 #include "grid/actor/isolated_pipe.h"
 #include "grid/actor/start_protocol.h"
@@ -26,12 +25,7 @@ namespace {
 
 constexpr size_t kMaxTargets = 1000;
 
-// Not assert: must hold in every build.
-void Require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "fuzz_actors: %s\n", what);
-  std::abort();
-}
+using fuzz::Require;
 
 bool Same(BytesView a, BytesView b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);

@@ -5,11 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include "fuzz/require.h"
 #include "serialization/buffer.h"
 #include "serialization/bytes.h"
 #include "serialization/control_payloads.h"
@@ -22,12 +21,7 @@
 namespace grid {
 namespace {
 
-// Not assert: must hold in every build.
-void Require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "fuzz_decode: %s\n", what);
-  std::abort();
-}
+using fuzz::Require;
 
 bool Same(BytesView a, BytesView b) {
   return a.size() == b.size() && IsNil(a) == IsNil(b) &&

@@ -6,12 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "fuzz/require.h"
 #include "grid/actor/placement.h"
 #include "grid/directory/call_policy.h"
 #include "grid/directory/name.h"
@@ -21,12 +20,7 @@
 namespace grid {
 namespace {
 
-// Not assert: must hold in every build.
-void Require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "fuzz_names: %s\n", what);
-  std::abort();
-}
+using fuzz::Require;
 
 // Every refusal says something, and is about the text.
 template <typename Value>

@@ -1,6 +1,6 @@
 // SessionActor: one end of a fuzzed connection. It has a Session, does to it what the fuzzer's
-// bytes say, serves requests and streams, and aborts the program when a promise of session.h is
-// broken: a sink told twice, or anything after its end.
+// bytes say, and serves requests and streams. Whether the session keeps its promises is seen by
+// its sinks (session_promises.h).
 //
 // Belongs to one fuzz target; one thread.
 #ifndef GRID_FUZZ_SESSION_ACTOR_H_
@@ -10,111 +10,21 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "fuzz/session_promises.h"
+#include "fuzz/session_setup.h"
 #include "grid/mux/session.h"
 #include "handlers/delivery.h"
-#include "serialization/merged.h"
 
 namespace grid::fuzz {
 
-// Not assert: must hold in every build.
-inline void Require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "fuzz: %s\n", what);
-  std::abort();
-}
-
-// The fuzzer's bytes; zeros once they are used up.
-class Input {
- public:
-  Input(const uint8_t* data, size_t size) : left_(data, size) {}
-
-  bool empty() const { return left_.empty(); }
-  uint8_t Byte() {
-    if (left_.empty()) return 0;
-    const uint8_t byte = left_[0];
-    left_ = left_.subspan(1);
-    return byte;
-  }
-  uint32_t Short() { return Byte() << 8 | Byte(); }
-  BytesView Bytes(size_t size) {
-    const BytesView bytes = left_.first(std::min(size, left_.size()));
-    left_ = left_.subspan(bytes.size());
-    return bytes;
-  }
-
- private:
-  BytesView left_;
-};
-
-// What both ends speak: a bit for each.
-inline Extensions SomeExtensions(Input& in, uint32_t fragment) {
-  const uint8_t bits = in.Byte();
-  return {.credits = bits & 1u,
-          .fragments = (bits & 2u) != 0 ? fragment : 0,
-          .zstd = bits >> 6 & 1u,
-          .meta = bits >> 3 & 1u,
-          .status = bits >> 4 & 1u,
-          .handlers16 = bits >> 5 & 1u,
-          .goaway = bits >> 2 & 1u};
-}
-
-inline const std::shared_ptr<ZstdCodec>& Codec() {
-  static const std::shared_ptr<ZstdCodec> codec = *ZstdCodec::Create({});
-  return codec;
-}
-
-inline constexpr uint8_t kSingle = 1;
-inline constexpr uint16_t kSingleAbove = 300;
-inline constexpr uint8_t kStreamOne = 2;      // in 1, out 1
-inline constexpr uint8_t kStreamFew = 3;      // in 5, out 3
-inline constexpr uint8_t kStreamNoInput = 4;  // out 2
-
-inline const HandlerTable& Handlers() {
-  static const HandlerTable* const table = [] {
-    auto* made = new HandlerTable;
-    const SingleFunction single = [](BytesView, RequestContext&) -> absl::StatusOr<Buffer> {
-      return Buffer();
-    };
-    const StreamFunction stream = [](Stream&, RequestContext&) { return absl::OkStatus(); };
-    Require(made->RegisterSingle({.id = HandlerId{kSingle}}, single).ok(), "handler 1");
-    Require(made->RegisterSingle({.id = HandlerId{kSingleAbove}}, single).ok(), "handler 300");
-    Require(made->RegisterStream({.id = HandlerId{kStreamOne},
-                                  .in_capacity = 1,
-                                  .window = {.messages = 3, .bytes = 10}},
-                                 stream)
-                .ok(),
-            "handler 2");
-    Require(made->RegisterStream({.id = HandlerId{kStreamFew},
-                                  .in_capacity = 5,
-                                  .out_capacity = 3,
-                                  .window = {.messages = 7, .bytes = 5000},
-                                  .read_pieces = true},
-                                 stream)
-                .ok(),
-            "handler 3");
-    Require(made->RegisterStream({.id = HandlerId{kStreamNoInput}, .out_capacity = 2}, stream).ok(),
-            "handler 4");
-    return made;
-  }();
-  return *table;
-}
-
-inline const TraceContext& Trace() {
-  static const TraceContext trace =
-      TraceContext::Parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").value();
-  return trace;
-}
-
-// What a sink does from inside its callbacks.
+// The mode of a sink: what is done from inside its callbacks.
 inline constexpr uint8_t kConsumeAtOnce = 1;
 inline constexpr uint8_t kSendAtOnce = 2;
 inline constexpr uint8_t kFinishAtOnce = 4;   // handler's end, at the end of input or of the stream
@@ -122,7 +32,7 @@ inline constexpr uint8_t kGiveUpAtData = 8;   // cancel or finish at the first m
 inline constexpr uint8_t kCallAgain = 16;     // start a call, wherever it is
 inline constexpr uint8_t kCancelOthers = 32;  // cancel the first call there is
 
-class SessionActor final : public SessionHost {
+class SessionActor final : public SessionHost, private SinkOwner {
  public:
   struct Options {
     bool honest_peer = false;  // the other end is one of ours: contents and order are checked
@@ -157,6 +67,7 @@ class SessionActor final : public SessionHost {
   void Operate(Input& in) {
     const uint8_t op = in.Byte();
     const uint8_t which = in.Byte();
+    const size_t padding = (op & 0x10) != 0 ? 5000 : op >> 5;
     switch (op % 11) {
       case 0:
         return StartCall(in.Byte(), in.Byte(), in.Byte());
@@ -167,27 +78,26 @@ class SessionActor final : public SessionHost {
         return OpenStream(which, in.Byte(), in.Byte());
       case 3:
       case 4:
-        if (Outgoing* stream = Pick(outgoing_, which)) SendOn(*stream, op & 0x10 ? 5000 : op >> 5);
+        if (CheckedStream* stream = Pick(outgoing_, which)) SendOn(*stream, padding);
         return;
       case 5:
-        if (Incoming* stream = Pick(incoming_, which)) SendOn(*stream, op & 0x10 ? 5000 : op >> 5);
+        if (CheckedStream* stream = Pick(incoming_, which)) SendOn(*stream, padding);
         return;
       case 6:
-        if (Outgoing* stream = Pick(outgoing_, which)) ConsumeOn(*stream);
+        if (CheckedStream* stream = Pick(outgoing_, which)) ConsumeOn(*stream);
         return;
       case 7:
-        if (Incoming* stream = Pick(incoming_, which)) ConsumeOn(*stream);
+        if (CheckedStream* stream = Pick(incoming_, which)) ConsumeOn(*stream);
         return;
       case 8:
-        if (Outgoing* stream = Pick(outgoing_, which)) {
+        if (CheckedStream* stream = Pick(outgoing_, which)) {
           if ((op & 0x80) != 0) return CancelStream(*stream);
           if (!stream->rest.empty()) return;  // in the middle of a message
           session_->CloseSend(stream->mux);
-          stream->closed = true;
         }
         return;
       case 9:
-        if (Incoming* stream = Pick(incoming_, which)) {
+        if (CheckedStream* stream = Pick(incoming_, which)) {
           Finish(*stream, (op & 0x80) != 0 ? absl::UnknownError("failed") : absl::OkStatus());
         }
         return;
@@ -258,18 +168,15 @@ class SessionActor final : public SessionHost {
       changed = true;
     }
     for (size_t i = 0; i < incoming_.size(); ++i) {
-      Incoming& stream = *incoming_[i];
-      while (stream.mux != nullptr && !stream.unread.empty()) ConsumeOn(stream);
+      CheckedStream& stream = *incoming_[i];
+      while (ConsumeOn(stream)) {
+      }
       if (stream.mux == nullptr) continue;
       Finish(stream, absl::OkStatus());
       changed = true;
     }
     for (size_t i = 0; i < outgoing_.size(); ++i) {
-      Outgoing& stream = *outgoing_[i];
-      while (stream.mux != nullptr && !stream.unread.empty()) {
-        ConsumeOn(stream);
-        changed = true;
-      }
+      while (ConsumeOn(*outgoing_[i])) changed = true;
     }
     return changed;
   }
@@ -286,13 +193,9 @@ class SessionActor final : public SessionHost {
   // Nothing is left anywhere, and everything completed exactly once.
   void CheckOver() {
     Require(session_->Idle(), "something is left in the tables");
-    for (const auto& call : calls_) {
-      Require(call->outcomes == (call->cancelled ? 0 : 1), "a call did not complete exactly once");
-    }
-    for (const auto& stream : outgoing_) {
-      Require(stream->ends == (stream->cancelled ? 0 : 1), "a stream did not end exactly once");
-    }
-    for (const auto& stream : incoming_) Require(stream->finished, "a handler runs for ever");
+    for (const auto& call : calls_) call->CheckOver();
+    for (const auto& stream : outgoing_) stream->CheckOver();
+    for (const auto& stream : incoming_) stream->CheckOver();
     for (const Counter* gauge : {&counters_.outgoing_requests, &counters_.incoming_requests,
                                  &counters_.outgoing_streams, &counters_.incoming_streams}) {
       Require(gauge->Get() == 0, "a gauge is not back at zero");
@@ -315,156 +218,13 @@ class SessionActor final : public SessionHost {
   }
 
  private:
-  struct Call final : CallSink {
-    void OnReply(BytesView payload) override {
-      Require(!cancelled && ++outcomes == 1, "a call completed twice");
-      if (actor->options_.honest_peer) {
-        Require(AsText(payload) == sent, "a reply is not the request's");
-      }
-      actor->Called(mode);
-    }
-    void OnError(const absl::Status& status) override {
-      Require(!status.ok(), "an error that is none");
-      Require(!cancelled && ++outcomes == 1, "a call completed twice");
-      actor->Called(mode);
-    }
-
-    SessionActor* actor = nullptr;
-    uint64_t id = 0;
-    std::string sent;
-    uint8_t mode = 0;
-    int outcomes = 0;
-    bool cancelled = false;
-  };
-
-  struct StreamState : StreamSink {
-    void OnDraining() override {
-      Require(mux != nullptr && ends == 0 && !told_to_drain, "told of a drain twice, or too late");
-      told_to_drain = true;
-      actor->Called(mode);
-    }
-    void Count(BytesView payload) {
-      Require(partial.empty(), "a message inside another");
-      unread.push_back({1, payload.size()});
-      CheckMessage(payload);
-    }
-    void CountPiece(BytesView payload, bool last) {
-      unread.push_back({last ? 1u : 0u, payload.size()});
-      // Of a stranger's only some: it may go on for ever.
-      if (partial.size() < 40'000) partial.append(AsText(payload));
-      if (last) CheckMessage(AsBytes(std::exchange(partial, std::string())));
-    }
-    void CheckMessage(BytesView payload) {
-      if (!actor->options_.honest_peer) return;
-      Require(payload.size() >= 4, "a stream message lost its contents");
-      uint32_t number;
-      std::memcpy(&number, payload.data(), 4);
-      Require(number == received++, "stream messages out of order, lost or doubled");
-    }
-
-    SessionActor* actor = nullptr;
-    StreamMux* mux = nullptr;  // null: not to be used any more
-    uint64_t id = 0;
-    uint8_t mode = 0;
-    uint32_t sent = 0;
-    uint32_t received = 0;
-    std::deque<std::pair<uint32_t, size_t>> unread;  // messages and bytes that each read takes
-    std::string partial;                             // of a message in pieces
-    std::string rest;                                // of one that we send, which waits for credit
-    size_t rest_sent = 0;
-    int ends = 0;
-    bool told_to_drain = false;
-  };
-
-  struct Outgoing final : StreamState {
-    void OnData(BytesView payload) override {
-      Require(mux != nullptr && ends == 0, "data after the end");
-      Count(payload);
-      React();
-    }
-    void OnPiece(BytesView payload, bool last) override {
-      Require(mux != nullptr && ends == 0, "a piece after the end");
-      CountPiece(payload, last);
-      React();
-    }
-    void React() {
-      if ((mode & kConsumeAtOnce) != 0) actor->ConsumeOn(*this);
-      if ((mode & kSendAtOnce) != 0) actor->SendOn(*this, 1);
-      if ((mode & kGiveUpAtData) != 0) actor->CancelStream(*this);
-      actor->Called(mode);
-    }
-    void OnEof() override { Require(false, "EOF at the caller's end"); }
-    void OnSendable() override {
-      Require(mux != nullptr && ends == 0 && waiting, "sendable without waiting");
-      waiting = false;
-      if ((mode & kSendAtOnce) != 0 || !rest.empty()) actor->SendOn(*this, 1);
-      actor->Called(mode);
-    }
-    void OnEnd(const absl::Status&) override {
-      Require(!cancelled && ++ends == 1, "a stream ended twice");
-      mux = nullptr;
-      actor->Called(mode);
-    }
-
-    bool cancelled = false;
-    bool closed = false;
-    bool waiting = false;
-  };
-
-  struct Incoming final : StreamState {
-    void OnData(BytesView payload) override {
-      Require(mux != nullptr && ends == 0 && eofs == 0, "data after the end");
-      Count(payload);
-      React();
-    }
-    void OnPiece(BytesView payload, bool last) override {
-      Require(mux != nullptr && ends == 0 && eofs == 0, "a piece after the end");
-      CountPiece(payload, last);
-      React();
-    }
-    void React() {
-      if ((mode & kConsumeAtOnce) != 0) actor->ConsumeOn(*this);
-      if ((mode & kSendAtOnce) != 0) actor->SendOn(*this, 1);
-      if ((mode & kGiveUpAtData) != 0) actor->Finish(*this, absl::UnknownError("enough"));
-      actor->Called(mode);
-    }
-    void OnEof() override {
-      Require(mux != nullptr && ends == 0 && ++eofs == 1, "EOF twice, or after the end");
-      if ((mode & kFinishAtOnce) != 0) actor->Finish(*this, absl::OkStatus());
-      actor->Called(mode);
-    }
-    void OnSendable() override {
-      Require(mux != nullptr && ends == 0 && waiting, "sendable without waiting");
-      waiting = false;
-      if ((mode & kSendAtOnce) != 0 || !rest.empty()) actor->SendOn(*this, 1);
-      actor->Called(mode);
-    }
-    void OnEnd(const absl::Status& status) override {
-      Require(mux != nullptr && !status.ok() && ++ends == 1, "a handler's stream ended twice");
-      if ((mode & kFinishAtOnce) != 0) actor->Finish(*this, absl::OkStatus());
-      actor->Called(mode);
-    }
-
-    int eofs = 0;
-    bool finished = false;
-    bool waiting = false;
-  };
-
-  struct Held final : RunningRequest {
-    InboundRequest request;
-    std::string payload;
-    int cancelled = 0;
-    bool answered = false;
-    bool told_to_drain = false;
-  };
-
   // SessionHost
 
   // The first byte of a request's payload says what becomes of it.
   Admit OnRequest(const HandlerEntry& entry, const InboundRequest& request,
                   RunningRequest** running) override {
     Require(!entry.is_stream(), "a request to a stream's handler");
-    CheckMeta(request.meta);
+    CheckMeta(request.meta, options_.extensions.meta != 0, options_.honest_peer);
     BytesView payload = request.payload;
     Buffer original;
     if (request.compressed.original_bytes != 0) {
@@ -489,23 +249,19 @@ class SessionActor final : public SessionHost {
     if (want == 2 && payload.size() > 1 && payload[1] == 0) {
       return Admit::kRefused;
     }
-    held_.push_back(std::make_unique<Held>());
-    held_.back()->request = request;
-    held_.back()->payload = std::string(AsText(payload));
+    held_.push_back(std::make_unique<CheckedRequest>(request, payload));
     *running = held_.back().get();
     return Admit::kPending;
   }
   void OnRequestCancelled(RunningRequest* running, const absl::Status& why) override {
-    auto* held = static_cast<Held*>(running);
-    Require(!why.ok() && !held->answered && ++held->cancelled == 1,
-            "a request was cancelled twice, or after its answer");
+    auto* held = static_cast<CheckedRequest*>(running);
+    held->OnCancelled(why);
     if (held->payload.size() > 2 && (held->payload[2] & 1) != 0) Answer(*held, false);
   }
   void OnRequestDraining(RunningRequest* running) override {
-    auto* held = static_cast<Held*>(running);
-    Require(draining_ && !held->answered && held->cancelled == 0 && !held->told_to_drain,
-            "a request was told of a drain twice, or too late");
-    held->told_to_drain = true;
+    Require(draining_, "a request was told of a drain that there is not");
+    auto* held = static_cast<CheckedRequest*>(running);
+    held->OnDraining();
     if (held->payload.size() > 2 && (held->payload[2] & 2) != 0) Answer(*held, false);
   }
   void OnPeerDraining() override {
@@ -515,14 +271,13 @@ class SessionActor final : public SessionHost {
   // The first byte of the initial payload is the mode of the handler.
   StreamSink* OnStream(const HandlerEntry& entry, const InboundStream& stream) override {
     Require(entry.is_stream(), "a stream to a request's handler");
-    CheckMeta(stream.meta);
+    CheckMeta(stream.meta, options_.extensions.meta != 0, options_.honest_peer);
     const uint8_t mode = stream.initial.empty() ? 0 : stream.initial[0];
     if (mode == 255) return nullptr;
-    incoming_.push_back(std::make_unique<Incoming>());
-    Incoming& served = *incoming_.back();
-    served.actor = this;
+    incoming_.push_back(
+        std::make_unique<CheckedStream>(Common(mode), CheckedStream::End::kHandler));
+    CheckedStream& served = *incoming_.back();
     served.mux = stream.mux;
-    served.mode = mode;
     if ((mode & 64) != 0) SendOn(served, 1);
     if ((mode & 128) != 0) Finish(served, absl::UnknownError("at once"));
     return &served;
@@ -539,7 +294,37 @@ class SessionActor final : public SessionHost {
     }
   }
 
+  // SinkOwner
+
+  void OnCalled(uint8_t mode) override {
+    if (depth_ > 3) return;
+    ++depth_;
+    if ((mode & kCallAgain) != 0) StartCall(mode & ~kCallAgain, 50, 3);
+    if ((mode & kCancelOthers) != 0 && !calls_.empty()) Cancel(*calls_[0]);
+    --depth_;
+  }
+  void OnArrived(CheckedStream& stream) override {
+    if ((stream.mode & kConsumeAtOnce) != 0) ConsumeOn(stream);
+    if ((stream.mode & kSendAtOnce) != 0) SendOn(stream, 1);
+    if ((stream.mode & kGiveUpAtData) == 0) return;
+    if (stream.at_handler()) {
+      Finish(stream, absl::UnknownError("enough"));
+    } else {
+      CancelStream(stream);
+    }
+  }
+  void OnRoom(CheckedStream& stream) override {
+    if ((stream.mode & kSendAtOnce) != 0 || !stream.rest.empty()) SendOn(stream, 1);
+  }
+  void OnOver(CheckedStream& stream) override {
+    if ((stream.mode & kFinishAtOnce) != 0) Finish(stream, absl::OkStatus());
+  }
+
   // What operations are made of.
+
+  Checked Common(uint8_t mode) {
+    return {.owner = *this, .honest = options_.honest_peer, .mode = mode};
+  }
 
   // As it is sent: compressed, where that is agreed upon and worth it.
   struct Packed {
@@ -556,11 +341,9 @@ class SessionActor final : public SessionHost {
   }
 
   void StartCall(uint8_t mode, uint8_t time, uint8_t contents) {
-    auto call = std::make_unique<Call>();
-    call->actor = this;
-    call->mode = mode;
-    call->sent = std::string(contents % 5, static_cast<char>(contents / 5));
-    if (contents == 255) call->sent.assign(35'000, '\0');
+    std::string payload(contents % 5, static_cast<char>(contents / 5));
+    if (contents == 255) payload.assign(35'000, '\0');
+    auto call = std::make_unique<CheckedCall>(Common(mode), std::move(payload));
     const uint16_t handler = contents % 7 == 6 ? kSingleAbove : kSingle;
     Metadata metadata;
     if (contents % 3 == 2) Require(metadata.Add("contents", call->sent.substr(0, 50)).ok(), "Add");
@@ -576,18 +359,15 @@ class SessionActor final : public SessionHost {
     call->id = *id;
     calls_.push_back(std::move(call));
   }
-  void Cancel(Call& call) {
-    const bool running = call.outcomes == 0 && !call.cancelled;
+  void Cancel(CheckedCall& call) {
+    const bool running = call.running();
     Require(session_->CancelCall(call.id) == running, "CancelCall is wrong about the call");
     if (running) call.cancelled = true;
   }
 
   void OpenStream(uint8_t which, uint8_t mode, uint8_t initial) {
     const HandlerEntry* entry = Handlers().Find(kStreamOne + which % 3, nullptr);
-    auto stream = std::make_unique<Outgoing>();
-    stream->actor = this;
-    stream->mode = mode;
-    stream->closed = entry->in_capacity == 0;
+    auto stream = std::make_unique<CheckedStream>(Common(mode), CheckedStream::End::kCaller);
     const TimePoint deadline =
         (which & 0x80) != 0 ? *now_ + std::chrono::milliseconds(which) * 100 : TimePoint::max();
     const absl::StatusOr<StreamMux*> mux =
@@ -609,16 +389,16 @@ class SessionActor final : public SessionHost {
   }
 
   // One that may still be used.
-  template <typename T>
-  static T* Pick(const std::vector<std::unique_ptr<T>>& streams, uint8_t which) {
+  static CheckedStream* Pick(const std::vector<std::unique_ptr<CheckedStream>>& streams,
+                             uint8_t which) {
     if (streams.empty()) return nullptr;
     // Mostly a recent one.
-    T* stream = streams[streams.size() - 1 - which % std::min<size_t>(streams.size(), 8)].get();
+    CheckedStream* stream =
+        streams[streams.size() - 1 - which % std::min<size_t>(streams.size(), 8)].get();
     return stream->mux == nullptr ? nullptr : stream;
   }
 
-  template <typename T>
-  void SendOn(T& stream, size_t padding) {
+  void SendOn(CheckedStream& stream, size_t padding) {
     if (stream.mux == nullptr) return;
     if (stream.rest.empty()) {
       stream.rest.assign(4 + padding, 'p');
@@ -650,27 +430,28 @@ class SessionActor final : public SessionHost {
         return;
     }
   }
-  template <typename T>
-  void ConsumeOn(T& stream) {
-    if (stream.mux == nullptr || stream.unread.empty()) return;
+  // False: nothing is unread.
+  bool ConsumeOn(CheckedStream& stream) {
+    if (stream.mux == nullptr || stream.unread.empty()) return false;
     const auto [messages, bytes] = stream.unread.front();
     stream.unread.pop_front();
     session_->Consumed(stream.mux, messages, bytes, *now_);
+    return true;
   }
-  void CancelStream(Outgoing& stream) {
+  void CancelStream(CheckedStream& stream) {
     if (stream.mux == nullptr) return;
     StreamMux* const mux = std::exchange(stream.mux, nullptr);
-    stream.cancelled = true;
+    stream.given_up = true;
     session_->CancelStream(mux);
   }
-  void Finish(Incoming& stream, const absl::Status& status) {
+  void Finish(CheckedStream& stream, const absl::Status& status) {
     if (stream.mux == nullptr) return;
     StreamMux* const mux = std::exchange(stream.mux, nullptr);
-    stream.finished = true;
+    stream.given_up = true;
     const bool inside = status.ok() && !stream.rest.empty();
     session_->Finish(mux, inside ? absl::UnknownError("inside a message") : status);
   }
-  void Answer(Held& held, bool error) {
+  void Answer(CheckedRequest& held, bool error) {
     if (held.answered) return;
     held.answered = true;
     if (error) {
@@ -679,46 +460,6 @@ class SessionActor final : public SessionHost {
       const Packed packed = Pack(AsBytes(held.payload));
       session_->Answer(held.request, &held, packed.bytes, *now_, packed.compressed);
     }
-  }
-  // From inside a callback.
-  void Called(uint8_t mode) {
-    if (depth_ > 3) return;
-    ++depth_;
-    if ((mode & kCallAgain) != 0) StartCall(mode & ~kCallAgain, 50, 3);
-    if ((mode & kCancelOthers) != 0 && !calls_.empty()) Cancel(*calls_[0]);
-    --depth_;
-  }
-
-  // What a handler is told holds what it promises.
-  void CheckMeta(const CallMeta& meta) const {
-    if (options_.honest_peer) Require(!meta.trace || meta.trace == Trace(), "another trace");
-    Require(meta.empty() || options_.extensions.meta != 0, "metadata that was not agreed upon");
-    size_t entries = 0;
-    size_t text = 0;
-    for (const MetadataView::Entry entry : meta.metadata) {
-      Require(meta.metadata.Find(entry.key) == entry.value, "an entry is not found");
-      text += entry.key.size() + entry.value.size();
-      ++entries;
-    }
-    Require(entries == meta.metadata.size() && entries <= MetadataView::kMaxEntries &&
-                text <= MetadataView::kMaxTextBytes,
-            "more metadata than there may be");
-  }
-
-  // What we send can be read.
-  static void CheckOutput(BytesView bytes) {
-    Message message;
-    BytesView rest;
-    Require(DecodeMessage(bytes, &message, &rest) == DecodeError::kOk, "output is no message");
-    if (message.op != Op::kMerged) return;
-    MergedReader reader(message.seq, rest);
-    BytesView one;
-    while (reader.Next(&one)) {
-      Message inner;
-      Require(DecodeMessage(one, &inner) == DecodeError::kOk && inner.op != Op::kMerged,
-              "an inner message is none");
-    }
-    Require(reader.ok(), "a Merged holds less than it says");
   }
 
   const Options options_;
@@ -733,10 +474,10 @@ class SessionActor final : public SessionHost {
   bool peer_draining_ = false;
   int depth_ = 0;
   // Never shrink: ids and sinks stay known, to see what is told to those that are over.
-  std::vector<std::unique_ptr<Call>> calls_;
-  std::vector<std::unique_ptr<Outgoing>> outgoing_;
-  std::vector<std::unique_ptr<Incoming>> incoming_;
-  std::vector<std::unique_ptr<Held>> held_;
+  std::vector<std::unique_ptr<CheckedCall>> calls_;
+  std::vector<std::unique_ptr<CheckedStream>> outgoing_;
+  std::vector<std::unique_ptr<CheckedStream>> incoming_;
+  std::vector<std::unique_ptr<CheckedRequest>> held_;
 };
 
 }  // namespace grid::fuzz
