@@ -5,7 +5,8 @@
 //       *directory, *members, starter, {.io = &io, .path = *Path::Parse("shop/worker"),
 //                                       .count = Activation::Count(4).count()});
 //
-// Every member may have one for a kind; the one that holds sys/patrol/<realm>.<kind> acts:
+// Every member may have one for a kind, and every client of the mesh whose Directory holds names;
+// the one that holds sys/patrol/<realm>.<kind> acts:
 //
 //   waiting --nobody holds the name, we get it--> acting --lease lost, or stopped--> waiting
 //
@@ -61,9 +62,6 @@ struct PatrolOptions {
   // As StartRequest's.
   std::optional<Placement> placement = {};
   StartParameters parameters = {};
-  // We hold no names, as clients of the mesh don't: acts while nobody else patrols the kind. Of two
-  // such both act.
-  bool client = false;
 
   std::chrono::milliseconds period{1'000};  // 1 ms to a day
   // How long an actor that is too many may take to finish what waits for it; then it is killed. 0:

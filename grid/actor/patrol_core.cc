@@ -62,18 +62,21 @@ void PatrolCore::OnNameEvent(absl::StatusOr<WatchEvent> event) {
   }
   patrols_known_ = true;
   Apply(*event, patrols_);
+  TellWhoActs();
   NextNameEvent();
   Contend();
 }
 
+void PatrolCore::TellWhoActs() {
+  std::string patroller = patrols_.empty() ? "" : patrols_.begin()->second.member;
+  if (patroller == patroller_) return;
+  patroller_ = std::move(patroller);
+  if (patroller_.empty() || patroller_ == members_.self()) return;
+  Log(LogLevel::kInfo, absl::StrCat("it is ", patroller_, " who acts; we wait"));
+}
+
 void PatrolCore::Contend() {
   if (closed_ || !patrols_known_) return;
-  if (options_.client) {
-    client_acts_ = patrols_.empty();
-    if (client_acts_ && !in_term_) BeginTerm();
-    if (!client_acts_ && in_term_) EndTerm();
-    return;
-  }
   if (contending_ || registration_ || !patrols_.empty()) return;
   contending_ = true;
   directory_.StartRegister(name_, Holding::kExclusive, {}, std::chrono::milliseconds(0),
@@ -297,7 +300,6 @@ void PatrolCore::Close() {
   timer_.Clear();
   name_watcher_.reset();
   EndTerm();
-  client_acts_ = false;
   {
     std::lock_guard lock(mutex_);
     token_ = LeaseToken();

@@ -50,7 +50,6 @@ class PatrolCore final : public std::enable_shared_from_this<PatrolCore> {
   // --- Any thread ---
 
   bool acting() const {
-    if (options_.client) return client_acts_.load();
     std::lock_guard lock(mutex_);
     return token_.valid();
   }
@@ -98,6 +97,7 @@ class PatrolCore final : public std::enable_shared_from_this<PatrolCore> {
   void WatchName();
   void NextNameEvent();
   void OnNameEvent(absl::StatusOr<WatchEvent> event);
+  void TellWhoActs();
   void Contend();
   void OnRegistered(absl::StatusOr<Registration> registered);
 
@@ -134,11 +134,11 @@ class PatrolCore final : public std::enable_shared_from_this<PatrolCore> {
   std::optional<Watcher> name_watcher_;  // nothing: to be begun again
   Entries patrols_;
   bool patrols_known_ = false;
+  std::string patroller_;  // the member that was told of last
   bool contending_ = false;
   Registration registration_;
   mutable std::mutex mutex_;
   LeaseToken token_ ABSL_GUARDED_BY(mutex_);  // of registration_
-  std::atomic<bool> client_acts_{false};
 
   // While we act.
   bool in_term_ = false;

@@ -59,7 +59,7 @@ absl::StatusOr<Name> PatrolName(const Path& path) {
       segment += c;
     }
   }
-  return Name::Parse(absl::StrCat("sys/patrol/", segment));
+  return Name::Parse(absl::StrCat(kPatrolsPath, "/", segment));
 }
 
 }  // namespace grid

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grid/directory/hosted_protocol.h"
 #include "grid/directory/local_backend.h"
@@ -110,40 +111,59 @@ class WatchServer final : public std::enable_shared_from_this<WatchServer> {
 
 absl::Status Gone() { return absl::UnavailableError("the directory is served no longer"); }
 
-// A client of the mesh holds nothing (ManagerOptions::client).
-absl::Status CheckCaller(const RequestContext& context) {
-  if (!context.caller().is_client) return absl::OkStatus();
-  return absl::PermissionDeniedError("a client holds no names, and flushes none");
+// A client of the mesh may call itself what its token allows, also as a member is called: what that
+// member holds is not to be touched.
+absl::Status CheckSession(const Caller& caller, bool one_member) {
+  if (one_member && !caller.is_client) {
+    return absl::PermissionDeniedError("the directory there is for that member's names alone");
+  }
+  if (!caller.is_client || !absl::StrContains(caller.host, "://")) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat("a client that is called as members are, ", caller.host, ", holds no names"));
 }
 
-// Serves `handler` with `answer`, absl::StatusOr<Outcome>(RegistryHost&, const Message&, const
-// std::string& member): its error is the outcome.
-template <typename Message, typename Answer>
-absl::Status ServeSingle(Registrar& registrar, const SingleHandler<Message, Outcome>& handler,
-                         const std::shared_ptr<RegistryHost>& host, Answer answer) {
-  return handler.Register(
-      registrar,
-      [weak = std::weak_ptr<RegistryHost>(host), answer](
-          const Message& message, RequestContext& context) -> absl::StatusOr<Outcome> {
-        const auto table = weak.lock();
-        if (table == nullptr) return Gone();
-        if (absl::Status status = CheckCaller(context); !status.ok()) {
-          return internal::ToOutcome(status);
-        }
-        absl::StatusOr<Outcome> outcome = answer(*table, message, context.caller().host);
-        if (!outcome.ok()) return internal::ToOutcome(outcome.status());
-        return outcome;
-      },
-      // A lock and a few look-ups.
-      {.run_on = RunOn::kIoThread});
+// Nobody is led to a client: it says that it patrols, and no more.
+absl::Status CheckHolder(const Caller& caller, const Name& name) {
+  if (!caller.is_client || Path::Parse(kPatrolsPath)->Contains(name)) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat("a client holds no names but those of patrols, ", kPatrolsPath, "/..."));
 }
+
+// Serves single requests about the table.
+struct TableServer {
+  Registrar& registrar;
+  const std::shared_ptr<RegistryHost>& host;
+  const bool one_member;
+
+  // `answer`: absl::StatusOr<Outcome>(RegistryHost&, const Message&, const Caller&); its error is
+  // the outcome.
+  template <typename Message, typename Answer>
+  absl::Status Serve(const SingleHandler<Message, Outcome>& handler, Answer answer) const {
+    return handler.Register(
+        registrar,
+        [weak = std::weak_ptr<RegistryHost>(host), one = one_member, answer](
+            const Message& message, RequestContext& context) -> absl::StatusOr<Outcome> {
+          const auto table = weak.lock();
+          if (table == nullptr) return Gone();
+          if (absl::Status status = CheckSession(context.caller(), one); !status.ok()) {
+            return internal::ToOutcome(status);
+          }
+          absl::StatusOr<Outcome> outcome = answer(*table, message, context.caller());
+          if (!outcome.ok()) return internal::ToOutcome(outcome.status());
+          return outcome;
+        },
+        // A lock and a few look-ups.
+        {.run_on = RunOn::kIoThread});
+  }
+};
 
 absl::StatusOr<Outcome> ServeRegister(RegistryHost& host, const internal::RegisterMessage& message,
-                                      const std::string& member) {
+                                      const Caller& caller) {
   absl::StatusOr<Name> name = Name::Parse(message.name);
   if (!name.ok()) return name.status();
+  if (absl::Status refused = CheckHolder(caller, *name); !refused.ok()) return refused;
   absl::StatusOr<Entry> entry =
-      host.Register({.member = member,
+      host.Register({.member = caller.host,
                      .incarnation = message.incarnation,
                      .request = message.request,
                      .name = *std::move(name),
@@ -166,52 +186,54 @@ absl::StatusOr<Outcome> ServeRegister(RegistryHost& host, const internal::Regist
   return outcome;
 }
 
-absl::Status ServeTable(Registrar& registrar, const std::shared_ptr<RegistryHost>& host) {
-  absl::Status status = ServeSingle(registrar, internal::kDirectoryRenew, host,
-                                    [](RegistryHost& table, const internal::LeaseMessage& message,
-                                       const std::string& member) -> absl::StatusOr<Outcome> {
-                                      const absl::StatusOr<LeaseGrant> grant =
-                                          table.Renew({.member = member,
-                                                       .incarnation = message.incarnation,
-                                                       .seen_epoch = message.seen_epoch,
-                                                       .holds = message.holds});
-                                      if (!grant.ok()) return grant.status();
-                                      return Outcome{.fresh = grant->fresh};
-                                    });
-  status.Update(ServeSingle(registrar, internal::kDirectoryRegister, host, ServeRegister));
-  status.Update(ServeSingle(registrar, internal::kDirectoryUpdate, host,
-                            [](RegistryHost& table, const internal::UpdateMessage& message,
-                               const std::string& member) -> absl::StatusOr<Outcome> {
-                              absl::StatusOr<Name> name = Name::Parse(message.name);
-                              if (!name.ok()) return name.status();
-                              return internal::ToOutcome(
-                                  table.Update({.member = member,
-                                                .incarnation = message.incarnation,
-                                                .name = *std::move(name),
-                                                .epoch = message.epoch,
-                                                .attributes = message.attributes}));
-                            }));
-  status.Update(ServeSingle(registrar, internal::kDirectoryDeregister, host,
-                            [](RegistryHost& table, const internal::DeregisterMessage& message,
-                               const std::string& member) -> absl::StatusOr<Outcome> {
-                              absl::StatusOr<Name> name = Name::Parse(message.name);
-                              if (!name.ok()) return name.status();
-                              return internal::ToOutcome(
-                                  table.Deregister({.member = member,
-                                                    .incarnation = message.incarnation,
-                                                    .name = *std::move(name),
-                                                    .epoch = message.epoch,
-                                                    .request = message.request}));
-                            }));
-  status.Update(ServeSingle(registrar, internal::kDirectoryEnd, host,
-                            [](RegistryHost& table, const internal::LeaseMessage& message,
-                               const std::string& member) -> absl::StatusOr<Outcome> {
-                              table.End({.member = member, .incarnation = message.incarnation});
-                              return Outcome();
-                            }));
-  status.Update(ServeSingle(
-      registrar, internal::kDirectoryFlush, host,
-      [](RegistryHost& table, const NoPayload&, const std::string&) -> absl::StatusOr<Outcome> {
+absl::Status ServeTable(const TableServer& server) {
+  absl::Status status = server.Serve(internal::kDirectoryRenew,
+                                     [](RegistryHost& table, const internal::LeaseMessage& message,
+                                        const Caller& caller) -> absl::StatusOr<Outcome> {
+                                       const absl::StatusOr<LeaseGrant> grant =
+                                           table.Renew({.member = caller.host,
+                                                        .incarnation = message.incarnation,
+                                                        .seen_epoch = message.seen_epoch,
+                                                        .holds = message.holds});
+                                       if (!grant.ok()) return grant.status();
+                                       return Outcome{.fresh = grant->fresh};
+                                     });
+  status.Update(server.Serve(internal::kDirectoryRegister, ServeRegister));
+  status.Update(server.Serve(internal::kDirectoryUpdate,
+                             [](RegistryHost& table, const internal::UpdateMessage& message,
+                                const Caller& caller) -> absl::StatusOr<Outcome> {
+                               absl::StatusOr<Name> name = Name::Parse(message.name);
+                               if (!name.ok()) return name.status();
+                               return internal::ToOutcome(
+                                   table.Update({.member = caller.host,
+                                                 .incarnation = message.incarnation,
+                                                 .name = *std::move(name),
+                                                 .epoch = message.epoch,
+                                                 .attributes = message.attributes}));
+                             }));
+  status.Update(server.Serve(internal::kDirectoryDeregister,
+                             [](RegistryHost& table, const internal::DeregisterMessage& message,
+                                const Caller& caller) -> absl::StatusOr<Outcome> {
+                               absl::StatusOr<Name> name = Name::Parse(message.name);
+                               if (!name.ok()) return name.status();
+                               return internal::ToOutcome(
+                                   table.Deregister({.member = caller.host,
+                                                     .incarnation = message.incarnation,
+                                                     .name = *std::move(name),
+                                                     .epoch = message.epoch,
+                                                     .request = message.request}));
+                             }));
+  status.Update(server.Serve(internal::kDirectoryEnd,
+                             [](RegistryHost& table, const internal::LeaseMessage& message,
+                                const Caller& caller) -> absl::StatusOr<Outcome> {
+                               table.End(
+                                   {.member = caller.host, .incarnation = message.incarnation});
+                               return Outcome();
+                             }));
+  status.Update(server.Serve(
+      internal::kDirectoryFlush,
+      [](RegistryHost& table, const NoPayload&, const Caller& caller) -> absl::StatusOr<Outcome> {
+        if (caller.is_client) return absl::PermissionDeniedError("a client flushes no names");
         return Outcome{.count = table.Flush()};
       }));
   return status;
@@ -258,8 +280,7 @@ absl::StatusOr<std::unique_ptr<DirectoryServer>> DirectoryServer::Serve(
           .last_epoch = static_cast<uint64_t>(wall.count()),
           .grace_end = options.clock->Now() + options.lease,
           .expected = std::move(options.members)});
-  absl::Status status;
-  if (!options.read_only) status = ServeTable(registrar, host);
+  absl::Status status = ServeTable({registrar, host, options.one_member});
   status.Update(ServeWatches(registrar, *options.io, host));
   if (!status.ok()) return status;
   host->Start();

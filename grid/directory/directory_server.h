@@ -37,9 +37,9 @@ struct DirectoryServerOptions {
   // included. Once all of them have come back, nobody waits any longer. Empty: a lease is waited
   // for after each start, the first included.
   std::vector<std::string> members = {};
-  // Others may watch, and that is all; what they ask for otherwise is kUnimplemented. The names are
-  // this process's alone.
-  bool read_only = false;
+  // The names are this process's alone: other members may watch, and do nothing else
+  // (kPermissionDenied); clients what they always may.
+  bool one_member = false;
   RegistryLimits limits = {};
   std::shared_ptr<Clock> clock = nullptr;  // null: the real one
 };

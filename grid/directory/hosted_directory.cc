@@ -22,10 +22,7 @@ using WatchStream = decltype(internal::kDirectoryWatch)::CallerStream;
 absl::Status NotReached(const absl::Status& why) {
   if (absl::IsDeadlineExceeded(why)) return why;
   // But there is no table there.
-  if (absl::IsUnimplemented(why)) {
-    return absl::UnimplementedError(
-        "that host serves no directory, or none that others may change");
-  }
+  if (absl::IsUnimplemented(why)) return absl::UnimplementedError("that host serves no directory");
   return absl::UnavailableError(why.message());
 }
 

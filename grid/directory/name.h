@@ -21,6 +21,10 @@
 
 namespace grid {
 
+// Who patrols a kind (grid/actor/patrol.h) holds a name below it. Clients of the mesh hold no
+// others.
+inline constexpr char kPatrolsPath[] = "sys/patrol";
+
 class Name;
 
 class Path {

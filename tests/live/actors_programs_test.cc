@@ -305,6 +305,37 @@ TEST_F(ActorsProgramsTest, PatrolKeepsWhatTheFileSays) {
   EXPECT_EQ(Gridctl({"names", "demo"}).out, "");
 }
 
+// Of two, with files that differ, one acts; the other one takes over when that ends.
+TEST_F(ActorsProgramsTest, TwoPatrols_OneActs_TheOtherWaits) {
+  WaitForMembers();
+  const TempDir dir;
+  const std::string two = dir.File("two.yaml"), three = dir.File("three.yaml");
+  WriteFile(two, "- {kind: demo/counter, count: 2}\n");
+  WriteFile(three, "- {kind: demo/counter, count: 3}\n");
+  Process first({kGridctl, "patrol", two, "--local", "first@here", "--remote", first_});
+  ASSERT_TRUE(first.WaitForOutput("started demo/counter/1 at ", kLimit)) << first.err();
+  Process second({kGridctl, "patrol", three, "--remote", first_});
+  ASSERT_TRUE(second.WaitForStderr("it is first@here who acts; we wait", kLimit)) << second.err();
+  ASSERT_TRUE(second.WaitForOutput("runs demo/counter/1 at ", kLimit)) << second.err();
+
+  // Who wants it once waits as well: it is so already, or it can't be so yet.
+  EXPECT_EQ(Gridctl({"patrol", two, "--once"}).status, 0);
+  const Result failed =
+      RunProgram({kGridctl, "patrol", three, "--once", "--remote", first_, "--timeout", "2s"});
+  EXPECT_EQ(failed.status, 1);
+  EXPECT_THAT(failed.err, HasSubstr("demo/counter: 1 to start, 0 to stop, by another patrol"));
+  // A period has passed by far: the second one would have acted.
+  EXPECT_EQ(Lines(Gridctl({"names", "demo/counter"}).out).size(), 2u);
+
+  first.Signal(SIGTERM);
+  EXPECT_EQ(first.Wait(kLimit), 0) << first.err();
+  // It has given the name back, and has not left it to its lease.
+  EXPECT_THAT(Gridctl({"names", "sys/patrol"}).out, Not(HasSubstr("first@here")));
+  EXPECT_TRUE(second.WaitForOutput("started demo/counter/2 at ", kLimit)) << second.err();
+  second.Signal(SIGTERM);
+  EXPECT_EQ(second.Wait(kLimit), 0) << second.err();
+}
+
 TEST(ActorsProgramsEtcdTest, MembersAreThoseInEtcd) {
   const Names names;
   const EtcdProcess etcd;
@@ -319,6 +350,16 @@ TEST(ActorsProgramsEtcdTest, MembersAreThoseInEtcd) {
   } while (started.status != 0 && std::chrono::steady_clock::now() < end);
   EXPECT_EQ(started.out, "shop/counter/1 started at " + names.node + "\n") << started.err;
   EXPECT_EQ(RunProgram(Arguments{kGridctl, "ask", "shop", "3"} + at).out, "3\n");
+  // Twice: the name of who patrols is given back.
+  const TempDir dir;
+  const std::string file = dir.File("kinds.yaml");
+  WriteFile(file, "- {kind: shop/echo, count: 1}\n");
+  for (const char* line : {"started shop/echo/0 at ", "runs shop/echo/0 at "}) {
+    const Result once = RunProgram(Arguments{kGridctl, "patrol", file, "--once"} + at);
+    EXPECT_EQ(once.status, 0) << once.err;
+    EXPECT_EQ(once.out, line + names.node + "\n");
+    EXPECT_EQ(RunProgram(Arguments{kGridctl, "names", "sys/patrol"} + at).out, "");
+  }
   node->Signal(SIGTERM);
   EXPECT_EQ(node->Wait(kLimit), 0) << node->err();
   EXPECT_EQ(RunProgram(Arguments{kGridctl, "names"} + at).out, "");
@@ -344,13 +385,14 @@ TEST(ActorsProgramsLocalTest, NodeWithoutPeersServesActors_AndPeersDoNotTakePart
   const auto other = StartNode({"--local", names.other, "--peer", names.node, "--directory",
                                 "hosted:" + names.node, "--register", "shop/web/2"});
   ASSERT_NE(other, nullptr);
-  EXPECT_TRUE(other->WaitForStderr("none that others may change", kLimit)) << other->err();
+  EXPECT_TRUE(other->WaitForStderr("for that member's names alone", kLimit)) << other->err();
   EXPECT_EQ(gridctl({"names"}).out, all.out);
   EXPECT_EQ(gridctl({"stop", "demo/counter/1"}).status, 0);
 }
 
 TEST(ActorsProgramsArgumentsTest, BadArgumentsExitWithTwo) {
   const TempDir dir;
+  WriteFile(dir.File("good.yaml"), "- {kind: demo/echo, count: 1}\n");
   WriteFile(dir.File("bad.yaml"), "- kind: demo/counter\n  count: many\n");
   const Arguments local = {kGridnode, "--local", "http://127.0.0.1:1"};
   const Arguments at = {"--remote", "http://127.0.0.1:1"};
@@ -381,6 +423,7 @@ TEST(ActorsProgramsArgumentsTest, BadArgumentsExitWithTwo) {
            gridctl({"gather", "demo", "1", "--first", "0"}),
            gridctl({"patrol", "/no/such/file"}),
            {kGridctl, "ask", "demo", "1"},
+           gridctl({"patrol", dir.File("good.yaml"), "--local", "http://127.0.0.1:2"}),
            {kGridctl, "patrol", dir.File("bad.yaml"), "--directory", "hosted"}}) {
     const Result result = RunProgram(arguments);
     EXPECT_EQ(result.status, 2) << testing::PrintToString(arguments) << result.err;

@@ -195,13 +195,13 @@ TEST_P(HostedDirectoryTest, ClientOfTheMesh_WatchesAndFlushesNothing) {
   cluster.Drain();
 }
 
-TEST_P(HostedDirectoryTest, ReadOnlyTable_IsWatchedByOthers_AndChangedByItsProcessAlone) {
+TEST_P(HostedDirectoryTest, TableOfOneMember_IsWatchedByOthers_AndChangedByThatOneAlone) {
   testing::Cluster cluster({.nodes = 2});
   DirectoryOptions options = Options(cluster);
   ASSERT_TRUE(cluster.Start(0).ok());
   auto server = DirectoryServer::Serve(
       cluster.manager(0),
-      {.io = options.io, .members = {cluster.name(0)}, .read_only = true, .clock = options.clock});
+      {.io = options.io, .members = {cluster.name(0)}, .one_member = true, .clock = options.clock});
   ASSERT_TRUE(server.ok()) << server.status();
   ASSERT_TRUE(cluster.Start(1).ok());
   options.member = cluster.name(0);
@@ -214,7 +214,7 @@ TEST_P(HostedDirectoryTest, ReadOnlyTable_IsWatchedByOthers_AndChangedByItsProce
   (*other)->Register(N("r/k/b"), Holding::kExclusive, {}, milliseconds(0), refused.Handler());
   ASSERT_TRUE(cluster.RunUntil([&] { return held.done() && refused.done(); }, seconds(10)));
   ASSERT_TRUE(held.value().ok()) << held.value().status();
-  EXPECT_EQ(refused.value().status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(refused.value().status().code(), absl::StatusCode::kPermissionDenied);
   testing::Probe<absl::StatusOr<Resolution>> found("found");
   (*other)->Resolve(Selector::Under(Path::Root()), milliseconds(0), found.Handler());
   ASSERT_TRUE(cluster.RunUntil([&] { return found.done(); }, seconds(10)));
@@ -224,6 +224,46 @@ TEST_P(HostedDirectoryTest, ReadOnlyTable_IsWatchedByOthers_AndChangedByItsProce
   other->reset();
   own->reset();
   server->reset();
+  cluster.Drain();
+}
+
+// Who patrols need not be a member; but what members hold is out of its reach, whatever it is
+// called.
+TEST_P(HostedDirectoryTest, ClientOfTheMesh_HoldsTheNamesOfPatrolsOnly) {
+  testing::Cluster cluster({.nodes = 3,
+                            .names = {"http://node0:9000", "backup@host7", "http://node1:9000"},
+                            .clients = {1, 2}});
+  ASSERT_TRUE(cluster.Start(0).ok());
+  auto hosted = MakeHostedDirectory(cluster.manager(0), {cluster.name(0)}, Options(cluster));
+  ASSERT_TRUE(hosted.ok()) << hosted.status();
+  std::vector<std::unique_ptr<Directory>> directories;
+  for (int node : {1, 2}) {
+    ASSERT_TRUE(cluster.Start(node).ok());
+    DirectoryOptions options = Options(cluster);
+    options.member = cluster.name(node);
+    auto made = MakeDirectory(options, MakeHostedBackend(cluster.Peer(node, 0), cluster.io()));
+    ASSERT_TRUE(made.ok()) << made.status();
+    directories.push_back(*std::move(made));
+  }
+  {
+    testing::Probe<Held> patrol("patrol"), actor("actor");
+    directories[0]->Register(N("sys/patrol/r.k"), Holding::kExclusive, {}, milliseconds(0),
+                             patrol.Handler());
+    directories[0]->Register(N("r/k/a"), Holding::kShared, {}, milliseconds(0), actor.Handler());
+    testing::Probe<absl::Status> ready("ready");
+    directories[1]->WaitReady(seconds(5), ready.Handler());
+    ASSERT_TRUE(cluster.RunUntil([&] { return patrol.done() && actor.done() && ready.done(); },
+                                 seconds(10)));
+    ASSERT_TRUE(patrol.value().ok()) << patrol.value().status();
+    EXPECT_EQ(patrol.value()->entry().member, "backup@host7");
+    EXPECT_EQ(actor.value().status().code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_EQ(ready.value().code(), absl::StatusCode::kPermissionDenied);
+    cluster.RunFor(3 * Options(cluster).lease);
+    EXPECT_TRUE(patrol.value()->token().valid()) << "it renews its lease";
+  }
+  directories.clear();
+  hosted->directory.reset();
+  hosted->server.reset();
   cluster.Drain();
 }
 

@@ -4,6 +4,7 @@
 #include <boost/asio/use_future.hpp>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grid/directory/directory_client.h"
 #include "grid/directory/etcd_directory.h"
@@ -33,21 +34,22 @@ absl::StatusOr<Selector> SelectorOf(const std::string& path) {
 
 absl::StatusOr<std::unique_ptr<DirectoryClient>> DirectoryClient::Connect(
     const DirectoryClientFlags& flags) {
-  auto made = Make(flags, /*mesh=*/false);
+  auto made = Make(flags, DirectoryUse::kNames);
   if (!made.ok()) return made.status();
   if (absl::Status status = (*made)->Start(); !status.ok()) return status;
   return made;
 }
 
 absl::StatusOr<std::unique_ptr<DirectoryClient>> DirectoryClient::Make(
-    const DirectoryClientFlags& flags, bool mesh) {
+    const DirectoryClientFlags& flags, DirectoryUse use) {
   std::unique_ptr<DirectoryClient> made(new DirectoryClient);
   made->timeout_ = DurationOr(flags.client.timeout_text, kDefaultTimeout);
-  if (absl::Status status = made->Open(flags, mesh); !status.ok()) return status;
+  if (absl::Status status = made->Open(flags, use); !status.ok()) return status;
   return made;
 }
 
-absl::Status DirectoryClient::Open(const DirectoryClientFlags& flags, bool mesh) {
+absl::Status DirectoryClient::Open(const DirectoryClientFlags& flags, DirectoryUse use) {
+  const bool mesh = use != DirectoryUse::kNames;
   etcd_ = IsEtcd(flags.directory);
   if (!etcd_ && !flags.directory.directory.empty()) {
     return absl::InvalidArgumentError(
@@ -59,12 +61,17 @@ absl::Status DirectoryClient::Open(const DirectoryClientFlags& flags, bool mesh)
     return absl::InvalidArgumentError(
         "say where names are: --remote with the node that serves them, or --directory with etcd");
   }
+  // What it holds would take the place of what the member of that name holds.
+  if (use == DirectoryUse::kPatrol && !flags.client.member &&
+      absl::StrContains(flags.client.node.local, "://")) {
+    return absl::InvalidArgumentError("--local: a URL is the name of a member, with --member");
+  }
   absl::StatusOr<DirectoryChoice> choice = ChooseDirectory(flags.directory);
   if (!choice.ok()) return choice.status();
   where_ = etcd_ ? "etcd" : flags.client.remote;
   DirectoryOptions options;
   options.io = &thread_.io();
-  options.client = true;
+  options.client = use != DirectoryUse::kPatrol;
   options.member = "gridctl";
   options.log = flags.client.verbose ? SpdlogLog("gridctl", LogLevel::kDebug) : NullLog();
   if (!etcd_ || mesh) {

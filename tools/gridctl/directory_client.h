@@ -1,5 +1,5 @@
 // DirectoryClient: gridctl's access to the directory of names: through the node that serves it, or
-// in etcd. It holds nothing.
+// in etcd. It holds nothing, unless it patrols.
 //
 //   absl::StatusOr<std::unique_ptr<DirectoryClient>> names = DirectoryClient::Connect(flags);
 //   names->directory().Resolve(selector, {}, asio::use_future).get();
@@ -37,16 +37,22 @@ void AddDirectoryClientFlags(CLI::App& command, DirectoryClientFlags* flags);
 // "": every name. kInvalidArgument says where `path` is wrong.
 absl::StatusOr<Selector> SelectorOf(const std::string& path);
 
+// What a command is in the mesh.
+enum class DirectoryUse {
+  kNames,    // asks for names; where they are in etcd, it needs no node
+  kMembers,  // speaks to members
+  kPatrol,   // the same, and holds names, of patrols
+};
+
 class DirectoryClient {
  public:
   // Waits at most --timeout, 10 s unless given, for the directory. kInvalidArgument: the flags are
   // wrong; otherwise why it can't be used, and what to do.
   static absl::StatusOr<std::unique_ptr<DirectoryClient>> Connect(
       const DirectoryClientFlags& flags);
-  // The same in two steps (Client::Make). With `mesh` there is a node of ours in any case, also
-  // where etcd is asked.
+  // The same in two steps (Client::Make), for any use.
   static absl::StatusOr<std::unique_ptr<DirectoryClient>> Make(const DirectoryClientFlags& flags,
-                                                               bool mesh);
+                                                               DirectoryUse use);
   absl::Status Start();
   ~DirectoryClient();
 
@@ -63,7 +69,7 @@ class DirectoryClient {
 
  private:
   DirectoryClient() = default;
-  absl::Status Open(const DirectoryClientFlags& flags, bool mesh);
+  absl::Status Open(const DirectoryClientFlags& flags, DirectoryUse use);
 
   std::chrono::milliseconds timeout_{0};
   std::string where_;  // the node, or etcd

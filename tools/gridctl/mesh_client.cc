@@ -20,15 +20,16 @@ constexpr std::chrono::seconds kReach{3};
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<MeshClient>> MeshClient::Connect(const DirectoryClientFlags& flags) {
+absl::StatusOr<std::unique_ptr<MeshClient>> MeshClient::Connect(const DirectoryClientFlags& flags,
+                                                                DirectoryUse use) {
   std::unique_ptr<MeshClient> made(new MeshClient);
-  if (absl::Status status = made->Open(flags); !status.ok()) return status;
+  if (absl::Status status = made->Open(flags, use); !status.ok()) return status;
   return made;
 }
 
-absl::Status MeshClient::Open(const DirectoryClientFlags& flags) {
+absl::Status MeshClient::Open(const DirectoryClientFlags& flags, DirectoryUse use) {
   log_ = flags.client.verbose ? SpdlogLog("gridctl", LogLevel::kDebug) : NullLog();
-  auto names = DirectoryClient::Make(flags, /*mesh=*/true);
+  auto names = DirectoryClient::Make(flags, use);
   if (!names.ok()) return names.status();
   names_ = *std::move(names);
   // As a member it serves handlers, which have to be there before it starts.
@@ -59,6 +60,8 @@ MeshClient::~MeshClient() {
     watcher_.Close();
     following_.wait();
   }
+  // Others patrol at once, and not after the lease.
+  (void)directory().Stop(asio::use_future).get();
   // What is destroyed now belongs to it, or does not mind.
   names_->StopThread();
 }

@@ -1,5 +1,5 @@
 // MeshClient: gridctl among the members: the directory of names, who is alive, connections to all
-// of them, and what speaks to their actors. It holds and hosts nothing.
+// of them, and what speaks to their actors. It hosts nothing, and holds no names unless it patrols.
 //
 //   absl::StatusOr<std::unique_ptr<MeshClient>> mesh = MeshClient::Connect(flags);
 //   (*mesh)->Reach(members);
@@ -31,7 +31,9 @@ class MeshClient {
  public:
   // Waits at most --timeout, 10 s unless given, for the directory and its list of members.
   // kInvalidArgument: the flags are wrong; otherwise why it can't be used, and what to do.
-  static absl::StatusOr<std::unique_ptr<MeshClient>> Connect(const DirectoryClientFlags& flags);
+  static absl::StatusOr<std::unique_ptr<MeshClient>> Connect(
+      const DirectoryClientFlags& flags, DirectoryUse use = DirectoryUse::kMembers);
+  // Gives back the names that it holds, which takes a second at most.
   ~MeshClient();
 
   Manager& manager() { return names_->manager(); }
@@ -54,7 +56,7 @@ class MeshClient {
 
  private:
   MeshClient() = default;
-  absl::Status Open(const DirectoryClientFlags& flags);
+  absl::Status Open(const DirectoryClientFlags& flags, DirectoryUse use);
   // Has a connection to each member that is there, until the watcher is closed.
   boost::asio::awaitable<void> Follow(std::promise<void> first);
   void FollowView(const MembershipView& view);

@@ -67,7 +67,6 @@ class Patrols {
                             .count = Activation::Count(entry.count).count(),
                             .placement = entry.placement,
                             .parameters = entry.parameters,
-                            .client = true,
                             .log = log};
       auto patrol =
           Patrol::Make(mesh_.directory(), mesh_.members(), mesh_.starter(), std::move(options));
@@ -99,7 +98,8 @@ class Patrols {
       const PatrolPlan plan = PlanOf(kind);
       if (kind.known && plan.start.empty() && plan.stop.empty()) continue;
       open.push_back(absl::StrCat(kind.path.text(), ": ", plan.start.size(), " to start, ",
-                                  plan.stop.size(), " to stop"));
+                                  plan.stop.size(), " to stop",
+                                  kind.patrol->acting() ? "" : ", by another patrol"));
     }
     return absl::StrJoin(open, "; ");
   }
@@ -202,7 +202,7 @@ int RunPatrol(const PatrolFlags& flags) {
   if (!text.ok()) return Fail(absl::InvalidArgumentError(text.status().message()));
   const auto entries = ParsePatrolFile(path, *text);
   if (!entries.ok()) return Fail(entries.status());
-  auto mesh = MeshClient::Connect(flags.client);
+  auto mesh = MeshClient::Connect(flags.client, DirectoryUse::kPatrol);
   if (!mesh.ok()) return Fail(mesh.status());
   // Otherwise the first actors all come to life on those that are there first.
   (*mesh)->ReachAll();
@@ -231,9 +231,11 @@ void AddPatrol(CLI::App& app, Command* chosen) {
       "    parameters: {from: 10}  # may be missing\n"
       "Each line says what happened to which actor: runs (it did before), started, ended. What "
       "runs\n"
-      "runs on afterwards. SIGINT and SIGTERM end it with status 0. While a program patrols a "
-      "kind,\n"
-      "it is left to that; of two gridctl patrol both act.");
+      "runs on afterwards. SIGINT and SIGTERM end it with status 0. Of all that patrol a kind, "
+      "gridctl\n"
+      "or programs, one acts; the others wait, and say for whom, until it ends or its lease runs "
+      "out.\n"
+      "With --once it does not matter who has made it so.");
   auto flags = std::make_shared<PatrolFlags>();
   AddDirectoryClientFlags(*command, &flags->client);
   command->add_option("FILE", flags->file, "what is to run; - is stdin")->required();

@@ -82,7 +82,7 @@ absl::Status NodeDirectory::Open(Manager& manager, const DirectoryFlags& flags) 
     case DirectoryChoice::Kind::kLocal: {
       // Served all the same, so that gridctl finds what is here.
       auto server = DirectoryServer::Serve(
-          manager, {.io = options.io, .members = {options.member}, .read_only = true});
+          manager, {.io = options.io, .members = {options.member}, .one_member = true});
       if (!server.ok()) return server.status();
       hosted_.server = *std::move(server);
       auto backend = hosted_.server->Backend(*options.io, options.member);

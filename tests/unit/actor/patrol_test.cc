@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "grid/testing/capture_log.h"
 #include "grid/testing/random.h"
 #include "tests/unit/actor/kind_world.h"
 
@@ -19,12 +20,11 @@ class PatrolTest : public KindWorld {
   Activation::CountFunction Count(size_t count) { return Activation::Count(count).count(); }
 
   void StartPatrol(Process& process, std::string_view path, Activation::CountFunction count,
-                   bool client = false) {
+                   std::shared_ptr<LogSink> log = NullLog()) {
     PatrolOptions options{.io = &io_, .path = *Path::Parse(path), .count = std::move(count)};
-    options.client = client;
     options.period = kPeriod;
     options.clock = clock_;
-    options.log = NullLog();
+    options.log = std::move(log);
     options.seed = ++starts_;
     auto patrol = Patrol::Make(*process.names, *process.members, *process.starter, options);
     ASSERT_TRUE(patrol.ok()) << patrol.status();
@@ -262,16 +262,18 @@ TEST_F(PatrolTest, ABadFirstCountStopsNobody) {
   EXPECT_EQ(Names(), Workers(3));
 }
 
-TEST_F(PatrolTest, Client_ActsWhileNobodyElsePatrols) {
-  Start("a", {MakeKind("shop/worker")});
-  StartPatrol(Start("me", {}, true), "shop/worker", Count(2), /*client=*/true);
-  RunChecked(seconds(3));
-  EXPECT_EQ(Acting(), (std::vector<std::string>{"me"}));
-  EXPECT_EQ(Names(), Workers(2));
-  Add("b", 5);
-  Run(seconds(3));
+TEST_F(PatrolTest, WhoWaitsSaysForWhom) {
+  Add("a");
+  RunChecked(seconds(1));
+  const auto log = std::make_shared<testing::CaptureLog>(clock_);
+  StartPatrol(Start("b", {}), "shop/worker", Count(3), log);
+  RunChecked(seconds(10));
+  EXPECT_EQ(log->Count("it is a who acts"), 1u) << log->Text();
+  Kill("a");
+  RunChecked(kHealed);
   EXPECT_EQ(Acting(), (std::vector<std::string>{"b"}));
-  EXPECT_EQ(Names(), Workers(5));
+  EXPECT_EQ(log->Count("it is us who act"), 1u) << log->Text();
+  EXPECT_EQ(log->Count("who acts"), 1u) << log->Text();
 }
 
 TEST_F(PatrolTest, ManyAtOnceAreBoundedAndSpread) {
