@@ -1,7 +1,5 @@
 #include "grid/connection.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/system_executor.hpp>
 #include <utility>
 
 #include "grid/internal/peer.h"
@@ -69,10 +67,7 @@ absl::StatusOr<Stream> Connection::OpenStream(HandlerId handler, BytesView initi
 }
 
 void Connection::StartWaitConnected(std::chrono::milliseconds timeout, WriteHandler handler) const {
-  if (peer_ == nullptr) {
-    return asio::post(asio::system_executor(),
-                      [handler = std::move(handler)]() mutable { handler(EmptyHandle()); });
-  }
+  if (peer_ == nullptr) return handler.Post(EmptyHandle());
   peer_->StartWaitConnected(timeout, std::move(handler));
 }
 

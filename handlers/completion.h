@@ -35,6 +35,7 @@ class ReadyOperation {
 
   // Each of these ends the operation.
   virtual void Run(asio::io_context* io) = 0;
+  virtual void Post() = 0;
   virtual void Drop() = 0;
 
  protected:
@@ -52,10 +53,11 @@ class CompletionOperation : public ReadyOperation {
   // Ends the operation.
   virtual void Complete(asio::io_context* io, Result result) = 0;
 
-  void Run(asio::io_context* io) final { Complete(io, *std::move(kept_)); }
+  void Run(asio::io_context* io) final { Complete(io, TakeKept()); }
 
  protected:
   ~CompletionOperation() = default;
+  Result TakeKept() { return *std::move(kept_); }
 
  private:
   const asio::cancellation_slot slot_;
@@ -79,6 +81,14 @@ class CompletionOperationFor final : public CompletionOperation<Result> {
     const auto executor = asio::get_associated_executor(handler_, io->get_executor());
     if (!RunsHere(executor, *io)) return DispatchTo(executor, std::move(result));
     Take()(std::move(result));
+  }
+
+  void Post() override {
+    const auto executor = asio::get_associated_executor(handler_, asio::system_executor());
+    Result result = this->TakeKept();
+    PostOn(executor, [handler = Take(), result = std::move(result)]() mutable {
+      std::move(handler)(std::move(result));
+    });
   }
 
   void Drop() override { Take(); }
@@ -119,6 +129,8 @@ class ReadyCompletion {
 
   // As Completion::Complete.
   void Run(asio::io_context* io) { operation_.release()->Run(io); }
+  // As Completion::Post.
+  void Post() { operation_.release()->Post(); }
 
  private:
   std::unique_ptr<internal::ReadyOperation, internal::OperationDropper> operation_;
@@ -147,6 +159,8 @@ class Completion {
     operation_.release()->Complete(io, std::move(result));
   }
   void operator()(Result result) { Complete(nullptr, std::move(result)); }
+  // Calls it later, on its executor, by default a thread of the system's. Any thread.
+  void Post(Result result) { With(std::move(result)).Post(); }
   // Calls it later, when the ReadyCompletion is run; never, if that is dropped.
   ReadyCompletion With(Result result) {
     operation_->Keep(std::move(result));

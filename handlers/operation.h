@@ -4,7 +4,11 @@
 #define GRID_HANDLERS_OPERATION_H_
 
 #include <boost/asio/associated_allocator.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/execution.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/system_executor.hpp>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -28,6 +32,20 @@ bool RunsHere(const Executor& executor, const asio::io_context& io) {
     return target != nullptr && &target->context() == &io;
   } else {
     return false;
+  }
+}
+
+// Gives `function` to `executor`, from any thread; it does not run inside. No third thread is
+// involved: once this has returned, nobody uses `executor` but to run it.
+template <typename Executor, typename Function>
+void PostOn(const Executor& executor, Function function) {
+  if constexpr (asio::can_require_v<Executor, asio::execution::blocking_t::never_t>) {
+    asio::post(executor, std::move(function));
+  } else {
+    // asio::any_completion_executor, which only dispatches.
+    asio::post(asio::system_executor(), [executor, function = std::move(function)]() mutable {
+      asio::dispatch(executor, std::move(function));
+    });
   }
 }
 

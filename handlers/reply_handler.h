@@ -81,9 +81,11 @@ class ReplyOperationFor final : public ReplyOperation {
 
   void Fail(asio::io_context* io, absl::Status why) override {
     if (io != nullptr) {
-      FailOn(asio::get_associated_executor(handler_, io->get_executor()), std::move(why));
+      const auto executor = asio::get_associated_executor(handler_, io->get_executor());
+      asio::dispatch(executor, Failure(std::move(why)));
     } else {
-      FailOn(asio::get_associated_executor(handler_, asio::system_executor()), std::move(why));
+      const auto executor = asio::get_associated_executor(handler_, asio::system_executor());
+      PostOn(executor, Failure(std::move(why)));
     }
   }
 
@@ -108,11 +110,10 @@ class ReplyOperationFor final : public ReplyOperation {
     return taken;
   }
 
-  template <typename Executor>
-  void FailOn(const Executor& executor, absl::Status why) {
-    asio::dispatch(executor, [handler = Take().first, result = Result(std::move(why))]() mutable {
+  auto Failure(absl::Status why) {
+    return [handler = Take().first, result = Result(std::move(why))]() mutable {
       std::move(handler)(std::move(result));
-    });
+    };
   }
 
   Handler handler_;
@@ -142,7 +143,8 @@ class ReplyHandler {
   asio::cancellation_slot cancellation_slot() const { return operation_->slot(); }
 
   // Each of these calls the handler, and leaves this one empty. `io` is the connection's, on its
-  // thread; null when that does not run any more. Not from inside a function that starts a request.
+  // thread, and then not from inside a function that starts a request. Null when that does not run
+  // any more: the handler is called later, on its executor, by default a thread of the system's.
   void Reply(asio::io_context& io, BufferPool& pool, PayloadRef reply) {
     operation_.release()->Reply(io, pool, reply);
   }

@@ -1,8 +1,5 @@
 #include "grid/actor/mailbox.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/system_executor.hpp>
-
 #include "grid/actor/mailbox_end.h"
 
 namespace grid {
@@ -27,10 +24,7 @@ void internal::StartReceive(const std::shared_ptr<MailboxEnd>& end,
                             Completion<absl::StatusOr<Letter>> completion) {
   if (end != nullptr) return end->StartReceive(std::move(completion));
   // There is no system whose threads it could run on.
-  const auto executor = asio::system_executor();
-  asio::post(executor, [completion = std::move(completion)]() mutable {
-    completion(absl::FailedPreconditionError("this Mailbox has no name"));
-  });
+  completion.Post(absl::FailedPreconditionError("this Mailbox has no name"));
 }
 
 }  // namespace grid

@@ -1,8 +1,5 @@
 #include "grid/membership/membership.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/system_executor.hpp>
-
 #include "absl/strings/str_cat.h"
 #include "grid/membership/membership_board.h"
 
@@ -24,9 +21,7 @@ void MembershipWatcher::Close() {
 void MembershipWatcher::StartNext(std::shared_ptr<internal::MembershipWatch> watch,
                                   Completion<absl::StatusOr<ViewPtr>> completion) {
   if (watch != nullptr) return watch->StartNext(std::move(completion));
-  asio::post(asio::system_executor(), [completion = std::move(completion)]() mutable {
-    completion(absl::FailedPreconditionError("this watcher watches nothing"));
-  });
+  completion.Post(absl::FailedPreconditionError("this watcher watches nothing"));
 }
 
 absl::StatusOr<Attributes> WithChanges(Attributes attributes, const AttributeChanges& changes) {

@@ -3,6 +3,7 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -91,6 +92,28 @@ TEST(ManagerLifetimeTest, StreamThatOutlivesTheHostsIoContext_FailsWithAStatus) 
     EXPECT_FALSE(stream->WriteBlocking(AsBytes("x")).ok());
   });
   other.run();
+}
+
+// A thread of the system's in between would be one more that uses the handler's executor, and that
+// nobody can wait for.
+TEST(ManagerLifetimeTest, CallAfterTheEnd_IsToldByTheCallerOnTheHandlersExecutor) {
+  testing::Cluster cluster;
+  ASSERT_TRUE(cluster.StartAll());
+  const Connection gone = cluster.Peer(0, 1);
+  cluster.Stop(0);
+  asio::io_context own;
+  int told = 0;
+  const auto tell = [&told](const auto& reply) {
+    EXPECT_FALSE(reply.ok());
+    ++told;
+  };
+  gone.Request(kEcho, {}, {}, asio::bind_executor(own, tell));
+  gone.WaitConnected(seconds(1), asio::bind_executor(own, tell));
+  Connection().Request(kEcho, {}, {}, asio::bind_executor(own, tell));
+  Connection().WaitConnected(seconds(1), asio::bind_executor(own, tell));
+  EXPECT_EQ(told, 0);
+  EXPECT_EQ(own.poll(), 4u);
+  EXPECT_EQ(told, 4);
 }
 
 TEST(ManagerLifetimeTest, RequestThatWaitsSinceBeforeStart_EndsAtItsDeadline) {

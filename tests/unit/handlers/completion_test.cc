@@ -53,6 +53,19 @@ TEST(Completion, GoesThroughItsOwnExecutor) {
   }
 }
 
+// Whoever waits for the thread that posts has waited for all that use the executor.
+TEST(Completion, Post_LeadsToItsExecutorWithoutAnotherThread) {
+  asio::io_context own;
+  int got = 0;
+  const auto handler = [&](std::unique_ptr<int> value) { got = *value; };
+  Done(asio::bind_executor(own, handler)).Post(Value(7));
+  Done(asio::bind_executor(asio::any_io_executor(own.get_executor()), handler)).Post(Value(8));
+  EXPECT_EQ(own.poll_one(), 1u);
+  EXPECT_EQ(got, 7);
+  EXPECT_EQ(own.poll_one(), 1u);
+  EXPECT_EQ(got, 8);
+}
+
 TEST(Completion, With_KeepsTheResultUntilItIsRun) {
   asio::io_context io;
   int got = 0;
