@@ -251,7 +251,8 @@ class Directory {
 
   // Ends everything: tokens are lost, what is under way completes with kCancelled, and the names
   // are given back. Completes when the directory knows, or after a second without hearing from it:
-  // then the lease runs out by itself. The destructor does the same without telling the directory.
+  // then the lease runs out by itself. Nothing is under way any more by then. The destructor does
+  // the same without telling the directory, and without waiting.
   template <typename Token = asio::use_awaitable_t<>>
   auto Stop(Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::Status)>(

@@ -114,6 +114,9 @@ class DirectoryBackend {
                                                   SubscriptionSink& sink) = 0;
   // Adds what the backend itself counts. Any thread.
   virtual void AddStats(DirectoryStats& stats) const { (void)stats; }
+  // The Directory is going away. Once this has returned no other thread uses the directory's
+  // thread; the destructor follows, on that thread. Any thread.
+  virtual void Close() {}
 };
 
 }  // namespace grid

@@ -33,6 +33,7 @@ DirectoryCore::DirectoryCore(DirectoryOptions options, std::unique_ptr<Directory
     : options_(WithDefaults(std::move(options))),
       io_(*options_.io),
       random_(options_.seed),
+      gate_(io_),
       why_down_(absl::UnavailableError("the directory was not reached yet")),
       backend_(std::move(backend)) {}
 
@@ -54,9 +55,13 @@ void DirectoryCore::Start() {
 }
 
 void DirectoryCore::StartClose() {
-  Post([self = shared_from_this()] { self->Stop(StoppedError()); });
-  std::lock_guard lock(post_mutex_);
-  closed_ = true;
+  Post([self = shared_from_this()] {
+    self->Stop(StoppedError());
+    self->LetGo();
+  });
+  gate_.Close();
+  std::lock_guard lock(backend_mutex_);
+  if (backend_ != nullptr) backend_->Close();
 }
 
 TimePoint DirectoryCore::Deadline(std::chrono::milliseconds timeout) const {
@@ -258,8 +263,8 @@ void DirectoryCore::Stop(absl::Status why) {
   stopped_ = true;
   up_ = false;
   stats_.ready = 0;
-  if (renew_timer_.has_value()) renew_timer_->Clear();
-  if (lapse_timer_.has_value()) lapse_timer_->Clear();
+  renew_timer_.reset();
+  lapse_timer_.reset();
   LoseAll(why);
   const std::set<std::shared_ptr<RetryLoop>> loops = std::exchange(loops_, {});
   for (const auto& loop : loops) loop->End(why);
@@ -270,13 +275,29 @@ void DirectoryCore::Stop(absl::Status why) {
 }
 
 void DirectoryCore::FinishStop(Completion<absl::Status> completion) {
+  stopping_.push_back(std::move(completion));
+  if (stopping_.size() > 1) return;
   Stop(StoppedError());
-  auto finish = [self = shared_from_this(), completion = std::move(completion)]() mutable {
-    completion.Complete(&self->io_, absl::OkStatus());
-  };
-  if (options_.client) return finish();
-  backend_->End({.member = options_.member, .incarnation = incarnation_}, options_.stop,
-                [finish = std::move(finish)](const absl::Status&) mutable { finish(); });
+  if (options_.client || backend_ == nullptr) return LetGo();
+  // The backend is not to go from inside of what it calls.
+  backend_->End(
+      {.member = options_.member, .incarnation = incarnation_}, options_.stop,
+      [this](const absl::Status&) { Post([self = shared_from_this()] { self->LetGo(); }); });
+}
+
+void DirectoryCore::LetGo() {
+  std::unique_ptr<DirectoryBackend> backend;
+  if (backend_ != nullptr) {
+    DirectoryStats stats = Stats();
+    std::lock_guard lock(backend_mutex_);
+    final_stats_ = stats;
+    backend = std::move(backend_);
+  }
+  // What is under way there refers to us.
+  backend.reset();
+  for (auto& completion : std::exchange(stopping_, {})) {
+    completion.Complete(&io_, absl::OkStatus());
+  }
 }
 
 }  // namespace grid::internal

@@ -20,8 +20,6 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/system_executor.hpp>
 #include <list>
 #include <map>
 #include <memory>
@@ -38,6 +36,7 @@
 #include "grid/directory/directory.h"
 #include "grid/directory/directory_backend.h"
 #include "grid/directory/directory_options.h"
+#include "grid/directory/io_gate.h"
 #include "grid/directory/retry_loop.h"
 #include "grid/transport/loop_timer.h"
 
@@ -61,7 +60,7 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   ~DirectoryCore();
 
   void Start();
-  // Ends everything without telling the directory.
+  // Ends everything without telling the directory. Only what `io` runs uses it afterwards.
   void StartClose();
 
   void StartRegister(Name name, Holding holding, Attributes attributes,
@@ -81,18 +80,7 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   // and it does not run, once closed.
   template <typename Function>
   bool Post(Function&& function) {
-    std::lock_guard lock(post_mutex_);
-    if (closed_) return false;
-    asio::post(io_, std::forward<Function>(function));
-    return true;
-  }
-  // Completes where the directory's thread is not to be used: closed.
-  template <typename Result>
-  static void Refuse(Completion<Result> completion, Result result) {
-    asio::post(asio::system_executor(),
-               [completion = std::move(completion), result = std::move(result)]() mutable {
-                 completion(std::move(result));
-               });
+    return gate_.Post(std::forward<Function>(function));
   }
 
   // --- For holds and watches ---
@@ -123,7 +111,7 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
     auto shared = std::make_shared<Completion<Result>>(std::move(completion));
     const bool posted = Post([function = std::move(function), canceller = std::move(canceller),
                               shared]() mutable { function(std::move(*shared), canceller); });
-    if (!posted) Refuse(std::move(*shared), Result(StoppedError()));
+    if (!posted) shared->Post(Result(StoppedError()));
   }
   static absl::Status StoppedError() { return absl::CancelledError("the directory was stopped"); }
 
@@ -164,6 +152,8 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
              Completion<absl::StatusOr<uint64_t>> completion);
   void Stop(absl::Status why);
   void FinishStop(Completion<absl::Status> completion);
+  // Nothing of ours belongs to the thread afterwards, whatever handles remain.
+  void LetGo();
 
   void Renew();
   void OnRenewed(uint64_t incarnation, TimePoint asked, absl::StatusOr<LeaseGrant> grant);
@@ -185,12 +175,12 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   asio::io_context& io_;
   std::mt19937_64 random_;
 
-  std::mutex post_mutex_;
-  bool closed_ ABSL_GUARDED_BY(post_mutex_) = false;
+  IoGate gate_;
   DirectoryCounters stats_;
 
   // The directory's thread.
   bool stopped_ = false;
+  std::vector<Completion<absl::Status>> stopping_;  // who waits for Stop
   uint64_t incarnation_ = 0;
   uint64_t last_request_ = 0;
   uint64_t seen_epoch_ = 0;
@@ -207,7 +197,10 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   std::map<std::string, std::vector<Entry>> cache_;  // by selector
   std::list<std::string> cached_;                    // the oldest first
   std::optional<LoopTimer> renew_timer_, lapse_timer_;
-  // Last: what its callbacks touch is above.
+  // Changed, and looked at by other threads, under the lock.
+  mutable std::mutex backend_mutex_;
+  std::optional<DirectoryStats> final_stats_ ABSL_GUARDED_BY(backend_mutex_);
+  // Null: let go of. Last: what its callbacks touch is above.
   std::unique_ptr<DirectoryBackend> backend_;
 };
 

@@ -248,6 +248,8 @@ void DirectoryCore::StartStop(Completion<absl::Status> completion) {
 }
 
 DirectoryStats DirectoryCore::Stats() const {
+  std::lock_guard lock(backend_mutex_);
+  if (final_stats_.has_value()) return *final_stats_;
   const DirectoryCounters& from = stats_;
   DirectoryStats stats{.ready = from.ready,
                        .registrations = from.registrations,

@@ -1,7 +1,6 @@
 #include "grid/directory/directory_server.h"
 
 #include <boost/asio/post.hpp>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -9,6 +8,8 @@
 #include "grid/directory/hosted_protocol.h"
 #include "grid/directory/local_backend.h"
 #include "grid/directory/registry_host.h"
+#include "grid/directory/registry_timer.h"
+#include "grid/directory/served_watches.h"
 
 namespace grid {
 namespace {
@@ -17,97 +18,6 @@ using internal::EntryMessage;
 using internal::Outcome;
 using internal::RegistryHost;
 using internal::ToMessage;
-using internal::WatchEventMessage;
-using internal::WatchMessage;
-using WatchStream = decltype(internal::kDirectoryWatch)::HandlerStream;
-
-// Sends the events of one watch, one message at a time: what the reader has no room for waits in
-// the table's WatchView, which is bounded. On the thread of `io`.
-class WatchServer final : public std::enable_shared_from_this<WatchServer> {
- public:
-  WatchServer(asio::io_context& io, WatchStream stream, bool follow)
-      : io_(io), stream_(std::move(stream)), follow_(follow) {}
-
-  void Start(RegistryHost& host, const Selector& selector) {
-    auto watch = host.StartWatch(selector, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->PostPump();
-    });
-    if (!watch.ok()) return stream_.Finish(watch.status());
-    watch_ = *std::move(watch);
-    Pump();
-  }
-  // The caller has gone.
-  void PostStop() {
-    asio::post(io_, [self = shared_from_this()] { self->Stop(); });
-  }
-
- private:
-  void PostPump() {
-    asio::post(io_, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->Pump();
-    });
-  }
-
-  void Pump() {
-    if (writing_ || watch_ == nullptr) return;
-    if (!event_.has_value()) {
-      event_ = watch_->Take();
-      sent_ = 0;
-    }
-    if (!event_.has_value()) return;
-    const WatchEventMessage message = NextMessage();
-    const bool last = !event_.has_value() && !follow_;
-    writing_ = true;
-    stream_.Write(message, [self = shared_from_this(), last](const absl::Status& written) {
-      asio::post(self->io_, [self, last, written] { self->OnWritten(written, last); });
-    });
-  }
-
-  // The next part of event_, which is taken away with its last one.
-  WatchEventMessage NextMessage() {
-    WatchEventMessage message;
-    switch (event_->kind) {
-      case WatchEvent::Kind::kSnapshot:
-      case WatchEvent::Kind::kResynchronised:
-        message.kind = WatchEventMessage::kAll;
-        break;
-      case WatchEvent::Kind::kAdded:
-      case WatchEvent::Kind::kChanged:
-        message.kind = WatchEventMessage::kPut;
-        break;
-      case WatchEvent::Kind::kRemoved:
-        message.kind = WatchEventMessage::kRemove;
-        break;
-    }
-    const size_t end = std::min(event_->entries.size(), sent_ + internal::kEntriesPerMessage);
-    for (; sent_ < end; ++sent_) message.entries.push_back(ToMessage(event_->entries[sent_]));
-    message.more = sent_ < event_->entries.size();
-    if (!message.more) event_.reset();
-    return message;
-  }
-
-  void OnWritten(const absl::Status& written, bool last) {
-    writing_ = false;
-    if (written.ok() && !last) return Pump();
-    if (watch_ == nullptr) return;
-    Stop();
-  }
-
-  void Stop() {
-    if (watch_ == nullptr) return;
-    watch_.reset();
-    event_.reset();
-    stream_.Finish(absl::OkStatus());
-  }
-
-  asio::io_context& io_;
-  WatchStream stream_;
-  const bool follow_;
-  std::unique_ptr<RegistryHost::Watch> watch_;  // null: over
-  std::optional<WatchEvent> event_;             // of which sent_ entries have been sent
-  size_t sent_ = 0;
-  bool writing_ = false;
-};
 
 absl::Status Gone() { return absl::UnavailableError("the directory is served no longer"); }
 
@@ -239,24 +149,6 @@ absl::Status ServeTable(const TableServer& server) {
   return status;
 }
 
-absl::Status ServeWatches(Registrar& registrar, asio::io_context& io,
-                          const std::shared_ptr<RegistryHost>& host) {
-  return internal::kDirectoryWatch.Register(
-      registrar, [&io, weak = std::weak_ptr<RegistryHost>(host)](
-                     const WatchMessage& message, WatchStream stream, RequestContext& context) {
-        const auto table = weak.lock();
-        if (table == nullptr) return stream.Finish(Gone());
-        absl::StatusOr<Selector> selector = Selector::Parse(message.selector);
-        if (!selector.ok()) return stream.Finish(selector.status());
-        auto server = std::make_shared<WatchServer>(io, std::move(stream), message.follow);
-        context.OnCancel([server] { server->PostStop(); });
-        context.OnDrain([server] { server->PostStop(); });
-        asio::post(io, [server, table, selector = *std::move(selector)] {
-          server->Start(*table, selector);
-        });
-      });
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DirectoryServer>> DirectoryServer::Serve(
@@ -270,8 +162,8 @@ absl::StatusOr<std::unique_ptr<DirectoryServer>> DirectoryServer::Serve(
   if (options.clock == nullptr) options.clock = RealClock();
   const auto wall = std::chrono::duration_cast<std::chrono::microseconds>(
       options.clock->WallNow().time_since_epoch());
-  auto host = std::make_shared<internal::RegistryHost>(
-      *options.io, options.clock,
+  auto host = std::make_shared<RegistryHost>(
+      options.clock,
       RegistryOptions{
           .lease = options.lease,
           .limits = options.limits,
@@ -280,17 +172,26 @@ absl::StatusOr<std::unique_ptr<DirectoryServer>> DirectoryServer::Serve(
           .last_epoch = static_cast<uint64_t>(wall.count()),
           .grace_end = options.clock->Now() + options.lease,
           .expected = std::move(options.members)});
-  absl::Status status = ServeTable({registrar, host, options.one_member});
-  status.Update(ServeWatches(registrar, *options.io, host));
+  std::unique_ptr<DirectoryServer> server(
+      new DirectoryServer(*options.io, *options.clock, std::move(host)));
+  absl::Status status = ServeTable({registrar, server->host_, options.one_member});
+  status.Update(server->watches_->Serve(registrar));
   if (!status.ok()) return status;
-  host->Start();
-  return std::unique_ptr<DirectoryServer>(new DirectoryServer(std::move(host)));
+  server->timer_->Start();
+  return server;
 }
 
-DirectoryServer::DirectoryServer(std::shared_ptr<internal::RegistryHost> host)
-    : host_(std::move(host)) {}
+DirectoryServer::DirectoryServer(asio::io_context& io, Clock& clock,
+                                 std::shared_ptr<RegistryHost> host)
+    : io_(io),
+      host_(std::move(host)),
+      watches_(std::make_shared<internal::ServedWatches>(io, host_)),
+      timer_(std::make_shared<internal::RegistryTimer>(io, clock, host_)) {}
 
-DirectoryServer::~DirectoryServer() = default;
+DirectoryServer::~DirectoryServer() {
+  watches_->Close();
+  asio::post(io_, [timer = std::move(timer_)] {});
+}
 
 std::unique_ptr<DirectoryBackend> DirectoryServer::Backend(asio::io_context& io,
                                                            std::string member) {

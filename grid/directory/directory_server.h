@@ -27,7 +27,9 @@ namespace grid {
 
 namespace internal {
 class RegistryHost;
-}
+class RegistryTimer;
+class ServedWatches;
+}  // namespace internal
 
 struct DirectoryServerOptions {
   // Its timer's, and where watches are served; see DirectoryOptions::io. Required.
@@ -47,7 +49,8 @@ struct DirectoryServerOptions {
 class DirectoryServer {
  public:
   // Registers the handlers. kInvalidArgument names the option; kAlreadyExists when `registrar` has
-  // one already. The server may go before the registrar: calls then fail with kUnavailable.
+  // one already. The server may go before the registrar: calls then fail with kUnavailable, watches
+  // end, and no other thread uses `io` any more.
   static absl::StatusOr<std::unique_ptr<DirectoryServer>> Serve(Registrar& registrar,
                                                                 DirectoryServerOptions options);
   ~DirectoryServer();
@@ -60,9 +63,13 @@ class DirectoryServer {
   RegistryStats Stats() const;
 
  private:
-  explicit DirectoryServer(std::shared_ptr<internal::RegistryHost> host);
+  DirectoryServer(boost::asio::io_context& io, Clock& clock,
+                  std::shared_ptr<internal::RegistryHost> host);
 
+  boost::asio::io_context& io_;
   const std::shared_ptr<internal::RegistryHost> host_;
+  const std::shared_ptr<internal::ServedWatches> watches_;
+  std::shared_ptr<internal::RegistryTimer> timer_;  // until the end
 };
 
 }  // namespace grid

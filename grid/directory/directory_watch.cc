@@ -27,9 +27,7 @@ void DirectoryWatch::StartNext(Completion<absl::StatusOr<WatchEvent>> completion
   const bool posted = core_->Post([self = shared_from_this(), number, shared]() mutable {
     if (self->next_.Put(number, std::move(*shared))) self->Deliver();
   });
-  if (posted) return;
-  DirectoryCore::Refuse(std::move(*shared), absl::StatusOr<WatchEvent>(
-                                                absl::CancelledError("the directory was stopped")));
+  if (!posted) shared->Post(DirectoryCore::StoppedError());
 }
 
 void DirectoryWatch::Close() {

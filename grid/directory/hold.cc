@@ -68,9 +68,7 @@ void Hold::StartRelease(Completion<absl::Status> completion) {
   auto shared = std::make_shared<Completion<absl::Status>>(std::move(completion));
   const bool posted = core_->Post(
       [self = shared_from_this(), shared]() mutable { self->Release(std::move(*shared)); });
-  if (!posted && *shared) {
-    DirectoryCore::Refuse(std::move(*shared), DirectoryCore::StoppedError());
-  }
+  if (!posted && *shared) shared->Post(DirectoryCore::StoppedError());
 }
 
 void Hold::Release(Completion<absl::Status> completion) {

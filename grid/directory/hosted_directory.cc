@@ -1,18 +1,20 @@
 #include "grid/directory/hosted_directory.h"
 
 #include <algorithm>
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "grid/directory/directory_client.h"
 #include "grid/directory/hosted_protocol.h"
+#include "grid/directory/io_gate.h"
 #include "handlers/delivery.h"
 
 namespace grid {
 namespace {
 
+using internal::IoGate;
 using internal::Outcome;
 using internal::WatchEventMessage;
 using WatchStream = decltype(internal::kDirectoryWatch)::CallerStream;
@@ -32,21 +34,24 @@ absl::Status EndOf(const absl::Status& why) {
   return answer && IsRemote(why) ? absl::Status(why.code(), why.message()) : NotReached(why);
 }
 
-// The stream of one watch, read one message at a time. On the thread of `io`; what it waits for
-// keeps it.
+// The stream of one watch, read one message at a time. On the directory's thread; what it waits for
+// does not keep it.
 class WatchReader : public std::enable_shared_from_this<WatchReader> {
  public:
-  explicit WatchReader(asio::io_context& io) : io_(io) {}
+  explicit WatchReader(std::shared_ptr<IoGate> gate) : gate_(std::move(gate)) {}
   virtual ~WatchReader() = default;
 
   void Start(const Connection& server, const Selector& selector, bool follow,
              std::chrono::milliseconds timeout) {
     absl::StatusOr<WatchStream> stream = internal::kDirectoryWatch.Open(
         server, {.selector = selector.ToString(), .follow = follow}, {.timeout = timeout});
-    asio::post(io_, [self = shared_from_this(), why = stream.status()] {
-      why.ok() ? self->Read() : self->End(why);
-    });
-    if (stream.ok()) stream_.emplace(*std::move(stream));
+    if (!stream.ok()) {
+      gate_->PostTo(weak_from_this(),
+                    [why = stream.status()](WatchReader& self) { self.End(why); });
+      return;
+    }
+    stream_.emplace(*std::move(stream));
+    Read();
   }
   void Stop() {
     over_ = true;
@@ -62,17 +67,19 @@ class WatchReader : public std::enable_shared_from_this<WatchReader> {
 
  private:
   void Read() {
+    stream_->Read([gate = gate_, weak = weak_from_this()](WatchStream::Result message) {
+      gate->PostTo(weak, [message = std::move(message)](WatchReader& self) mutable {
+        self.OnRead(std::move(message));
+      });
+    });
+  }
+  void OnRead(WatchStream::Result message) {
     if (over_) return;
-    stream_->Read(asio::bind_executor(io_.get_executor(),
-                                      [self = shared_from_this()](WatchStream::Result message) {
-                                        if (self->over_) return;
-                                        if (!message.ok()) return self->End(message.status());
-                                        if (!message->has_value())
-                                          return self->End(absl::OkStatus());
-                                        const absl::Status taken = self->Take(**std::move(message));
-                                        if (!taken.ok()) return self->End(taken);
-                                        self->Read();
-                                      }));
+    if (!message.ok()) return End(message.status());
+    if (!message->has_value()) return End(absl::OkStatus());
+    const absl::Status taken = Take(**std::move(message));
+    if (!taken.ok()) return End(taken);
+    if (!over_) Read();
   }
 
   absl::Status Take(WatchEventMessage message) {
@@ -99,7 +106,7 @@ class WatchReader : public std::enable_shared_from_this<WatchReader> {
     OnEnd(std::move(why));
   }
 
-  asio::io_context& io_;
+  const std::shared_ptr<IoGate> gate_;
   std::optional<WatchStream> stream_;
   std::vector<Entry> all_;  // what has come of a kAll in several parts
   bool over_ = false;
@@ -107,7 +114,8 @@ class WatchReader : public std::enable_shared_from_this<WatchReader> {
 
 class SubscriptionReader final : public WatchReader {
  public:
-  SubscriptionReader(asio::io_context& io, SubscriptionSink& sink) : WatchReader(io), sink_(sink) {}
+  SubscriptionReader(std::shared_ptr<IoGate> gate, SubscriptionSink& sink)
+      : WatchReader(std::move(gate)), sink_(sink) {}
 
  private:
   void OnAll(std::vector<Entry> entries) override { sink_.OnAll(std::move(entries)); }
@@ -123,8 +131,8 @@ class SubscriptionReader final : public WatchReader {
 
 class ResolveReader final : public WatchReader {
  public:
-  ResolveReader(asio::io_context& io, DirectoryBackend::Done<std::vector<Entry>> done)
-      : WatchReader(io), done_(std::move(done)) {}
+  ResolveReader(std::shared_ptr<IoGate> gate, DirectoryBackend::Done<std::vector<Entry>> done)
+      : WatchReader(std::move(gate)), done_(std::move(done)) {}
 
  private:
   void OnAll(std::vector<Entry> entries) override { entries_ = std::move(entries); }
@@ -158,7 +166,8 @@ auto StatusOnly(DirectoryBackend::StatusDone done) {
 class HostedBackend final : public DirectoryBackend {
  public:
   HostedBackend(Connection server, asio::io_context& io)
-      : server_(std::move(server)), io_(io), alive_(std::make_shared<bool>(true)) {}
+      : server_(std::move(server)), io_(io), gate_(std::make_shared<IoGate>(io)) {}
+  ~HostedBackend() override { gate_->Close(); }
 
   void Renew(LeaseCall call, Duration limit, Done<LeaseGrant> done) override {
     Ask(internal::kDirectoryRenew,
@@ -215,52 +224,68 @@ class HostedBackend final : public DirectoryBackend {
   }
 
   void Resolve(Selector selector, Duration limit, Done<std::vector<Entry>> done) override {
-    // Guarded: what reads the stream may outlive this.
-    auto guarded = [weak = std::weak_ptr<bool>(alive_),
-                    done = std::move(done)](absl::StatusOr<std::vector<Entry>> entries) mutable {
-      if (weak.lock() != nullptr) done(std::move(entries));
-    };
-    std::make_shared<ResolveReader>(io_, std::move(guarded))
-        ->Start(server_, selector, false, Millis(limit));
+    const uint64_t number = ++last_;
+    auto reader = std::make_shared<ResolveReader>(
+        gate_, [this, number, done = std::move(done)](auto entries) mutable {
+          resolving_.erase(number);
+          done(std::move(entries));
+        });
+    resolving_.emplace(number, reader);
+    reader->Start(server_, selector, false, Millis(limit));
   }
 
   std::unique_ptr<Subscription> Subscribe(const Selector& selector,
                                           SubscriptionSink& sink) override {
-    auto reader = std::make_shared<SubscriptionReader>(io_, sink);
+    auto reader = std::make_shared<SubscriptionReader>(gate_, sink);
     reader->Start(server_, selector, true, std::chrono::milliseconds(0));
     return std::make_unique<HostedSubscription>(std::move(reader));
   }
 
+  void Close() override { gate_->Close(); }
+
  private:
+  // A call that is under way; the thread runs on until it has ended.
+  struct Question {
+    Done<Outcome> done;
+    asio::executor_work_guard<asio::io_context::executor_type> work;
+  };
+  using Questions = std::map<uint64_t, Question>;
+
   static std::chrono::milliseconds Millis(Duration limit) {
     return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(limit),
                     std::chrono::milliseconds(1));
   }
 
-  // Calls `handler`, and gives `take` the outcome or what kept us from having one.
-  template <typename Message, typename Take>
+  // Calls `handler`, and gives `done` the outcome or what kept us from having one.
+  template <typename Message>
   void Ask(const SingleHandler<Message, Outcome>& handler, const Message& message, Duration limit,
-           Take take) {
+           Done<Outcome> done) {
+    const uint64_t number = ++last_;
+    asked_->emplace(number, Question{.done = std::move(done), .work = asio::make_work_guard(io_)});
     handler.Call(server_, message, {.timeout = Millis(limit)},
-                 [io = asio::make_work_guard(io_), weak = std::weak_ptr<bool>(alive_),
-                  take = std::move(take)](absl::StatusOr<Outcome> outcome) mutable {
+                 // On any thread, and after we have gone.
+                 [gate = gate_, asked = std::weak_ptr<Questions>(asked_),
+                  number](absl::StatusOr<Outcome> outcome) {
                    if (!outcome.ok()) {
                      outcome = NotReached(outcome.status());
                    } else if (outcome->code != 0) {
                      outcome = StatusOf(*outcome);
                    }
-                   // Even when it ran on this thread: a call may fail from inside. It may also be
-                   // one of the system's, where the manager has gone: `io` runs on until then.
-                   asio::post(io.get_executor(), [weak, take = std::move(take),
-                                                  outcome = std::move(outcome)]() mutable {
-                     if (weak.lock() != nullptr) take(std::move(outcome));
-                   });
+                   gate->PostTo(
+                       asked, [number, outcome = std::move(outcome)](Questions& questions) mutable {
+                         // Taken out before: it may be what ends us.
+                         questions.extract(number).mapped().done(std::move(outcome));
+                       });
                  });
   }
 
   const Connection server_;
   asio::io_context& io_;
-  const std::shared_ptr<bool> alive_;
+  const std::shared_ptr<IoGate> gate_;
+  uint64_t last_ = 0;
+  // Only we hold what waits, so that it goes with us, on the directory's thread.
+  const std::shared_ptr<Questions> asked_ = std::make_shared<Questions>();
+  std::map<uint64_t, std::shared_ptr<ResolveReader>> resolving_;
 };
 
 }  // namespace

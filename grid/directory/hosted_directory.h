@@ -33,7 +33,7 @@ struct HostedDirectory {
 // `hosts`: the members, the same list in the same order everywhere; those of other names may
 // connect as clients. `options.member` is the manager's name, if it is empty; lease and clock go
 // for the server as well, and must be the same everywhere. The manager may go before the directory,
-// which then reaches nobody. kInvalidArgument names the option.
+// which then reaches nobody, or after it and `options.io`. kInvalidArgument names the option.
 absl::StatusOr<HostedDirectory> MakeHostedDirectory(Manager& manager,
                                                     const std::vector<std::string>& hosts,
                                                     DirectoryOptions options,

@@ -10,23 +10,25 @@ absl::Status Unreachable() { return absl::UnavailableError("the directory can't 
 class LocalSubscription final : public Subscription,
                                 public std::enable_shared_from_this<LocalSubscription> {
  public:
-  LocalSubscription(boost::asio::io_context& io, SubscriptionSink* sink, std::string member,
+  LocalSubscription(std::shared_ptr<IoGate> gate, SubscriptionSink* sink, std::string member,
                     std::shared_ptr<const Reach> reach)
-      : io_(io), sink_(sink), member_(std::move(member)), reach_(std::move(reach)) {}
+      : gate_(std::move(gate)), sink_(sink), member_(std::move(member)), reach_(std::move(reach)) {}
 
   void Start(RegistryHost& host, const Selector& selector) {
     absl::StatusOr<std::unique_ptr<RegistryHost::Watch>> watch = Unreachable();
     if (reach_->Reachable(member_)) {
-      watch = host.StartWatch(selector, [weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->PostDrain();
+      // On the thread of whoever changes the table.
+      watch = host.StartWatch(selector, [gate = gate_, weak = weak_from_this()] {
+        gate->PostTo(weak, [](LocalSubscription& self) { self.Drain(); });
       });
     }
     if (watch.ok()) {
       watch_ = *std::move(watch);
-      PostDrain();
+      gate_->PostTo(weak_from_this(), [](LocalSubscription& self) { self.Drain(); });
       return;
     }
-    boost::asio::post(io_, [self = shared_from_this(), why = watch.status()] { self->End(why); });
+    gate_->PostTo(weak_from_this(),
+                  [why = watch.status()](LocalSubscription& self) { self.End(why); });
   }
   void Stop() {
     sink_ = nullptr;
@@ -34,12 +36,6 @@ class LocalSubscription final : public Subscription,
   }
 
  private:
-  void PostDrain() {
-    boost::asio::post(io_, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->Drain();
-    });
-  }
-
   void Drain() {
     while (sink_ != nullptr && watch_ != nullptr) {
       if (!reach_->Reachable(member_)) return End(Unreachable());
@@ -66,7 +62,7 @@ class LocalSubscription final : public Subscription,
     if (sink_ != nullptr) std::exchange(sink_, nullptr)->OnEnd(why);
   }
 
-  boost::asio::io_context& io_;
+  const std::shared_ptr<IoGate> gate_;
   SubscriptionSink* sink_;  // null once stopped or ended
   const std::string member_;
   const std::shared_ptr<const Reach> reach_;
@@ -135,7 +131,7 @@ void LocalBackend::Resolve(Selector selector, Duration /*limit*/, Done<std::vect
 
 std::unique_ptr<Subscription> LocalBackend::Subscribe(const Selector& selector,
                                                       SubscriptionSink& sink) {
-  auto subscription = std::make_shared<LocalSubscription>(io_, &sink, member_, reach_);
+  auto subscription = std::make_shared<LocalSubscription>(gate_, &sink, member_, reach_);
   subscription->Start(*host_, selector);
   return std::make_unique<SubscriptionHandle>(std::move(subscription));
 }

@@ -15,6 +15,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "grid/directory/directory_backend.h"
+#include "grid/directory/io_gate.h"
 #include "grid/directory/registry_host.h"
 
 namespace grid::internal {
@@ -46,9 +47,11 @@ class LocalBackend final : public DirectoryBackend {
                std::shared_ptr<const Reach> reach)
       : host_(std::move(host)),
         io_(io),
+        gate_(std::make_shared<IoGate>(io)),
         member_(std::move(member)),
         reach_(std::move(reach)),
         alive_(std::make_shared<bool>(true)) {}
+  ~LocalBackend() override { gate_->Close(); }
 
   void Renew(LeaseCall call, Duration limit, Done<LeaseGrant> done) override;
   void Register(RegisterCall call, Duration limit, Done<Entry> done) override;
@@ -59,6 +62,7 @@ class LocalBackend final : public DirectoryBackend {
   void Resolve(Selector selector, Duration limit, Done<std::vector<Entry>> done) override;
   std::unique_ptr<Subscription> Subscribe(const Selector& selector,
                                           SubscriptionSink& sink) override;
+  void Close() override { gate_->Close(); }
 
  private:
   // Asks the table, if it can be reached, and answers later.
@@ -67,6 +71,7 @@ class LocalBackend final : public DirectoryBackend {
 
   const std::shared_ptr<RegistryHost> host_;
   boost::asio::io_context& io_;
+  const std::shared_ptr<IoGate> gate_;
   const std::string member_;
   const std::shared_ptr<const Reach> reach_;
   const std::shared_ptr<bool> alive_;

@@ -1,10 +1,12 @@
 #include "grid/directory/local_directory.h"
 
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "grid/directory/directory_client.h"
 #include "grid/directory/local_backend.h"
 #include "grid/directory/registry_host.h"
+#include "grid/directory/registry_timer.h"
 
 namespace grid {
 namespace {
@@ -19,13 +21,15 @@ LocalDirectoryOptions WithDefaults(LocalDirectoryOptions options) {
 LocalDirectory::LocalDirectory(LocalDirectoryOptions options)
     : options_(WithDefaults(std::move(options))),
       host_(std::make_shared<internal::RegistryHost>(
-          *options_.io, options_.clock,
-          RegistryOptions{.lease = options_.lease, .limits = options_.limits})),
+          options_.clock, RegistryOptions{.lease = options_.lease, .limits = options_.limits})),
+      timer_(std::make_shared<internal::RegistryTimer>(*options_.io, *options_.clock, host_)),
       reach_(std::make_shared<internal::Reach>()) {
-  host_->Start();
+  timer_->Start();
 }
 
-LocalDirectory::~LocalDirectory() = default;
+LocalDirectory::~LocalDirectory() {
+  boost::asio::post(*options_.io, [timer = std::move(timer_)] {});
+}
 
 absl::StatusOr<std::unique_ptr<Directory>> LocalDirectory::Join(DirectoryOptions options) {
   if (absl::Status status = options.Check(); !status.ok()) return status;

@@ -4,7 +4,7 @@
 //   LocalDirectory table({.io = &io});
 //   absl::StatusOr<std::unique_ptr<Directory>> names = table.Join({.io = &io, .member = "a"});
 //
-// Any thread. The Directories may outlive it.
+// Any thread. The Directories may outlive it; leases of others then end when somebody asks.
 #ifndef GRID_GRID_DIRECTORY_LOCAL_DIRECTORY_H_
 #define GRID_GRID_DIRECTORY_LOCAL_DIRECTORY_H_
 
@@ -23,6 +23,7 @@ namespace grid {
 namespace internal {
 class Reach;
 class RegistryHost;
+class RegistryTimer;
 }  // namespace internal
 
 struct LocalDirectoryOptions {
@@ -48,6 +49,7 @@ class LocalDirectory {
  private:
   const LocalDirectoryOptions options_;
   const std::shared_ptr<internal::RegistryHost> host_;
+  std::shared_ptr<internal::RegistryTimer> timer_;  // until the end
   const std::shared_ptr<internal::Reach> reach_;
 };
 

@@ -1,32 +1,19 @@
 #include "grid/directory/registry_host.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 
 namespace grid::internal {
 
-RegistryHost::RegistryHost(boost::asio::io_context& io, std::shared_ptr<Clock> clock,
-                           RegistryOptions options)
-    : io_(io), clock_(std::move(clock)), lease_(options.lease), registry_(std::move(options)) {}
+RegistryHost::RegistryHost(std::shared_ptr<Clock> clock, RegistryOptions options)
+    : clock_(std::move(clock)), lease_(options.lease), registry_(std::move(options)) {}
 
-void RegistryHost::Start() {
-  boost::asio::post(io_, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    self->timer_.emplace(self->io_, *self->clock_, [weak] {
-      if (const auto host = weak.lock()) host->OnTimer();
-    });
-    self->OnTimer();
-  });
-}
-
-void RegistryHost::OnTimer() {
+TimePoint RegistryHost::Expire() {
   const TimePoint now = clock_->Now();
   std::lock_guard lock(mutex_);
   registry_.Expire(now);
-  // What is opened or renewed from now on runs out a lease from now at the soonest, so nothing has
-  // to set the timer in between.
-  timer_->Set(std::min(registry_.NextExpiry().value_or(TimePoint::max()), now + lease_));
+  // What is opened or renewed from now on runs out a lease from now at the soonest, so nothing of
+  // it comes in between.
+  return std::min(registry_.NextExpiry().value_or(TimePoint::max()), now + lease_);
 }
 
 absl::StatusOr<LeaseGrant> RegistryHost::Renew(const LeaseCall& call) {

@@ -1,12 +1,9 @@
-// RegistryHost: a Registry with what it needs to run: a lock, a clock, and a timer that ends the
-// sessions whose lease has run out.
+// RegistryHost: a Registry with a lock and a clock.
 //
-// Shared by the directories of one process and the handlers that serve it to others. Any thread;
-// the timer belongs to `io`, which one thread runs, and which must outlive it.
+// Shared by the directories of one process and the handlers that serve it to others. Any thread.
 #ifndef GRID_GRID_DIRECTORY_REGISTRY_HOST_H_
 #define GRID_GRID_DIRECTORY_REGISTRY_HOST_H_
 
-#include <boost/asio/io_context.hpp>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,15 +12,12 @@
 
 #include "absl/base/thread_annotations.h"
 #include "grid/directory/registry.h"
-#include "grid/transport/loop_timer.h"
 
 namespace grid::internal {
 
 class RegistryHost final : public std::enable_shared_from_this<RegistryHost> {
  public:
-  RegistryHost(boost::asio::io_context& io, std::shared_ptr<Clock> clock, RegistryOptions options);
-  // Starts the timer.
-  void Start();
+  RegistryHost(std::shared_ptr<Clock> clock, RegistryOptions options);
 
   absl::StatusOr<LeaseGrant> Renew(const LeaseCall& call);
   absl::StatusOr<Entry> Register(const RegisterCall& call);
@@ -32,6 +26,8 @@ class RegistryHost final : public std::enable_shared_from_this<RegistryHost> {
   void End(const LeaseCall& call);
   uint64_t Flush();
   std::vector<Entry> Resolve(const Selector& selector);
+  // Ends the sessions whose lease has run out, and says when there may be more of them.
+  TimePoint Expire();
   RegistryStats Stats() const;
 
   // A watch; ends when it is destroyed.
@@ -55,14 +51,10 @@ class RegistryHost final : public std::enable_shared_from_this<RegistryHost> {
                                                     absl::AnyInvocable<void()> ready);
 
  private:
-  void OnTimer();
-
-  boost::asio::io_context& io_;
   const std::shared_ptr<Clock> clock_;
   const Duration lease_;
   mutable std::mutex mutex_;
   Registry registry_ ABSL_GUARDED_BY(mutex_);
-  std::optional<LoopTimer> timer_;  // the thread of io_
 };
 
 }  // namespace grid::internal
