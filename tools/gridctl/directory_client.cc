@@ -96,7 +96,13 @@ absl::Status DirectoryClient::Start() {
   return ready.ok() ? ready : Explain(ready);
 }
 
-DirectoryClient::~DirectoryClient() { thread_.Stop(); }
+DirectoryClient::~DirectoryClient() { StopThread(); }
+
+void DirectoryClient::StopThread() {
+  if (std::exchange(stopped_, true)) return;
+  if (directory_ != nullptr) (void)directory_->Stop(boost::asio::use_future).get();
+  thread_.Stop();
+}
 
 absl::Status DirectoryClient::Explain(const absl::Status& status) const {
   const char* hint = "";

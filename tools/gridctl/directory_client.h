@@ -56,8 +56,8 @@ class DirectoryClient {
   absl::Status Start();
   ~DirectoryClient();
 
-  // Nothing runs on io() afterwards; not from that thread.
-  void StopThread() { thread_.Stop(); }
+  // Ends the directory; nothing runs on io() afterwards. Idempotent; not from that thread.
+  void StopThread();
 
   Directory& directory() { return *directory_; }
   std::chrono::milliseconds timeout() const { return timeout_; }
@@ -74,6 +74,7 @@ class DirectoryClient {
   std::chrono::milliseconds timeout_{0};
   std::string where_;  // the node, or etcd
   IoThread thread_;    // what the node's calls complete on
+  bool stopped_ = false;
   bool etcd_ = false;
   std::unique_ptr<Client> client_;  // null: etcd, and no node
   std::unique_ptr<Directory> directory_;
