@@ -49,7 +49,8 @@ class SystemCore;
 
 struct ActorSystemOptions {
   // Timers run here, and what the directory says is heard here; one thread runs it, which may be
-  // the Directory's. It must outlive the system, and run until Stop has completed. Required.
+  // the Directory's. It must outlive the system, and the manager until that has stopped, whose
+  // threads post here; and run until Stop has completed. Required.
   boost::asio::io_context* io = nullptr;
   // Threads that actors run on, 1 to 1024; 0: they run on `io`, too; -1: as many as there are
   // cores.

@@ -34,7 +34,8 @@ inline constexpr char kMemberPath[] = "sys/member";
 
 struct DirectoryMembershipOptions {
   // The membership's thread: one thread runs it, which may be the Directory's. It must outlive the
-  // Membership. Required.
+  // Membership and its watchers, which post there as they go, and where it is another one than the
+  // Directory's, the Directory, which does so too. Required.
   boost::asio::io_context* io = nullptr;
   std::string member = {};  // our name: that of the Directory. Required
   bool client = false;      // we watch, and are no member

@@ -19,7 +19,8 @@
 namespace grid {
 
 struct StaticMembershipOptions {
-  // The membership's thread: one thread runs it. It must outlive the Membership. Required.
+  // The membership's thread: one thread runs it. It must outlive the Membership and its watchers.
+  // Required.
   boost::asio::io_context* io = nullptr;
   std::string self = {};             // our name; a client where it is not on the list
   std::vector<Member> members = {};  // in any order
