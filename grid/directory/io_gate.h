@@ -1,9 +1,8 @@
 // IoGate: the way of other threads to an io_context that may go before they do.
 //
-//   const auto gate = std::make_shared<IoGate>(io);        // with whoever is to post
+//   const auto gate = std::make_shared<IoGate>(io);     // shared with whoever is to post
 //   gate->PostTo(weak, [](Asking& self) { self.OnAnswer(); });
-//   gate->Close();                                         // who answers for `io`, while it is
-//   there
+//   gate->Close();     // by whoever answers for `io`, while it is there
 //
 // Whoever posts does so under the lock that Close takes: once that has returned nobody is inside,
 // and nobody gets in. Without it a thread may still be busy with the io_context when what it posted
