@@ -129,7 +129,6 @@ absl::Status ClusterNode::KeepRunning(const grid::Path& path) {
                                    {.io = &io_,
                                     .path = path,
                                     .count = kind->activation.count(),
-                                    .client = options_.client,
                                     .period = 200ms,
                                     .log = grid::SpdlogLog("example", grid::LogLevel::kError)});
   if (!patrol.ok()) return patrol.status();
