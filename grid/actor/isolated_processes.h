@@ -23,7 +23,7 @@
 // killed at once, without OnStop.
 //
 // POSIX. Any thread, but for the destructor: on that of `io`, or when it does not run; processes
-// that are still there are killed.
+// that are still there are killed, and waited for.
 #ifndef GRID_GRID_ACTOR_ISOLATED_PROCESSES_H_
 #define GRID_GRID_ACTOR_ISOLATED_PROCESSES_H_
 

@@ -25,19 +25,19 @@ std::string IsolatedClientName(const Name& actor, uint64_t epoch) {
 }
 
 absl::StatusOr<std::unique_ptr<IsolatedSystem>> IsolatedSystem::Make(
-    asio::io_context& io, const IsolatedClientFunction& function,
+    asio::io_context& io, const IsolatedClientFunction& client,
     const IsolatedClientArguments& arguments) {
   absl::Status failed;
   try {
-    absl::StatusOr<IsolatedClient> client = function(arguments);
-    if (!client.ok()) return Explain(client.status());
-    if (client->directory == nullptr) return nullptr;
-    ManagerOptions options = client->manager;
+    absl::StatusOr<IsolatedClient> made = client(arguments);
+    if (!made.ok()) return Explain(made.status());
+    if (made->directory == nullptr) return nullptr;
+    ManagerOptions options = made->manager;
     options.client = true;
     if (options.local.empty()) options.local = arguments.local;
     const std::shared_ptr<LogSink> log = options.log;
     std::unique_ptr<IsolatedSystem> system(new IsolatedSystem(io, std::move(options)));
-    failed = system->Start(*client, arguments.start.name, log);
+    failed = system->Start(*made, arguments.start.name, log);
     if (failed.ok()) return system;
   } catch (const std::exception& exception) {
     failed = absl::InternalError(exception.what());

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -70,7 +71,7 @@ void ProcessRunner::Leave(const std::shared_ptr<IsolatedProcess>& process) {
 
 void ProcessRunner::Close() {
   closed_ = true;
-  for (const auto& process : std::set(processes_)) process->Kill();
+  for (const auto& process : std::set(processes_)) process->End();
 }
 
 // --- IsolatedProcess ---
@@ -81,14 +82,7 @@ IsolatedProcess::IsolatedProcess(std::shared_ptr<ProcessRunner> runner, std::str
       start_timer_(io(), runner_->clock(), [this] { OnStartTimeout(); }),
       stop_timer_(io(), runner_->clock(), [this] { OnStopTimeout(); }),
       lease_timer_(io(), runner_->clock(), [this] { TellLease(); }),
-      reap_timer_(io(), runner_->clock(), [this] { Reap(); }) {}
-
-// The runner keeps it until it is reaped, but where the io_context has ended before.
-IsolatedProcess::~IsolatedProcess() {
-  if (pid_ <= 0) return;
-  kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
-}
+      reap_timer_(io(), runner_->clock(), [this] { Reap(/*wait=*/false); }) {}
 
 void IsolatedProcess::Start(IsolatedFrame start, LeaseToken lease,
                             Completion<absl::Status> completion) {
@@ -272,6 +266,13 @@ void IsolatedProcess::Kill() {
   if (pid_ > 0) kill(pid_, SIGKILL);
 }
 
+void IsolatedProcess::End() {
+  Kill();
+  pipe_.reset();
+  lease_timer_.Clear();
+  Reap(/*wait=*/true);
+}
+
 void IsolatedProcess::WaitEnd(Completion<absl::Status> completion) {
   wait_end_ = std::move(completion);
   if (end_.has_value()) wait_end_.Complete(&io(), *end_);
@@ -305,16 +306,19 @@ void IsolatedProcess::OnFrame(IsolatedFrame frame, Buffer payload) {
 void IsolatedProcess::OnPipeEnd() {
   pipe_.reset();
   lease_timer_.Clear();
-  Reap();
+  Reap(/*wait=*/false);
 }
 
-void IsolatedProcess::Reap() {
+void IsolatedProcess::Reap(bool wait) {
   if (pid_ == 0) return;
   int status = 0;
   bool reaped = false;
   {
     std::lock_guard lock(mutex_);
-    const pid_t gone = waitpid(pid_, &status, WNOHANG);
+    pid_t gone = 0;
+    do {
+      gone = waitpid(pid_, &status, wait ? 0 : WNOHANG);
+    } while (gone < 0 && errno == EINTR);
     reaped = gone != 0;
     if (reaped && gone != pid_) status = 0;
     if (reaped) pid_ = 0;

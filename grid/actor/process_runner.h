@@ -52,7 +52,7 @@ class ProcessRunner final : public std::enable_shared_from_this<ProcessRunner> {
   // kResourceExhausted beyond max_processes; kCancelled once closed.
   absl::Status Enter(const std::shared_ptr<IsolatedProcess>& process);
   void Leave(const std::shared_ptr<IsolatedProcess>& process);
-  // Kills them all.
+  // Kills them all, and waits for their ends.
   void Close();
 
  private:
@@ -66,7 +66,6 @@ class ProcessRunner final : public std::enable_shared_from_this<ProcessRunner> {
 class IsolatedProcess final : public std::enable_shared_from_this<IsolatedProcess> {
  public:
   IsolatedProcess(std::shared_ptr<ProcessRunner> runner, std::string name);
-  ~IsolatedProcess();
 
   asio::io_context& io() { return runner_->io(); }
 
@@ -81,6 +80,8 @@ class IsolatedProcess final : public std::enable_shared_from_this<IsolatedProces
   void Stop();
   // Any thread; also before Start, which then fails with kCancelled.
   void Kill();
+  // Kills it, and waits for that: `io` may not run any more.
+  void End();
   // Once, after Start has completed with OK. Completes when the process is gone: with why, or with
   // OK when it was told to end.
   void WaitEnd(Completion<absl::Status> completion);
@@ -94,8 +95,8 @@ class IsolatedProcess final : public std::enable_shared_from_this<IsolatedProces
   void OnStartTimeout();
   void OnStopTimeout();
   void TellLease();
-  // Waits for the process, without blocking.
-  void Reap();
+  // Looks whether the process has ended; with `wait`, until it has.
+  void Reap(bool wait);
   void OnReaped(int status);
   void FinishStart(absl::Status status);
 
