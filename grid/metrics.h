@@ -57,7 +57,7 @@ class MetricsSink {
 // A field of `Stats` that is a plain number.
 template <typename Stats>
 struct FieldMetric {
-  MetricFamily family;  // named as the field
+  MetricFamily family;  // named as the field, behind what it is of
   uint64_t Stats::*value;
 };
 

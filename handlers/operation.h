@@ -35,14 +35,14 @@ bool RunsHere(const Executor& executor, const asio::io_context& io) {
   }
 }
 
-// Gives `function` to `executor`, from any thread; it does not run inside. No third thread is
-// involved: once this has returned, nobody uses `executor` but to run it.
+// Gives `function` to `executor`, from any thread; it does not run inside. Once this has returned,
+// nobody uses `executor` but to run it; except that an asio::any_completion_executor, which can't
+// be posted to, is led to by a thread of the system's.
 template <typename Executor, typename Function>
 void PostOn(const Executor& executor, Function function) {
   if constexpr (asio::can_require_v<Executor, asio::execution::blocking_t::never_t>) {
     asio::post(executor, std::move(function));
   } else {
-    // asio::any_completion_executor, which only dispatches.
     asio::post(asio::system_executor(), [executor, function = std::move(function)]() mutable {
       asio::dispatch(executor, std::move(function));
     });

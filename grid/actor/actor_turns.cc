@@ -53,15 +53,15 @@ ActorCell::NextLetter ActorCell::Advance(size_t& budget) {
     }
     if (const Next next = Take(); next != Next::kCoroutine) return {next};
     if (batch_.empty()) continue;
-    // Where it is: a plain handler is over before anything else looks at the batch.
-    Letter& letter = batch_.front();
-    if (const Actor::Behaviour* const behaviour = Examine(letter)) {
-      if (const auto* coroutine = std::get_if<Actor::CoroutineBehaviour>(behaviour)) {
-        return {Next::kCoroutine, batch_.PopFront(), coroutine};
-      }
-      RunPlain(letter, std::get<Actor::PlainBehaviour>(*behaviour));
+    // Taken out before anything is done with it: its answer may resume another lane of ours, which
+    // looks for its next letter right there.
+    Letter letter = batch_.PopFront();
+    const Actor::Behaviour* const behaviour = Examine(letter);
+    if (behaviour == nullptr) continue;
+    if (const auto* coroutine = std::get_if<Actor::CoroutineBehaviour>(behaviour)) {
+      return {Next::kCoroutine, std::move(letter), coroutine};
     }
-    batch_.DropFront();
+    RunPlain(letter, std::get<Actor::PlainBehaviour>(*behaviour));
   }
 }
 

@@ -78,7 +78,7 @@ class RecipientsCore final : public std::enable_shared_from_this<RecipientsCore>
   RecipientsCore(std::shared_ptr<RecipientsEnv> env, Selector selector, Routing routing,
                  CallPolicy policy, std::optional<Name> from);
 
-  // Asks the Post once for each candidate that is in this process; null for others.
+  // Asks the Post, until it has been found; null where it is not in this process.
   std::shared_ptr<LetterBox> BoxOf(Candidate& candidate);
   void SetAlarm(TimePoint at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnAlarm();

@@ -32,14 +32,10 @@ class Ring {
   }
   T& PushBack(const T& value) { return PushBack(T(value)); }
   T PopFront() {
-    T value = std::move(front());
-    DropFront();
-    return value;
-  }
-  void DropFront() {
-    front() = T();
+    T value = std::exchange(front(), T());
     head_ = Place(1);
     --count_;
+    return value;
   }
   // The oldest first.
   template <typename Visit>

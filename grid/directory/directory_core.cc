@@ -256,6 +256,12 @@ void DirectoryCore::Forget(DirectoryWatch* watch) {
   stats_.coalesced += watch->view().coalesced();
 }
 
+void DirectoryCore::Adopt(std::shared_ptr<DirectoryWatch> watch) {
+  std::lock_guard lock(backend_mutex_);
+  // Otherwise it has ended, and goes here.
+  if (backend_ != nullptr) adopted_.push_back(std::move(watch));
+}
+
 // --- The end ---
 
 void DirectoryCore::Stop(absl::Status why) {
@@ -287,11 +293,13 @@ void DirectoryCore::FinishStop(Completion<absl::Status> completion) {
 
 void DirectoryCore::LetGo() {
   std::unique_ptr<DirectoryBackend> backend;
+  std::vector<std::shared_ptr<DirectoryWatch>> adopted;
   if (backend_ != nullptr) {
     DirectoryStats stats = Stats();
     std::lock_guard lock(backend_mutex_);
     final_stats_ = stats;
     backend = std::move(backend_);
+    adopted.swap(adopted_);
   }
   // What is under way there refers to us.
   backend.reset();

@@ -127,6 +127,9 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   void SawEpoch(uint64_t epoch) { seen_epoch_ = std::max(seen_epoch_, epoch); }
   void Forget(Hold* hold);
   void Forget(DirectoryWatch* watch);
+  // Any thread: its Watcher goes once we are closed. It is not to end before our thread has ended
+  // it.
+  void Adopt(std::shared_ptr<DirectoryWatch> watch);
   // A hold has been claimed, or lost.
   void OnClaimed();
   // Removes what a Register that nobody waits for may have left.
@@ -200,6 +203,7 @@ class DirectoryCore final : public std::enable_shared_from_this<DirectoryCore> {
   // Changed, and looked at by other threads, under the lock.
   mutable std::mutex backend_mutex_;
   std::optional<DirectoryStats> final_stats_ ABSL_GUARDED_BY(backend_mutex_);
+  std::vector<std::shared_ptr<DirectoryWatch>> adopted_ ABSL_GUARDED_BY(backend_mutex_);
   // Null: let go of. Last: what its callbacks touch is above.
   std::unique_ptr<DirectoryBackend> backend_;
 };

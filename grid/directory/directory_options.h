@@ -30,8 +30,8 @@ struct DirectoryLimits {
 
 struct DirectoryOptions {
   // The directory's thread: one thread runs it. It must outlive the Directory, and run until Stop
-  // has completed, or what the destructor posts has run. From then on nobody uses it, also where a
-  // Manager goes on, or handles remain. Required.
+  // has completed, or what the destructor posts has run. Once both are so nobody uses it, also
+  // where a Manager goes on, or handles remain. Required.
   boost::asio::io_context* io = nullptr;
   // Our name in the mesh; required, but where the directory takes it from elsewhere (hosted: the
   // Manager's). One Directory for each member: a newer one ends the session of the one before.

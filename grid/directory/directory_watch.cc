@@ -31,7 +31,8 @@ void DirectoryWatch::StartNext(Completion<absl::StatusOr<WatchEvent>> completion
 }
 
 void DirectoryWatch::Close() {
-  core_->Post([self = shared_from_this()] { self->End(absl::CancelledError("closed")); });
+  const auto self = shared_from_this();
+  if (!core_->Post([self] { self->End(absl::CancelledError("closed")); })) core_->Adopt(self);
 }
 
 // --- The directory's thread ---

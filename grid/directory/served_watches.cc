@@ -102,21 +102,23 @@ ServedWatches::ServedWatches(boost::asio::io_context& io, std::shared_ptr<Regist
     : gate_(std::make_shared<IoGate>(io)), host_(std::move(host)) {}
 
 absl::Status ServedWatches::Serve(Registrar& registrar) {
-  return kDirectoryWatch.Register(registrar, [gate = gate_, weak = weak_from_this()](
-                                                 const WatchMessage& message, WatchStream stream,
-                                                 RequestContext& context) {
-    absl::StatusOr<Selector> selector = Selector::Parse(message.selector);
-    if (!selector.ok()) return stream.Finish(selector.status());
-    const auto watch =
-        std::make_shared<Watch>(gate, std::move(stream), *std::move(selector), message.follow);
-    const auto stop = [gate, ending = std::weak_ptr<Watch>(watch)] {
-      gate->PostTo(ending, [](Watch& self) { self.End(absl::OkStatus()); });
-    };
-    context.OnCancel(stop);
-    context.OnDrain(stop);
-    const bool posted = gate->PostTo(weak, [watch](ServedWatches& self) { watch->Start(self); });
-    if (!posted) watch->End(absl::OkStatus());
-  });
+  return kDirectoryWatch.Register(
+      registrar, [gate = gate_, weak = weak_from_this()](
+                     const WatchMessage& message, WatchStream stream, RequestContext& context) {
+        absl::StatusOr<Selector> selector = Selector::Parse(message.selector);
+        if (!selector.ok()) return stream.Finish(selector.status());
+        const auto watch =
+            std::make_shared<Watch>(gate, std::move(stream), *std::move(selector), message.follow);
+        const auto stop = [gate, ending = std::weak_ptr<Watch>(watch)] {
+          gate->PostTo(ending, [](Watch& self) { self.End(absl::OkStatus()); });
+        };
+        if (!gate->PostTo(weak, [watch](ServedWatches& self) { watch->Start(self); })) {
+          return watch->End(absl::OkStatus());
+        }
+        // Afterwards: what stops it at once comes behind its start.
+        context.OnCancel(stop);
+        context.OnDrain(stop);
+      });
 }
 
 void ServedWatches::Close() {

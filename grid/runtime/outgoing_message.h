@@ -3,8 +3,7 @@
 //
 //   OutgoingMessage message;  // whole; or OutgoingMessage::Piece(last)
 //   OutgoingPayload packed = message.Compress(link.compressor(), how, payload.view());
-//   message.Send(session, mux, packed.Wire(payload));  // after kNoCredit again, with the same
-//   bytes
+//   message.Send(session, mux, packed.Wire(payload));  // after kNoCredit once more, the same
 #ifndef GRID_GRID_RUNTIME_OUTGOING_MESSAGE_H_
 #define GRID_GRID_RUNTIME_OUTGOING_MESSAGE_H_
 

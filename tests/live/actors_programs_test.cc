@@ -323,7 +323,7 @@ TEST_F(ActorsProgramsTest, TwoPatrols_OneActs_TheOtherWaits) {
   const Result failed =
       RunProgram({kGridctl, "patrol", three, "--once", "--remote", first_, "--timeout", "2s"});
   EXPECT_EQ(failed.status, 1);
-  EXPECT_THAT(failed.err, HasSubstr("demo/counter: 1 to start, 0 to stop, by another patrol"));
+  EXPECT_THAT(failed.err, HasSubstr("demo/counter: 1 to start, 0 to stop, and it is not us who act"));
   // A period has passed by far: the second one would have acted.
   EXPECT_EQ(Lines(Gridctl({"names", "demo/counter"}).out).size(), 2u);
 

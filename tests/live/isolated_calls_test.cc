@@ -99,6 +99,10 @@ class Member {
       ended.set_value();
     });
     ended.get_future().wait();
+    // Behind what they have posted.
+    std::promise<void> behind;
+    asio::post(thread_.io(), [&] { behind.set_value(); });
+    behind.get_future().wait();
     thread_.Stop();
   }
 

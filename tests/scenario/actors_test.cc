@@ -51,6 +51,52 @@ TEST_F(ActorsTest, AnActorThatMoves_IsFoundAgain_ByHandlesThatKnewTheOld) {
   EXPECT_EQ(answer->value, 2);
 }
 
+// Asks itself while it handles something else: the answer is given, and what waits for it goes on,
+// inside the handler that gives it.
+class SelfCaller final : public Actor {
+ public:
+  static constexpr MessageType<NoPayload> kInner{"self.inner"};
+  static constexpr MessageType<int64_t, int64_t> kOuter{"self.outer"};
+
+  explicit SelfCaller(int& runs) {
+    On(kInner, [&runs](NoPayload, ActorContext&) {
+      ++runs;
+      return absl::OkStatus();
+    });
+    On(kOuter,
+       [](int64_t times, ActorContext& context) -> asio::awaitable<absl::StatusOr<int64_t>> {
+         const Recipients self = context.system().To(Selector::Of({context.name()}));
+         for (int64_t i = 0; i < times; ++i) {
+           const absl::StatusOr<Answer<NoPayload>> inner = co_await self.Call(kInner, {});
+           if (!inner.ok()) co_return inner.status();
+         }
+         co_return times;
+       });
+  }
+};
+
+TEST_F(ActorsTest, AnActorThatAsksItself_RunsEachLetterOnce) {
+  Make();
+  int runs = 0;
+  ActorOptions options;
+  options.concurrency = 2;
+  testing::Probe<absl::StatusOr<ActorHandle>> started("Start");
+  At(1).Start(
+      N("r/k/a"), [&runs] { return std::make_unique<SelfCaller>(runs); }, options,
+      started.Handler());
+  ASSERT_TRUE(Await(started).ok());
+  const Recipients to = At(1).To(Only("r/k/a"));
+  for (int64_t round = 1; round <= 3; ++round) {
+    testing::Probe<absl::StatusOr<Answer<int64_t>>> answer("Call");
+    to.Call(SelfCaller::kOuter, 5, answer.Handler());
+    const absl::StatusOr<Answer<int64_t>> value = Await(answer);
+    ASSERT_TRUE(value.ok()) << value.status();
+    EXPECT_EQ(runs, 5 * round);
+  }
+  EXPECT_EQ(At(1).Stats().handled, 18u);
+  EXPECT_EQ(At(1).Stats().no_reply, 0u);
+}
+
 // Those that nobody waits for know the mailbox of an actor of their own process.
 TEST_F(ActorsTest, AnActorThatMoves_GetsSendsOnlyAsLongAsItIsThere) {
   Make();

@@ -60,9 +60,8 @@ MeshClient::~MeshClient() {
     watcher_.Close();
     following_.wait();
   }
-  // Others patrol at once, and not after the lease.
-  (void)directory().Stop(asio::use_future).get();
-  // What is destroyed now belongs to it, or does not mind.
+  // Gives back what we hold, so that others patrol at once. What is destroyed now belongs to that
+  // thread, or does not mind.
   names_->StopThread();
 }
 

@@ -99,7 +99,7 @@ class Patrols {
       if (kind.known && plan.start.empty() && plan.stop.empty()) continue;
       open.push_back(absl::StrCat(kind.path.text(), ": ", plan.start.size(), " to start, ",
                                   plan.stop.size(), " to stop",
-                                  kind.patrol->acting() ? "" : ", by another patrol"));
+                                  kind.patrol->acting() ? "" : ", and it is not us who act"));
     }
     return absl::StrJoin(open, "; ");
   }
