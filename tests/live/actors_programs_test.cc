@@ -289,6 +289,10 @@ TEST_F(ActorsProgramsTest, PatrolKeepsWhatTheFileSays) {
   EXPECT_EQ(nodes_.back()->Wait(kLimit), 0) << nodes_.back()->err();
   EXPECT_TRUE(patrol.WaitForOutput("ended demo/echo/0 at " + west_, kLimit)) << patrol.err();
   EXPECT_TRUE(patrol.WaitForStderr("demo/echo/0 did not start: no member for", kLimit));
+  // Those that were there, too, have found another place: nobody starts them any more.
+  for (const char* name : {"demo/counter/0 ", "demo/counter/1 "}) {
+    ASSERT_TRUE(Eventually({"names", "demo"}, name)) << name;
+  }
   patrol.Signal(SIGTERM);
   EXPECT_EQ(patrol.Wait(kLimit), 0) << patrol.err();
 
@@ -323,7 +327,8 @@ TEST_F(ActorsProgramsTest, TwoPatrols_OneActs_TheOtherWaits) {
   const Result failed =
       RunProgram({kGridctl, "patrol", three, "--once", "--remote", first_, "--timeout", "2s"});
   EXPECT_EQ(failed.status, 1);
-  EXPECT_THAT(failed.err, HasSubstr("demo/counter: 1 to start, 0 to stop, and it is not us who act"));
+  EXPECT_THAT(failed.err,
+              HasSubstr("demo/counter: 1 to start, 0 to stop, and it is not us who act"));
   // A period has passed by far: the second one would have acted.
   EXPECT_EQ(Lines(Gridctl({"names", "demo/counter"}).out).size(), 2u);
 
