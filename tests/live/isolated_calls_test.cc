@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <chrono>
@@ -11,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -22,7 +25,6 @@
 #include "tests/live/embedding_kit.h"
 #include "tests/live/isolated_kinds.h"
 #include "tests/live/own_address.h"
-#include "tools/common/io_thread.h"
 
 namespace grid::live {
 namespace {
@@ -65,23 +67,21 @@ class Member {
       EXPECT_TRUE(manager_->AddPeer(host).ok());
     }
     DirectoryOptions directory;
-    directory.io = &thread_.io();
+    directory.io = &io_;
     directory.log = NullLog();
     auto names = MakeHostedDirectory(*manager_, hosts, std::move(directory));
     EXPECT_TRUE(names.ok()) << names.status();
     names_ = *std::move(names);
     auto actors = ActorSystem::Make(*manager_, *names_.directory,
-                                    {.io = &thread_.io(), .threads = 1, .log = NullLog()});
+                                    {.io = &io_, .threads = 1, .log = NullLog()});
     EXPECT_TRUE(actors.ok()) << actors.status();
     actors_ = *std::move(actors);
     if (!program.empty()) {
-      processes_.emplace(IsolatedProcessesOptions{.io = &thread_.io(),
-                                                  .program = program,
-                                                  .settings = std::move(settings),
-                                                  .log = NullLog()});
+      processes_.emplace(IsolatedProcessesOptions{
+          .io = &io_, .program = program, .settings = std::move(settings), .log = NullLog()});
       kinds_.emplace(
           IsolatedKinds(), *actors_,
-          KindHostOptions{.io = &thread_.io(), .isolate = processes_->isolate(), .log = NullLog()});
+          KindHostOptions{.io = &io_, .isolate = processes_->isolate(), .log = NullLog()});
     }
     EXPECT_TRUE(manager_->Start().ok());
     EXPECT_TRUE(manager_->Listen(hosts[number].substr(7)).ok());
@@ -91,7 +91,7 @@ class Member {
   ~Member() {
     manager_->Stop();
     std::promise<void> ended;
-    asio::post(thread_.io(), [&] {
+    asio::post(io_, [&] {
       kinds_.reset();
       actors_.reset();
       processes_.reset();
@@ -99,11 +99,9 @@ class Member {
       ended.set_value();
     });
     ended.get_future().wait();
-    // Behind what they have posted.
-    std::promise<void> behind;
-    asio::post(thread_.io(), [&] { behind.set_value(); });
-    behind.get_future().wait();
-    thread_.Stop();
+    // What they have posted, and what that posts.
+    work_.reset();
+    running_.join();
   }
 
   ActorSystem& actors() { return *actors_; }
@@ -137,7 +135,9 @@ class Member {
   }
 
  private:
-  tools::IoThread thread_;
+  asio::io_context io_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+  std::thread running_{[this] { io_.run(); }};
   std::optional<Manager> manager_;
   HostedDirectory names_;
   std::unique_ptr<ActorSystem> actors_;
