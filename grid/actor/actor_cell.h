@@ -137,7 +137,7 @@ class ActorCell final : public LetterBox, public std::enable_shared_from_this<Ac
   NextLetter Advance(size_t& budget);
   bool RunDueTimer();
   void AskAlarm();
-  Next Take();
+  Next Take(std::optional<Letter>& letter);
   void Held(size_t letters, size_t bytes);
   const Actor::Behaviour* Examine(Letter& letter);
   void RunPlain(Letter& letter, const Actor::PlainBehaviour& behaviour);

@@ -51,49 +51,48 @@ ActorCell::NextLetter ActorCell::Advance(size_t& budget) {
       alarm_due_.store(false, std::memory_order_release);
       AskAlarm();
     }
-    if (const Next next = Take(); next != Next::kCoroutine) return {next};
-    if (batch_.empty()) continue;
-    // Taken out before anything is done with it: its answer may resume another lane of ours, which
-    // looks for its next letter right there.
-    Letter letter = batch_.PopFront();
-    const Actor::Behaviour* const behaviour = Examine(letter);
+    // Not where it lies in the batch: its answer may resume another lane of ours, which looks for
+    // its next letter right there.
+    std::optional<Letter> letter;
+    const Next next = Take(letter);
+    if (next != Next::kCoroutine) return {next};
+    if (!letter.has_value()) continue;
+    const Actor::Behaviour* const behaviour = Examine(*letter);
     if (behaviour == nullptr) continue;
     if (const auto* coroutine = std::get_if<Actor::CoroutineBehaviour>(behaviour)) {
       return {Next::kCoroutine, std::move(letter), coroutine};
     }
-    RunPlain(letter, std::get<Actor::PlainBehaviour>(*behaviour));
+    RunPlain(*letter, std::get<Actor::PlainBehaviour>(*behaviour));
   }
 }
 
-// kCoroutine stands for a letter of any kind, at the front of batch_; or for another look if that
-// is empty.
-ActorCell::Next ActorCell::Take() {
-  const bool all = options_.mailbox.overflow == Overflow::kReject;
+// kCoroutine stands for a letter of any kind, or for another look if there is none.
+ActorCell::Next ActorCell::Take(std::optional<Letter>& letter) {
   if (batch_.empty()) {
     FlushCounts();
     std::vector<ReplyToken> delivered;
     {
       std::lock_guard lock(mutex_);
-      if (all) {
+      if (options_.mailbox.overflow == Overflow::kReject) {
         const HeldLetters held = queue_.TakeAll(batch_);
         Held(held.letters, held.bytes);
-      } else if (std::optional<Letter> letter = queue_.Take(delivered)) {
+      } else {
         // One by one: what waits and what is the oldest depends on it.
-        batch_.PushBack(*std::move(letter));
+        letter = queue_.Take(delivered);
       }
-      if (batch_.empty()) {
+      if (batch_.empty() && !letter.has_value()) {
         if (queue_.closed()) return Next::kSettle;
         if (alarm_due_.load(std::memory_order_relaxed)) return Next::kCoroutine;
-        all ? queue_.Reuse(batch_) : queue_.Shrink();
+        queue_.Reuse(batch_);
         looking_ = false;
         return Next::kIdle;
       }
     }
     for (ReplyToken& token : delivered) token.Answer(Buffer());
   }
-  if (all) {
-    const size_t bytes = batch_.front().message.size();
-    Held(batch_.size() - 1, held_bytes_.load(std::memory_order_relaxed) - bytes);
+  if (!batch_.empty()) {
+    letter = batch_.PopFront();
+    Held(batch_.size(), held_bytes_.load(std::memory_order_relaxed) - letter->message.size());
   }
   return Next::kCoroutine;
 }

@@ -83,10 +83,6 @@ HeldLetters MailboxQueue::TakeAll(Ring<Letter>& letters) {
 void MailboxQueue::Reuse(Ring<Letter>& spare) {
   if (letters_.empty() && letters_.places() < spare.places()) std::swap(letters_, spare);
   spare = {};
-  Shrink();
-}
-
-void MailboxQueue::Shrink() {
   if (letters_.empty() && letters_.places() > kIdlePlaces) letters_ = {};
 }
 

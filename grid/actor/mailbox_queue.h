@@ -53,8 +53,6 @@ class MailboxQueue {
   HeldLetters TakeAll(Ring<Letter>& letters);
   // `spare` is memory to go on with, when this has less.
   void Reuse(Ring<Letter>& spare);
-  // Gives memory back that a burst has needed.
-  void Shrink();
 
   // Letters that wait for room beyond their deadline. `delivered` as in Take.
   std::vector<Letter> TakeExpired(TimePoint now, std::vector<ReplyToken>& delivered);

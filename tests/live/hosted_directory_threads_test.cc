@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <memory>
@@ -16,6 +14,7 @@
 
 #include "grid/directory/hosted_directory.h"
 #include "tests/live/embedding_kit.h"
+#include "tests/live/ending_thread.h"
 #include "tests/live/etcd_process.h"
 
 namespace grid::live {
@@ -23,28 +22,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// As a program has it that knows nothing of directories.
-class Thread {
- public:
-  ~Thread() {
-    if (thread_.joinable()) Stop();
-  }
-  asio::io_context& io() { return io_; }
-  void RunOut() {
-    work_.reset();
-    thread_.join();
-  }
-  void Stop() {
-    io_.stop();
-    thread_.join();
-  }
-
- private:
-  asio::io_context io_{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
-  std::thread thread_{[this] { io_.run(); }};
-};
 
 // One member, with its directory on a thread of its own.
 class Member {
@@ -95,7 +72,7 @@ class Member {
   }
 
  private:
-  std::unique_ptr<Thread> thread_ = std::make_unique<Thread>();
+  std::unique_ptr<EndingThread> thread_ = std::make_unique<EndingThread>();
   HostedDirectory names_;
   Watcher watcher_;  // outlives them
   std::shared_ptr<std::atomic<int>> told_ = std::make_shared<std::atomic<int>>(0);

@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <chrono>
@@ -13,7 +11,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +20,7 @@
 #include "grid/directory/hosted_directory.h"
 #include "grid/manager.h"
 #include "tests/live/embedding_kit.h"
+#include "tests/live/ending_thread.h"
 #include "tests/live/isolated_kinds.h"
 #include "tests/live/own_address.h"
 
@@ -67,21 +65,23 @@ class Member {
       EXPECT_TRUE(manager_->AddPeer(host).ok());
     }
     DirectoryOptions directory;
-    directory.io = &io_;
+    directory.io = &thread_.io();
     directory.log = NullLog();
     auto names = MakeHostedDirectory(*manager_, hosts, std::move(directory));
     EXPECT_TRUE(names.ok()) << names.status();
     names_ = *std::move(names);
     auto actors = ActorSystem::Make(*manager_, *names_.directory,
-                                    {.io = &io_, .threads = 1, .log = NullLog()});
+                                    {.io = &thread_.io(), .threads = 1, .log = NullLog()});
     EXPECT_TRUE(actors.ok()) << actors.status();
     actors_ = *std::move(actors);
     if (!program.empty()) {
-      processes_.emplace(IsolatedProcessesOptions{
-          .io = &io_, .program = program, .settings = std::move(settings), .log = NullLog()});
+      processes_.emplace(IsolatedProcessesOptions{.io = &thread_.io(),
+                                                  .program = program,
+                                                  .settings = std::move(settings),
+                                                  .log = NullLog()});
       kinds_.emplace(
           IsolatedKinds(), *actors_,
-          KindHostOptions{.io = &io_, .isolate = processes_->isolate(), .log = NullLog()});
+          KindHostOptions{.io = &thread_.io(), .isolate = processes_->isolate(), .log = NullLog()});
     }
     EXPECT_TRUE(manager_->Start().ok());
     EXPECT_TRUE(manager_->Listen(hosts[number].substr(7)).ok());
@@ -91,7 +91,7 @@ class Member {
   ~Member() {
     manager_->Stop();
     std::promise<void> ended;
-    asio::post(io_, [&] {
+    asio::post(thread_.io(), [&] {
       kinds_.reset();
       actors_.reset();
       processes_.reset();
@@ -100,8 +100,7 @@ class Member {
     });
     ended.get_future().wait();
     // What they have posted, and what that posts.
-    work_.reset();
-    running_.join();
+    thread_.RunOut();
   }
 
   ActorSystem& actors() { return *actors_; }
@@ -135,9 +134,7 @@ class Member {
   }
 
  private:
-  asio::io_context io_{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
-  std::thread running_{[this] { io_.run(); }};
+  EndingThread thread_;
   std::optional<Manager> manager_;
   HostedDirectory names_;
   std::unique_ptr<ActorSystem> actors_;
