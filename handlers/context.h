@@ -9,13 +9,9 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
-#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -47,7 +43,7 @@ class RequestContext {
       : caller_(caller), handler_(handler), subroute_(subroute), deadline_(deadline), pool_(pool) {}
   RequestContext(const RequestContext&) = delete;
   RequestContext& operator=(const RequestContext&) = delete;
-  ~RequestContext() { Finish(); }
+  ~RequestContext();  // Finish()
 
   const Caller& caller() const { return caller_; }
   HandlerId handler() const { return handler_; }
@@ -102,14 +98,9 @@ class RequestContext {
   void Finish();
 
  private:
-  bool finished() const { return (state_.load(std::memory_order_relaxed) & kFinished) != 0; }
-  using Callbacks = std::vector<absl::AnyInvocable<void()>>;
+  struct Watchers;
 
-  void Watch(const std::atomic<bool>& happened, Callbacks& callbacks,
-             absl::AnyInvocable<void()> callback);
-  void RunAll(Callbacks& callbacks, std::unique_lock<std::mutex>& lock);
-  // Calls `callback` without the lock.
-  void Run(absl::AnyInvocable<void()> callback, std::unique_lock<std::mutex>& lock);
+  Watchers& watchers();
 
   const Caller& caller_;
   HandlerId handler_;
@@ -122,19 +113,9 @@ class RequestContext {
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> draining_{false};
 
-  // Whether anything below was looked at, and whether the handler has finished: most calls are
-  // neither cancelled nor watched, and take no lock.
-  static constexpr uint32_t kTouched = 1;
-  static constexpr uint32_t kFinished = 2;
-  mutable std::atomic<uint32_t> state_{0};
-
-  mutable std::mutex mutex_;
-  std::condition_variable callback_done_;
-  // Guarded by mutex_.
-  absl::Status why_;
-  Callbacks on_cancel_;
-  Callbacks on_drain_;
-  std::vector<std::thread::id> runners_;  // threads inside a callback
+  std::atomic<bool> finished_{false};
+  // Made when first asked for: most calls are neither cancelled nor watched.
+  std::atomic<Watchers*> watchers_{nullptr};
 };
 
 }  // namespace grid
