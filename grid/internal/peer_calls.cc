@@ -34,15 +34,14 @@ class CallTask final : public LinkTask {
   }
 
   void Run(Link& link) override {
-    link.StartCall({.handler = handler_,
+    link.StartCall({.handler = handler_.value(),
                     .subroute = subroute_.has_value() ? &*subroute_ : nullptr,
                     .payload = std::move(payload_),
                     .deadline = deadline_,
                     .priority = priority_,
-                    .compression = compression_,
                     .compressed = compressed_,
                     .meta = {trace_, MetadataView::Of(metadata_)}},
-                   std::move(completion_), cancellation_);
+                   compression_, std::move(completion_), cancellation_);
   }
   void Fail(const LoopRef& home, const absl::Status& why) {
     FailLater(home, std::move(completion_), why);
@@ -130,14 +129,13 @@ void Peer::StartRequest(HandlerId handler, const SubrouteId* subroute, PayloadRe
     }
     CallMeta meta;
     if (options.trace || !options.metadata.empty()) meta = {options.trace, options.metadata};
-    return here->StartCall({.handler = handler,
+    return here->StartCall({.handler = handler.value(),
                             .subroute = subroute,
                             .payload = payload,
                             .deadline = deadline,
                             .priority = options.priority,
-                            .compression = options.compression,
                             .meta = meta},
-                           std::move(completion), cancellation);
+                           options.compression, std::move(completion), cancellation);
   }
 
   std::shared_ptr<Link> link;

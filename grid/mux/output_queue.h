@@ -59,8 +59,8 @@ class OutputQueue {
   // Tells later whether a message has left.
   struct Ticket {
     uint64_t position = 0;
-    uint64_t lane = 0;  // its serial number; 0: the message is in a class
-    Class of = kNormal;
+    uint64_t lane : 56 = 0;  // its serial number; 0: the message is in a class
+    Class of : 8 = kNormal;
   };
 
   // Encodes `message` behind what waits in its class already.

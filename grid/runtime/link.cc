@@ -379,7 +379,7 @@ void Link::Close(const absl::Status& status, CloseCode code, std::string_view ca
 
 // --- Calls ---
 
-void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
+void Link::StartCall(CallArgs&& args, const Compression& compression, ReplyHandler handler,
                      const std::shared_ptr<CallCancellation>& cancellation) {
   if (cancellation != nullptr && cancellation->IsCancelled()) {
     return FailLater(home(), std::move(handler),
@@ -389,18 +389,11 @@ void Link::StartCall(const OutgoingCall& out, ReplyHandler handler,
   PendingCall* call = call_free_.back().release();
   call_free_.pop_back();
   call->Begin(std::move(handler));
-  CallArgs args{.handler = out.handler.value(),
-                .subroute = out.subroute,
-                .payload = out.payload,
-                .deadline = out.deadline,
-                .priority = out.priority,
-                .compressed = out.compressed,
-                .meta = out.meta};
   OutgoingPayload packed;
   // A thread of the caller's may have done it already.
-  if (out.compression.enabled && !out.compressed.tried()) {
-    packed = compressor_.Compress(out.compression, out.payload.view());
-    args.payload = packed.Wire(out.payload);
+  if (compression.enabled && !args.compressed.tried()) {
+    packed = compressor_.Compress(compression, args.payload.view());
+    args.payload = packed.Wire(args.payload);
     args.compressed = packed.compressed;
   }
   const absl::StatusOr<uint64_t> started = session_.StartCall(args, call, Now());
@@ -435,7 +428,7 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
   if (function != nullptr && entry.run_on == RunOn::kIoThread) {
     RequestContext context(caller_, entry.id, entry.subroute, request.deadline,
                            services_.pool.get());
-    context.set_meta(request.meta.trace, request.meta.metadata);
+    if (!request.meta.empty()) context.set_meta(request.meta.trace, request.meta.metadata);
     absl::StatusOr<Buffer> result = RunGuarded(
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
     context.Finish();

@@ -89,17 +89,6 @@ struct CallCancellation {
   }
 };
 
-struct OutgoingCall {
-  HandlerId handler{0};
-  const SubrouteId* subroute = nullptr;  // for this handler; may be null
-  PayloadRef payload;
-  TimePoint deadline;
-  Priority priority = Priority::kDefault;
-  Compression compression = {};
-  Compressed compressed = {};  // what `payload` was, if it is compressed already
-  const CallMeta& meta = kNoMeta;
-};
-
 class Link final : public std::enable_shared_from_this<Link>,
                    private TransportHandler,
                    private SessionHost {
@@ -125,8 +114,9 @@ class Link final : public std::enable_shared_from_this<Link>,
   // Runs `task` on a worker, from the end of the present event on. False: no room, and it is gone.
   bool RunOnWorker(std::unique_ptr<WorkerTask> task);
 
-  // Sends a request; completes through the loop.
-  void StartCall(const OutgoingCall& out, ReplyHandler handler,
+  // Sends a request, its payload compressed as `compression` says unless that was tried already;
+  // completes through the loop.
+  void StartCall(CallArgs&& args, const Compression& compression, ReplyHandler handler,
                  const std::shared_ptr<CallCancellation>& cancellation);
   void CancelCall(CallCancellation& cancellation);
   // For StreamEnd: the session to work on; changes are written after the present event.
