@@ -26,14 +26,7 @@ internal::BufferBlock* Buffer::MoveToLargerBlock(size_t capacity) {
   return old;
 }
 
-void Buffer::Resize(size_t size) {
-  Reserve(size);
-  size_ = size;
-  empty_ = block_ == nullptr;
-}
-
-void Buffer::Reserve(size_t capacity) {
-  if (capacity <= this->capacity()) return;
+void Buffer::Grow(size_t capacity) {
   internal::BufferBlock* const old = MoveToLargerBlock(capacity);
   if (old != nullptr) internal::ReleaseBlock(old);
 }

@@ -106,10 +106,16 @@ class Buffer {
   // Sets the size; growing past the capacity moves the bytes to a larger block of the same pool (or
   // the heap, for a Buffer that has no block yet). Bytes beyond the old size are uninitialised. A
   // nil Buffer is no longer nil afterwards. Throws std::bad_alloc like operator new.
-  void Resize(size_t size);
+  void Resize(size_t size) {
+    Reserve(size);
+    size_ = size;
+    empty_ = block_ == nullptr;
+  }
   // Makes capacity() at least `capacity`, keeping the contents and the size. A nil Buffer that gets
   // a block by it is then empty.
-  void Reserve(size_t capacity);
+  void Reserve(size_t capacity) {
+    if (capacity > this->capacity()) Grow(capacity);
+  }
   // Adds a copy of `bytes` at the end; amortised constant per byte. `bytes` may be part of this
   // Buffer. Appending nil changes nothing; appending empty makes a nil Buffer empty.
   void Append(BytesView bytes);
@@ -118,6 +124,7 @@ class Buffer {
   friend class BufferPool;
   Buffer(internal::BufferBlock* block, size_t size) : block_(block), size_(size) {}
 
+  void Grow(size_t capacity);
   // A new block of at least `capacity` bytes from where this one's came, and the contents in it.
   // Returns the old block (may be null), which the caller releases.
   internal::BufferBlock* MoveToLargerBlock(size_t capacity);

@@ -46,6 +46,7 @@ MsgpackError MsgpackReader::ReadContainer(uint8_t fix_tag, uint8_t wide_tag, uin
 }
 
 MsgpackError MsgpackReader::ReadWideBin(BytesView* value) {
+  if (pos_ == end_) return MsgpackError::kTruncated;
   if (!IsBin(*pos_)) return MsgpackError::kWrongType;
   size_t size = 0;
   const MsgpackError error = ReadLength(1u << (*pos_ - 0xc4), &size);

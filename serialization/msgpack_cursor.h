@@ -96,13 +96,16 @@ class MsgpackReader {
 
   // The view points into the reader's bytes and is never nil.
   MsgpackError ReadBin(BytesView* value) {
-    if (remaining() < 2) [[unlikely]] {
-      return remaining() == 0 || IsBin(*pos_) ? MsgpackError::kTruncated : MsgpackError::kWrongType;
-    }
-    if (*pos_ == 0xc4) {
-      const size_t size = pos_[1];
-      pos_ += 2;
-      return TakeBytes(size, value);
+    const size_t left = remaining();
+    if (left >= 3) [[likely]] {  // the two forms below 64 KiB
+      const bool narrow = *pos_ == 0xc4;
+      const size_t header = narrow ? 2 : 3;
+      const size_t size = narrow ? pos_[1] : LoadBig16(pos_ + 1);
+      if ((narrow || *pos_ == 0xc5) && size <= left - header) [[likely]] {
+        *value = {pos_ + header, size};
+        pos_ += header + size;
+        return MsgpackError::kOk;
+      }
     }
     return ReadWideBin(value);
   }
