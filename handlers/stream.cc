@@ -21,23 +21,22 @@ Stream::~Stream() {
   if (backend_ != nullptr) backend_->Abandon();
 }
 
-void Stream::StartRead(std::shared_ptr<StreamBackend> backend, ReadHandler handler) {
+void Stream::StartRead(StreamBackend* backend, ReadHandler handler) {
   if (backend == nullptr) return handler(NoStream());
   backend->StartRead(std::move(handler));
 }
 
-void Stream::StartWrite(std::shared_ptr<StreamBackend> backend, PayloadRef payload,
-                        WriteHandler handler) {
+void Stream::StartWrite(StreamBackend* backend, PayloadRef payload, WriteHandler handler) {
   if (backend == nullptr) return handler(NoStream());
   backend->StartWrite(payload, std::move(handler));
 }
 
-void Stream::StartReadPiece(std::shared_ptr<StreamBackend> backend, PieceHandler handler) {
+void Stream::StartReadPiece(StreamBackend* backend, PieceHandler handler) {
   if (backend == nullptr) return handler(NoStream());
   backend->StartReadPiece(std::move(handler));
 }
 
-void Stream::StartWritePiece(std::shared_ptr<StreamBackend> backend, PayloadRef piece, bool last,
+void Stream::StartWritePiece(StreamBackend* backend, PayloadRef piece, bool last,
                              WriteHandler handler) {
   if (backend == nullptr) return handler(NoStream());
   backend->StartWritePiece(piece, last, std::move(handler));

@@ -86,8 +86,8 @@ class Stream {
   template <typename Token = asio::use_awaitable_t<>>
   auto Read(Token&& token = Token()) {
     return asio::async_initiate<Token, void(ReadResult)>(
-        [](auto handler, std::shared_ptr<StreamBackend> backend) {
-          StartRead(std::move(backend), ReadHandler(std::move(handler)));
+        [](auto&& handler, const std::shared_ptr<StreamBackend>& backend) {
+          StartRead(backend.get(), ReadHandler(std::forward<decltype(handler)>(handler)));
         },
         token, backend_);
   }
@@ -102,8 +102,8 @@ class Stream {
   template <typename Token = asio::use_awaitable_t<>>
   auto Write(BytesView payload, Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::Status)>(
-        [](auto handler, std::shared_ptr<StreamBackend> backend, BytesView bytes) {
-          StartWrite(std::move(backend), bytes, WriteHandler(std::move(handler)));
+        [](auto&& handler, const std::shared_ptr<StreamBackend>& backend, BytesView bytes) {
+          StartWrite(backend.get(), bytes, WriteHandler(std::forward<decltype(handler)>(handler)));
         },
         token, backend_, payload);
   }
@@ -111,8 +111,9 @@ class Stream {
   template <std::same_as<Buffer> Bytes, typename Token = asio::use_awaitable_t<>>
   auto Write(Bytes&& payload, Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::Status)>(
-        [](auto handler, std::shared_ptr<StreamBackend> backend, Buffer bytes) {
-          StartWrite(std::move(backend), std::move(bytes), WriteHandler(std::move(handler)));
+        [](auto&& handler, const std::shared_ptr<StreamBackend>& backend, Buffer bytes) {
+          StartWrite(backend.get(), std::move(bytes),
+                     WriteHandler(std::forward<decltype(handler)>(handler)));
         },
         token, backend_, std::forward<Bytes>(payload));
   }
@@ -128,8 +129,8 @@ class Stream {
   template <typename Token = asio::use_awaitable_t<>>
   auto ReadPiece(Token&& token = Token()) {
     return asio::async_initiate<Token, void(PieceResult)>(
-        [](auto handler, std::shared_ptr<StreamBackend> backend) {
-          StartReadPiece(std::move(backend), PieceHandler(std::move(handler)));
+        [](auto&& handler, const std::shared_ptr<StreamBackend>& backend) {
+          StartReadPiece(backend.get(), PieceHandler(std::forward<decltype(handler)>(handler)));
         },
         token, backend_);
   }
@@ -142,8 +143,10 @@ class Stream {
   template <typename Token = asio::use_awaitable_t<>>
   auto WritePiece(BytesView piece, bool last, Token&& token = Token()) {
     return asio::async_initiate<Token, void(absl::Status)>(
-        [](auto handler, std::shared_ptr<StreamBackend> backend, BytesView bytes, bool ends) {
-          StartWritePiece(std::move(backend), bytes, ends, WriteHandler(std::move(handler)));
+        [](auto&& handler, const std::shared_ptr<StreamBackend>& backend, BytesView bytes,
+           bool ends) {
+          StartWritePiece(backend.get(), bytes, ends,
+                          WriteHandler(std::forward<decltype(handler)>(handler)));
         },
         token, backend_, piece, last);
   }
@@ -180,12 +183,11 @@ class Stream {
   explicit operator bool() const { return backend_ != nullptr; }
 
  private:
-  static void StartReadPiece(std::shared_ptr<StreamBackend> backend, PieceHandler handler);
-  static void StartWritePiece(std::shared_ptr<StreamBackend> backend, PayloadRef piece, bool last,
+  static void StartReadPiece(StreamBackend* backend, PieceHandler handler);
+  static void StartWritePiece(StreamBackend* backend, PayloadRef piece, bool last,
                               WriteHandler handler);
-  static void StartRead(std::shared_ptr<StreamBackend> backend, ReadHandler handler);
-  static void StartWrite(std::shared_ptr<StreamBackend> backend, PayloadRef payload,
-                         WriteHandler handler);
+  static void StartRead(StreamBackend* backend, ReadHandler handler);
+  static void StartWrite(StreamBackend* backend, PayloadRef payload, WriteHandler handler);
 
   std::shared_ptr<StreamBackend> backend_;
 };
