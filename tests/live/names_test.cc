@@ -233,5 +233,18 @@ TEST(NamesTest, BadArgumentsExitWithTwo) {
   }
 }
 
+TEST(NamesTest, EtcdOptionsWithoutEtcd_ExitWithTwo_AndSayWhatTheyNeed) {
+  for (const Arguments& program :
+       {Arguments{kGridnode, "--local", "http://127.0.0.1:1"},
+        Arguments{kGridnode, "--local", "http://127.0.0.1:1", "--directory", "none"},
+        Arguments{kGridctl, "names", "--remote", "http://127.0.0.1:1"},
+        Arguments{kGridctl, "ask", "a/b/c", "1", "--remote", "http://127.0.0.1:1"}}) {
+    const Result result = RunProgram(program + Arguments{"--etcd-prefix", "test/"});
+    EXPECT_EQ(result.status, 2) << testing::PrintToString(program) << result.err;
+    EXPECT_THAT(result.err, OneLineWith("--etcd-prefix: needs --directory etcd://HOST:PORT,..."));
+    EXPECT_EQ(result.out, "");
+  }
+}
+
 }  // namespace
 }  // namespace grid::live

@@ -19,13 +19,49 @@ constexpr size_t kMaxPasswordBytes = 4096;
 constexpr char kPlainEtcd[] = "etcd://";
 constexpr char kTlsEtcd[] = "etcds://";
 
+// What an option of etcd's needs: any --directory in etcd, or one over TLS.
+enum class Needs { kEtcd, kTls };
+
+struct EtcdFlag {
+  const char* name;
+  std::string DirectoryFlags::*value;
+  Needs needs;
+  const char* help;
+};
+
+constexpr EtcdFlag kEtcdFlags[] = {
+    {"--etcd-user", &DirectoryFlags::etcd_user, Needs::kEtcd, "user of etcd"},
+    {"--etcd-password-file", &DirectoryFlags::etcd_password_file, Needs::kEtcd,
+     "file with its password"},
+    {"--etcd-prefix", &DirectoryFlags::etcd_prefix, Needs::kEtcd,
+     "in front of all keys in etcd, another one for each cluster; otherwise grid/"},
+    {"--etcd-ca", &DirectoryFlags::etcd_ca, Needs::kTls,
+     "authorities trusted to certify etcd (PEM); otherwise the system's"},
+    {"--etcd-cert", &DirectoryFlags::etcd_cert, Needs::kTls, "our certificate for etcd (PEM)"},
+    {"--etcd-key", &DirectoryFlags::etcd_key, Needs::kTls, "its private key (PEM)"},
+};
+
 absl::Status Wrong(const std::string& why) { return absl::InvalidArgumentError(why); }
 absl::Status WrongDirectory(const DirectoryFlags& flags, absl::string_view why) {
   return Wrong(absl::StrCat("--directory ", flags.directory, ": ", why));
 }
 
-absl::StatusOr<EtcdOptions> MakeEtcdOptions(const DirectoryFlags& flags) {
-  EtcdOptions etcd;
+// What nothing would look at was meant for another --directory.
+absl::Status CheckEtcdFlags(const DirectoryFlags& flags) {
+  const bool tls = absl::StartsWith(flags.directory, kTlsEtcd);
+  for (const EtcdFlag& flag : kEtcdFlags) {
+    const bool used = flag.needs == Needs::kTls ? tls : IsEtcd(flags);
+    if (used || (flags.*flag.value).empty()) continue;
+    return Wrong(absl::StrCat(flag.name, ": needs --directory ",
+                              flag.needs == Needs::kTls ? "" : "etcd://HOST:PORT,... or ",
+                              "etcds://HOST:PORT,..."));
+  }
+  return absl::OkStatus();
+}
+
+// Where etcd is.
+absl::StatusOr<std::vector<std::string>> EtcdEndpoints(const DirectoryFlags& flags) {
+  std::vector<std::string> endpoints;
   absl::string_view addresses = flags.directory;
   const bool tls = absl::ConsumePrefix(&addresses, kTlsEtcd);
   if (!tls) absl::ConsumePrefix(&addresses, kPlainEtcd);
@@ -35,11 +71,13 @@ absl::StatusOr<EtcdOptions> MakeEtcdOptions(const DirectoryFlags& flags) {
     if (!url.ok() || !absl::EndsWith(address, absl::StrCat(":", url->port))) {
       return WrongDirectory(flags, absl::StrCat("\"", address, "\" is not HOST:PORT"));
     }
-    etcd.endpoints.push_back(std::move(endpoint));
+    endpoints.push_back(std::move(endpoint));
   }
-  if (!tls && !(flags.etcd_ca.empty() && flags.etcd_cert.empty() && flags.etcd_key.empty())) {
-    return WrongDirectory(flags, "--etcd-ca, --etcd-cert and --etcd-key are for etcds://");
-  }
+  return endpoints;
+}
+
+// How it is used.
+absl::Status ReadEtcdFlags(const DirectoryFlags& flags, EtcdOptions* etcd) {
   if (flags.etcd_user.empty() != flags.etcd_password_file.empty()) {
     return Wrong("--etcd-user and --etcd-password-file go together");
   }
@@ -53,36 +91,18 @@ absl::StatusOr<EtcdOptions> MakeEtcdOptions(const DirectoryFlags& flags) {
     }
     absl::StripTrailingAsciiWhitespace(&*password);
     if (password->empty()) return Wrong("--etcd-password-file: the file is empty");
-    etcd.user = flags.etcd_user;
-    etcd.password = *std::move(password);
+    etcd->user = flags.etcd_user;
+    etcd->password = *std::move(password);
   }
-  if (!flags.etcd_prefix.empty()) etcd.prefix = flags.etcd_prefix;
-  etcd.ca_file = flags.etcd_ca;
-  etcd.certificate_file = flags.etcd_cert;
-  etcd.key_file = flags.etcd_key;
-  return etcd;
+  if (!flags.etcd_prefix.empty()) etcd->prefix = flags.etcd_prefix;
+  etcd->ca_file = flags.etcd_ca;
+  etcd->certificate_file = flags.etcd_cert;
+  etcd->key_file = flags.etcd_key;
+  return absl::OkStatus();
 }
 
-}  // namespace
-
-void AddDirectoryFlags(CLI::App& app, const std::string& help, DirectoryFlags* flags) {
-  app.add_option("--directory", flags->directory, help)->capture_default_str();
-  app.add_option("--etcd-user", flags->etcd_user, "user of etcd");
-  app.add_option("--etcd-password-file", flags->etcd_password_file, "file with its password");
-  app.add_option("--etcd-prefix", flags->etcd_prefix,
-                 "in front of all keys in etcd, another one for each cluster; otherwise grid/");
-  app.add_option("--etcd-ca", flags->etcd_ca,
-                 "authorities trusted to certify etcd (PEM); otherwise the system's");
-  app.add_option("--etcd-cert", flags->etcd_cert, "our certificate for etcd (PEM)");
-  app.add_option("--etcd-key", flags->etcd_key, "its private key (PEM)");
-}
-
-bool IsEtcd(const DirectoryFlags& flags) {
-  return absl::StartsWith(flags.directory, kPlainEtcd) ||
-         absl::StartsWith(flags.directory, kTlsEtcd);
-}
-
-absl::StatusOr<DirectoryChoice> ChooseDirectory(const DirectoryFlags& flags) {
+// What --directory alone says.
+absl::StatusOr<DirectoryChoice> ReadDirectory(const DirectoryFlags& flags) {
   using Kind = DirectoryChoice::Kind;
   absl::string_view text = flags.directory;
   if (text.empty() || text == "none") return DirectoryChoice{.kind = Kind::kNone};
@@ -95,13 +115,36 @@ absl::StatusOr<DirectoryChoice> ChooseDirectory(const DirectoryFlags& flags) {
     return choice;
   }
   if (IsEtcd(flags)) {
-    absl::StatusOr<EtcdOptions> etcd = MakeEtcdOptions(flags);
-    if (!etcd.ok()) return etcd.status();
-    return DirectoryChoice{.kind = Kind::kEtcd, .etcd = *std::move(etcd)};
+    absl::StatusOr<std::vector<std::string>> endpoints = EtcdEndpoints(flags);
+    if (!endpoints.ok()) return endpoints.status();
+    return DirectoryChoice{.kind = Kind::kEtcd, .etcd = {.endpoints = *std::move(endpoints)}};
   }
   return WrongDirectory(flags,
                         "not local, hosted, hosted:URL, etcd://HOST:PORT[,HOST:PORT]..., "
                         "etcds://HOST:PORT[,HOST:PORT]... or none");
+}
+
+}  // namespace
+
+void AddDirectoryFlags(CLI::App& app, const std::string& help, DirectoryFlags* flags) {
+  app.add_option("--directory", flags->directory, help)->capture_default_str();
+  for (const EtcdFlag& flag : kEtcdFlags) {
+    app.add_option(flag.name, flags->*flag.value, flag.help);
+  }
+}
+
+bool IsEtcd(const DirectoryFlags& flags) {
+  return absl::StartsWith(flags.directory, kPlainEtcd) ||
+         absl::StartsWith(flags.directory, kTlsEtcd);
+}
+
+absl::StatusOr<DirectoryChoice> ChooseDirectory(const DirectoryFlags& flags) {
+  absl::StatusOr<DirectoryChoice> choice = ReadDirectory(flags);
+  if (!choice.ok()) return choice;
+  absl::Status status = CheckEtcdFlags(flags);
+  if (status.ok()) status = ReadEtcdFlags(flags, &choice->etcd);
+  if (!status.ok()) return status;
+  return choice;
 }
 
 absl::StatusOr<std::vector<std::string>> DirectoryHosts(std::vector<std::string> members,

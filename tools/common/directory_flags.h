@@ -45,7 +45,8 @@ struct DirectoryChoice {
 // Whether --directory begins as the forms for etcd do: the only ones for a client.
 bool IsEtcd(const DirectoryFlags& flags);
 
-// Reads the password, if there is one. kInvalidArgument names the flag that is wrong.
+// Reads the password, if there is one. kInvalidArgument names the flag that is wrong, or that this
+// --directory has no use for.
 absl::StatusOr<DirectoryChoice> ChooseDirectory(const DirectoryFlags& flags);
 
 // The members of a hosted directory in the order that all of them agree on: the one that serves,

@@ -54,34 +54,60 @@ TEST(DirectoryFlags, ReadThePassword) {
   EXPECT_EQ(etcd->etcd.prefix, "mine/");
 }
 
+std::string WhyNot(const DirectoryFlags& flags) {
+  const absl::Status status = ChooseDirectory(flags).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  return std::string(status.message());
+}
+
 TEST(DirectoryFlags, NameWhatIsWrong) {
-  const auto why = [](const DirectoryFlags& flags) {
-    const absl::Status status = ChooseDirectory(flags).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-    return std::string(status.message());
-  };
   for (const char* text : {"zookeeper", "etcd:http://a:1", "localhost", "http://a:1"}) {
-    EXPECT_THAT(why({.directory = text}), HasSubstr(std::string("--directory ") + text +
-                                                    ": not local, hosted, hosted:URL, "));
+    EXPECT_THAT(WhyNot({.directory = text}), HasSubstr(std::string("--directory ") + text +
+                                                       ": not local, hosted, hosted:URL, "));
   }
-  EXPECT_THAT(why({.directory = "hosted:here"}), HasSubstr("--directory hosted:here: host"));
+  EXPECT_THAT(WhyNot({.directory = "hosted:here"}), HasSubstr("--directory hosted:here: host"));
   for (const char* address :
        {"", "a", "a:", "a:x", "a:0", "a:1/", "http://a:1", "u@a:1", "[::80]"}) {
-    EXPECT_THAT(why({.directory = std::string("etcd://b:1,") + address}),
+    EXPECT_THAT(WhyNot({.directory = std::string("etcd://b:1,") + address}),
                 EndsWith(std::string(": \"") + address + "\" is not HOST:PORT"));
   }
-  EXPECT_THAT(why({.directory = "etcd://"}), HasSubstr("\"\" is not HOST:PORT"));
-  for (const DirectoryFlags& flags : {DirectoryFlags{.directory = "etcd://a:1", .etcd_ca = "c"},
-                                      DirectoryFlags{.directory = "etcd://a:1", .etcd_cert = "c"},
-                                      DirectoryFlags{.directory = "etcd://a:1", .etcd_key = "k"}}) {
-    EXPECT_THAT(why(flags), EndsWith("are for etcds://"));
-  }
-  EXPECT_THAT(why({.directory = "etcd://a:1", .etcd_user = "root"}),
+  EXPECT_THAT(WhyNot({.directory = "etcd://"}), HasSubstr("\"\" is not HOST:PORT"));
+  EXPECT_THAT(WhyNot({.directory = "etcd://a:1", .etcd_user = "root"}),
               HasSubstr("--etcd-user and --etcd-password-file"));
   EXPECT_THAT(
-      why({.directory = "etcd://a:1", .etcd_user = "root", .etcd_password_file = "/no/such/file"}),
+      WhyNot(
+          {.directory = "etcd://a:1", .etcd_user = "root", .etcd_password_file = "/no/such/file"}),
       HasSubstr("--etcd-password-file"));
-  EXPECT_THAT(why({.directory = "etcds://a:1", .etcd_cert = "c"}), HasSubstr("--etcd-key"));
+  EXPECT_THAT(WhyNot({.directory = "etcds://a:1", .etcd_cert = "c"}), HasSubstr("--etcd-key"));
+}
+
+// Rather than do without what was asked for.
+TEST(DirectoryFlags, NameWhatNothingWouldLookAt) {
+  using Flag = std::pair<const char*, std::string DirectoryFlags::*>;
+  const Flag any[] = {{"--etcd-user", &DirectoryFlags::etcd_user},
+                      {"--etcd-password-file", &DirectoryFlags::etcd_password_file},
+                      {"--etcd-prefix", &DirectoryFlags::etcd_prefix}};
+  const Flag tls[] = {{"--etcd-ca", &DirectoryFlags::etcd_ca},
+                      {"--etcd-cert", &DirectoryFlags::etcd_cert},
+                      {"--etcd-key", &DirectoryFlags::etcd_key}};
+  const auto with = [](const char* directory, std::string DirectoryFlags::*flag) {
+    DirectoryFlags flags{.directory = directory};
+    flags.*flag = "x";
+    return flags;
+  };
+  for (const char* directory : {"", "none", "local", "hosted", "hosted:http://a:1"}) {
+    for (const auto& [name, flag] : any) {
+      EXPECT_EQ(
+          WhyNot(with(directory, flag)),
+          std::string(name) + ": needs --directory etcd://HOST:PORT,... or etcds://HOST:PORT,...");
+    }
+  }
+  for (const char* directory : {"", "none", "local", "hosted", "hosted:http://a:1", "etcd://a:1"}) {
+    for (const auto& [name, flag] : tls) {
+      EXPECT_EQ(WhyNot(with(directory, flag)),
+                std::string(name) + ": needs --directory etcds://HOST:PORT,...");
+    }
+  }
 }
 
 // Whatever order they were given in, and on whichever node.
