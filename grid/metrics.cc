@@ -62,6 +62,11 @@ constexpr FieldMetric<ManagerStats> kManager[] = {
      &ManagerStats::buffer_bytes_in_use},
     {{"buffer_bytes_retained", kGauge, "Bytes of free buffers kept for reuse"},
      &ManagerStats::buffer_bytes_retained},
+    {{"buffers_taken", kCounter, "Buffers taken"}, &ManagerStats::buffers_taken},
+    {{"buffers_allocated", kCounter, "Buffers taken that had to be allocated"},
+     &ManagerStats::buffers_allocated},
+    {{"buffers_refused", kCounter, "Buffers refused: max_buffered_bytes"},
+     &ManagerStats::buffers_refused},
 };
 
 double Seconds(std::chrono::nanoseconds time) {

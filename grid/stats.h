@@ -53,8 +53,12 @@ struct ManagerStats {
   uint64_t clients = 0;                          // gauge: connected
   uint64_t draining = 0;                         // gauge: 1 since Manager::Drain
   uint64_t worker_queue = 0;                     // gauge
-  uint64_t buffer_bytes_in_use = 0;              // gauge
-  uint64_t buffer_bytes_retained = 0;            // gauge
+  // Of the pool of buffers, which is this Manager's alone.
+  uint64_t buffer_bytes_in_use = 0;    // gauge
+  uint64_t buffer_bytes_retained = 0;  // gauge: of free ones
+  uint64_t buffers_taken = 0;
+  uint64_t buffers_allocated = 0;  // of these, from the system; the others were there
+  uint64_t buffers_refused = 0;    // max_buffered_bytes
 };
 
 }  // namespace grid

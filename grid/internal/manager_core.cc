@@ -312,6 +312,9 @@ ManagerStats ManagerCore::Stats() const {
   const BufferPoolStats pool = pool_->Stats();
   stats.buffer_bytes_in_use = pool.bytes_in_use;
   stats.buffer_bytes_retained = pool.bytes_retained;
+  stats.buffers_taken = pool.taken;
+  stats.buffers_allocated = pool.allocated;
+  stats.buffers_refused = pool.refused;
   return stats;
 }
 

@@ -88,7 +88,22 @@ TEST_F(LimitsTest, MaxBufferedBytes_RejectsRequestsThatNeedACopy) {
   EXPECT_EQ(DeliveryOf(cluster().Call(1, 0, kWorkerEcho, AsBytes(whole)).status()),
             Delivery::kRejected);
   EXPECT_EQ(Drops(0, 1, "handler-refused"), 1u);
+  EXPECT_EQ(cluster().manager(0).Stats().buffers_refused, 2u);
+  EXPECT_EQ(cluster().manager(1).Stats().buffers_refused, 0u);
   EXPECT_EQ(Text(cluster().Call(1, 0, kWorkerEcho, AsBytes("small"))), "small");
+}
+
+// Each manager has a pool of its own, so that what they say may be added up.
+TEST_F(LimitsTest, BuffersTaken_AndAllocatedWhereNoneIsFree) {
+  StartWith([](Limits&) {});
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(cluster().Call(0, 1, kWorkerEcho, AsBytes("x")).ok());
+  const ManagerStats warm = cluster().manager(0).Stats();
+  EXPECT_GT(warm.buffers_allocated, 0u);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(cluster().Call(0, 1, kWorkerEcho, AsBytes("x")).ok());
+  const ManagerStats stats = cluster().manager(0).Stats();
+  EXPECT_GT(stats.buffers_taken, warm.buffers_taken);
+  EXPECT_EQ(stats.buffers_allocated, warm.buffers_allocated);
+  EXPECT_EQ(stats.buffers_refused, 0u);
 }
 
 TEST_F(LimitsTest, MaxBufferedBytes_EndsAStreamWhoseMessageIsNotRead) {

@@ -88,8 +88,8 @@ TEST(ExportMetricsTest, ListsEveryNumber) {
                                                sizeof(std::map<std::string, uint64_t>));
   EXPECT_EQ(ConnectionMetrics().size(), 22u);
   static_assert(sizeof(ManagerStats) ==
-                sizeof(ConnectionStats) + 2 * sizeof(std::map<int, int>) + 7 * sizeof(uint64_t));
-  EXPECT_EQ(ManagerMetrics().size(), 7u);
+                sizeof(ConnectionStats) + 2 * sizeof(std::map<int, int>) + 10 * sizeof(uint64_t));
+  EXPECT_EQ(ManagerMetrics().size(), 10u);
 }
 
 }  // namespace
