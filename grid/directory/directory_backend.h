@@ -3,8 +3,8 @@
 // DirectoryClient's, the same over all of them.
 //
 // Everything happens on the directory's thread. `done` is called exactly once, never from inside
-// the function that is given it, and by the end of `limit` unless the backend is destroyed before:
-// then never. What the statuses mean to the client:
+// the function that is given it, and by the end of `limit`, unless the backend is closed before:
+// then at most once, and never once it is destroyed. What the statuses mean to the client:
 //
 //   kAborted             the session is not there (any more): renew, or begin anew
 //   kFailedPrecondition  a newer incarnation of the member has replaced this one

@@ -52,9 +52,14 @@ class IoGate {
     std::lock_guard lock(mutex_);
     io_ = nullptr;
   }
+  // For good. False: only who closes it knows that it stays so.
+  bool closed() const {
+    std::lock_guard lock(mutex_);
+    return io_ == nullptr;
+  }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   boost::asio::io_context* io_ ABSL_GUARDED_BY(mutex_);  // null: closed
 };
 

@@ -1,7 +1,5 @@
 #include "grid/directory/local_backend.h"
 
-#include <boost/asio/post.hpp>
-
 namespace grid::internal {
 namespace {
 
@@ -85,9 +83,9 @@ class SubscriptionHandle final : public Subscription {
 template <typename Ask, typename DoneFor>
 void LocalBackend::Answer(Ask ask, DoneFor done) {
   auto answer = reach_->Reachable(member_) ? ask(*host_) : decltype(ask(*host_))(Unreachable());
-  boost::asio::post(io_, [weak = std::weak_ptr<bool>(alive_), done = std::move(done),
-                          answer = std::move(answer)]() mutable {
-    if (weak.lock() != nullptr) done(std::move(answer));
+  gate_->Post([gate = gate_, done = std::move(done), answer = std::move(answer)]() mutable {
+    // We close it as we end, which is on this thread: as long as it is open, who asked is there.
+    if (!gate->closed()) done(std::move(answer));
   });
 }
 

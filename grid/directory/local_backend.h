@@ -46,11 +46,9 @@ class LocalBackend final : public DirectoryBackend {
   LocalBackend(std::shared_ptr<RegistryHost> host, boost::asio::io_context& io, std::string member,
                std::shared_ptr<const Reach> reach)
       : host_(std::move(host)),
-        io_(io),
         gate_(std::make_shared<IoGate>(io)),
         member_(std::move(member)),
-        reach_(std::move(reach)),
-        alive_(std::make_shared<bool>(true)) {}
+        reach_(std::move(reach)) {}
   ~LocalBackend() override { gate_->Close(); }
 
   void Renew(LeaseCall call, Duration limit, Done<LeaseGrant> done) override;
@@ -70,11 +68,9 @@ class LocalBackend final : public DirectoryBackend {
   void Answer(Ask ask, DoneFor done);
 
   const std::shared_ptr<RegistryHost> host_;
-  boost::asio::io_context& io_;
-  const std::shared_ptr<IoGate> gate_;
+  const std::shared_ptr<IoGate> gate_;  // closed: nobody waits for answers any more
   const std::string member_;
   const std::shared_ptr<const Reach> reach_;
-  const std::shared_ptr<bool> alive_;
 };
 
 }  // namespace grid::internal

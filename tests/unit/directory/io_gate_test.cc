@@ -21,8 +21,10 @@ TEST(IoGate, Post_RunsLaterOnTheThread) {
 TEST(IoGate, Closed_LetsNothingInAndLeavesItToTheCaller) {
   auto io = std::make_unique<boost::asio::io_context>();
   IoGate gate(*io);
+  EXPECT_FALSE(gate.closed());
   gate.Close();
   gate.Close();
+  EXPECT_TRUE(gate.closed());
   io.reset();
   struct Function {
     void operator()() const { ADD_FAILURE() << "ran"; }
