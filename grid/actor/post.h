@@ -64,8 +64,8 @@ class Post {
   virtual void Deliver(const Target& target, const Message& message,
                        std::unique_ptr<OutcomeSink> sink) = 0;
 
-  // Where the target's letters arrive, if that is in this process; otherwise null. For letters of
-  // our own process, which everybody trusts. Once the target is gone it takes none.
+  // Where the letters of a target of our own member arrive; null when it is not there. For letters
+  // of our own process, which everybody trusts. Once the target is gone it takes none.
   virtual std::shared_ptr<LetterBox> BoxHere(const Target& /*target*/) { return nullptr; }
 
   // As Deliver, to several targets of one member, as one message. Cancelling `cancellation` (may be

@@ -93,7 +93,7 @@ bool RecipientsCore::SendAtOnce(const Outgoing& message, CandidatePtr& picked) {
 }
 
 std::shared_ptr<LetterBox> RecipientsCore::BoxOf(Candidate& candidate) {
-  if (candidate.target.member != env_->self()) return nullptr;
+  if (!candidate.here) return nullptr;
   std::shared_ptr<Post> post;
   {
     std::lock_guard lock(mutex_);

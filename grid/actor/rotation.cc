@@ -41,8 +41,9 @@ std::string_view GroupOf(const Name& name, size_t segments) {
 
 }  // namespace
 
-Candidate::Candidate(const Entry& entry)
+Candidate::Candidate(const Entry& entry, std::string_view self)
     : target{.name = entry.name, .member = entry.member, .epoch = entry.epoch},
+      here(entry.member == self),
       draining(Drains(entry)) {}
 
 Rotation::Rotation(const Selector& selector, Routing routing, std::string self, uint64_t seed)
@@ -54,7 +55,7 @@ Rotation::Rotation(const Selector& selector, Routing routing, std::string self, 
       random_(seed) {}
 
 CandidatePtr Rotation::Make(const Entry& entry) const {
-  auto candidate = std::make_shared<Candidate>(entry);
+  auto candidate = std::make_shared<Candidate>(entry, self_);
   if (routing_.mode() == Routing::Mode::kHash) {
     candidate->score = {RendezvousScore(entry.name.text(), routing_.key()),
                         RendezvousScore(entry.member, routing_.key())};
@@ -144,8 +145,7 @@ void Rotation::Rebuild() {
   switch (routing_.mode()) {
     case Routing::Mode::kLocalFirst: {
       const auto others = std::stable_partition(
-          in_.begin(), in_.end(),
-          [&](const CandidatePtr& candidate) { return candidate->target.member == self_; });
+          in_.begin(), in_.end(), [](const CandidatePtr& candidate) { return candidate->here; });
       local_ = static_cast<size_t>(others - in_.begin());
       break;
     }

@@ -34,17 +34,19 @@ namespace grid::internal {
 class LetterBox;
 
 struct Candidate {
-  explicit Candidate(const Entry& entry);
+  // `self`: our own member.
+  Candidate(const Entry& entry, std::string_view self);
 
   const Target target;
+  const bool here;  // in our own process
   bool draining = false;
   bool closed = false;
   // For Routing::Hash: of its name, and of its member.
   std::pair<uint64_t, uint64_t> score = {};
   std::atomic<uint32_t> outstanding{0};  // messages of ours without an outcome
   std::atomic<bool> left{false};         // not in the rotation
-  // Where its letters arrive, once it was found in this process. Its owner's, as all the rest: the
-  // Rotation has nothing to do with it.
+  // Where its letters arrive, once that was found, of one that is here. Its owner's, as all the
+  // rest: the Rotation has nothing to do with it.
   std::weak_ptr<LetterBox> box = {};
 };
 
@@ -52,7 +54,7 @@ using CandidatePtr = std::shared_ptr<Candidate>;
 
 class Rotation {
  public:
-  // `self`: our own member, for kLocalFirst.
+  // `self`: our own member.
   Rotation(const Selector& selector, Routing routing, std::string self, uint64_t seed);
 
   // All there is. Who was there before keeps its outstanding messages; with `news`, who had left is

@@ -60,6 +60,14 @@ TEST(RotationTest, LocalFirst_OursInTurn_OtherwiseTheOthers) {
   EXPECT_EQ(Picks(rotation, 4), "acac");
 }
 
+TEST(RotationTest, KnowsWhoIsHere) {
+  Rotation rotation = Make(Routing::RoundRobin());
+  EXPECT_FALSE(rotation.Find(N("r/k/a"), 1)->here);
+  EXPECT_TRUE(rotation.Find(N("r/k/b"), 2)->here);
+  rotation.Put(E("r/k/d", "m2", 4));
+  EXPECT_TRUE(rotation.Find(N("r/k/d"), 4)->here);
+}
+
 TEST(RotationTest, Random_ByItsSeed_AllOfThem) {
   Rotation rotation = Make(Routing::Random());
   Rotation same = Make(Routing::Random());
