@@ -51,6 +51,7 @@ class PayloadRef {
   const void* at_ = nullptr;  // the bytes, or the Buffer
   size_t size_ = 0;           // of the bytes
 };
+static_assert(sizeof(PayloadRef) == 2 * sizeof(void*));
 
 }  // namespace grid
 

@@ -62,6 +62,7 @@ class OutputQueue {
     uint64_t lane : 56 = 0;  // its serial number; 0: the message is in a class
     Class of : 8 = kNormal;
   };
+  static_assert(sizeof(Ticket) == 2 * sizeof(uint64_t), "it is returned in registers");
 
   // Encodes `message` behind what waits in its class already.
   Ticket Push(const Message& message, Class of = kNormal) {

@@ -138,6 +138,29 @@ TEST(MsgpackCursor, StringsRoundTrip) {
   }
 }
 
+TEST(MsgpackCursor, BinOfEveryWidth_IsReadWholeOrNotAtAll) {
+  for (const size_t size :
+       {size_t{0}, size_t{1}, size_t{255}, size_t{256}, size_t{65535}, size_t{65536}}) {
+    const std::string bytes(size, 'b');
+    std::string out(BinHeaderSizeFor(size) + size, '\0');
+    WriteBin(AsBytes(bytes), reinterpret_cast<uint8_t*>(out.data()));
+    MsgpackReader whole(AsBytes(out));
+    BytesView back;
+    ASSERT_EQ(whole.ReadBin(&back), MsgpackError::kOk) << size;
+    EXPECT_EQ(AsText(back), bytes);
+    EXPECT_FALSE(IsNil(back));
+    EXPECT_EQ(whole.remaining(), 0u);
+    // Every cut of the header, and the last byte missing.
+    for (size_t cut = 0; cut < BinHeaderSizeFor(size); ++cut) {
+      EXPECT_EQ(MsgpackReader(AsBytes(out).first(cut)).ReadBin(&back), MsgpackError::kTruncated);
+    }
+    if (size > 0) {
+      EXPECT_EQ(MsgpackReader(AsBytes(out).first(out.size() - 1)).ReadBin(&back),
+                MsgpackError::kTruncated);
+    }
+  }
+}
+
 TEST(MsgpackCursor, ReadersRefuseOtherTypes) {
   // nil, int, str, bin, array, map, ext, bool, float: each read as each.
   const std::vector<std::string> objects = {"c0",   "05", "a161",   "c40161",    "9105",
