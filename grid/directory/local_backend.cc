@@ -84,7 +84,8 @@ template <typename Ask, typename DoneFor>
 void LocalBackend::Answer(Ask ask, DoneFor done) {
   auto answer = reach_->Reachable(member_) ? ask(*host_) : decltype(ask(*host_))(Unreachable());
   gate_->Post([gate = gate_, done = std::move(done), answer = std::move(answer)]() mutable {
-    // We close it as we end, which is on this thread: as long as it is open, who asked is there.
+    // Closed by our destructor at the latest, which is on this thread: while it is open, who asked
+    // is there.
     if (!gate->closed()) done(std::move(answer));
   });
 }
