@@ -116,7 +116,7 @@ class StreamEnd final : public StreamBackend,
   void CancelRead(uint64_t number);
 
   // stream_end_writes.cc
-  void StartWrite(PayloadRef payload, OutgoingMessage&& message, WriteHandler handler);
+  void StartWrite(PayloadRef payload, OutgoingMessage message, WriteHandler handler);
   absl::Status WriteBlocking(PayloadRef payload, OutgoingMessage message);
   void SendOrBlock(Session* session, StreamMux* mux, PayloadRef payload, OutgoingMessage* message,
                    WriteHandler handler);

@@ -25,7 +25,7 @@ void StreamEnd::StartWritePiece(PayloadRef piece, bool last, WriteHandler handle
   StartWrite(piece, OutgoingMessage::Piece(last), std::move(handler));
 }
 
-void StreamEnd::StartWrite(PayloadRef payload, OutgoingMessage&& message, WriteHandler handler) {
+void StreamEnd::StartWrite(PayloadRef payload, OutgoingMessage message, WriteHandler handler) {
   absl::Status error;
   uint64_t number = 0;
   Link* here;
@@ -185,7 +185,7 @@ absl::Status StreamEnd::WriteBlocking(PayloadRef payload, OutgoingMessage messag
   std::future<absl::Status> status = written->get_future();
   // On the system's executor: the I/O thread need not be free to wake us.
   StartWrite(
-      payload, std::move(message),
+      payload, message,
       WriteHandler(asio::bind_executor(asio::system_executor(), [written](absl::Status result) {
         written->set_value(std::move(result));
       })));
