@@ -14,18 +14,19 @@
 
 namespace grid {
 
-using Callback = absl::AnyInvocable<void()>;
-using Callbacks = std::vector<Callback>;
-
 struct RequestContext::Watchers final : RecyclingNew<Watchers> {
-  explicit Watchers(const std::atomic<bool>& over) : finished(over) {}
+  using Callback = absl::AnyInvocable<void()>;
+  using Callbacks = std::vector<Callback>;
 
-  void Add(const std::atomic<bool>& happened, Callbacks& callbacks, Callback callback);
-  // Calls it without the lock.
+  // Calls it without the lock. The callback may end the handler, and with it the context: what is
+  // orphaned meanwhile is gone, and not locked, when the last of its callbacks has returned.
   void Run(Callback callback, std::unique_lock<std::mutex>& lock);
-  void RunAll(Callbacks& callbacks, std::unique_lock<std::mutex>& lock);
+  // Until there is none, or `finished`.
+  void RunAll(Callbacks& callbacks, const std::atomic<bool>& finished,
+              std::unique_lock<std::mutex>& lock);
+  // The context is gone.
+  void Orphan();
 
-  const std::atomic<bool>& finished;
   std::mutex mutex;
   std::condition_variable callback_done;
   // Guarded by the mutex.
@@ -33,15 +34,8 @@ struct RequestContext::Watchers final : RecyclingNew<Watchers> {
   Callbacks on_cancel;
   Callbacks on_drain;
   std::vector<std::thread::id> runners;  // threads inside a callback
+  bool orphaned = false;
 };
-
-void RequestContext::Watchers::Add(const std::atomic<bool>& happened, Callbacks& callbacks,
-                                   Callback callback) {
-  std::unique_lock lock(mutex);
-  if (finished.load(std::memory_order_relaxed)) return;
-  if (happened.load(std::memory_order_relaxed)) return Run(std::move(callback), lock);
-  callbacks.push_back(std::move(callback));
-}
 
 void RequestContext::Watchers::Run(Callback callback, std::unique_lock<std::mutex>& lock) {
   runners.push_back(std::this_thread::get_id());
@@ -51,11 +45,24 @@ void RequestContext::Watchers::Run(Callback callback, std::unique_lock<std::mute
   lock.lock();
   runners.erase(std::find(runners.begin(), runners.end(), std::this_thread::get_id()));
   callback_done.notify_all();
+  if (!orphaned || !runners.empty()) return;
+  lock.unlock();
+  delete this;
+}
+
+void RequestContext::Watchers::Orphan() {
+  {
+    std::lock_guard lock(mutex);
+    orphaned = true;
+    if (!runners.empty()) return;
+  }
+  delete this;
 }
 
 // A callback may finish the handler, on this thread or another: those behind it must not run then.
-void RequestContext::Watchers::RunAll(Callbacks& callbacks, std::unique_lock<std::mutex>& lock) {
-  while (!finished.load(std::memory_order_relaxed) && !callbacks.empty()) {
+void RequestContext::Watchers::RunAll(Callbacks& callbacks, const std::atomic<bool>& finished,
+                                      std::unique_lock<std::mutex>& lock) {
+  while (!finished && !callbacks.empty()) {
     Callback callback = std::move(callbacks.front());
     callbacks.erase(callbacks.begin());
     Run(std::move(callback), lock);
@@ -63,16 +70,18 @@ void RequestContext::Watchers::RunAll(Callbacks& callbacks, std::unique_lock<std
 }
 
 RequestContext::Watchers& RequestContext::watchers() {
-  Watchers* watchers = watchers_.load(std::memory_order_acquire);
+  // In one order with finished_: Finish().
+  Watchers* watchers = watchers_.load(std::memory_order_seq_cst);
   if (watchers != nullptr) return *watchers;
-  auto made = std::make_unique<Watchers>(finished_);
+  auto made = std::make_unique<Watchers>();
   if (!watchers_.compare_exchange_strong(watchers, made.get())) return *watchers;
   return *made.release();
 }
 
 RequestContext::~RequestContext() {
-  Finish();
-  delete watchers_.load(std::memory_order_relaxed);
+  if (!finished_.load(std::memory_order_relaxed)) Finish();
+  Watchers* const watchers = watchers_.load(std::memory_order_acquire);
+  if (watchers != nullptr) watchers->Orphan();
 }
 
 absl::Status RequestContext::cancellation() const {
@@ -90,18 +99,25 @@ Buffer RequestContext::NewBuffer(size_t capacity) const {
 
 void RequestContext::OnCancel(absl::AnyInvocable<void()> callback) {
   Watchers& all = watchers();
-  all.Add(cancelled_, all.on_cancel, std::move(callback));
+  std::unique_lock lock(all.mutex);
+  if (finished_) return;
+  if (cancelled()) return all.Run(std::move(callback), lock);
+  all.on_cancel.push_back(std::move(callback));
 }
 
 void RequestContext::OnDrain(absl::AnyInvocable<void()> callback) {
   Watchers& all = watchers();
-  all.Add(draining_, all.on_drain, std::move(callback));
+  std::unique_lock lock(all.mutex);
+  if (finished_) return;
+  if (draining()) return all.Run(std::move(callback), lock);
+  all.on_drain.push_back(std::move(callback));
 }
 
 void RequestContext::Cancel(const absl::Status& why) {
+  if (finished_) return;
   Watchers& all = watchers();
   std::unique_lock lock(all.mutex);
-  if (finished_.load(std::memory_order_relaxed) || cancelled()) return;
+  if (finished_ || cancelled()) return;
   // A copy of our own: the calls that end for one reason, with a connection say, would otherwise
   // all count the users of one Status, from as many threads.
   all.why = absl::Status(why.code(), why.message());
@@ -109,26 +125,33 @@ void RequestContext::Cancel(const absl::Status& why) {
     all.why.SetPayload(type, payload);
   });
   cancelled_.store(true, std::memory_order_release);
-  all.RunAll(all.on_cancel, lock);
+  all.RunAll(all.on_cancel, finished_, lock);
 }
 
 void RequestContext::Drain() {
+  if (finished_) return;
   Watchers& all = watchers();
   std::unique_lock lock(all.mutex);
-  if (finished_.load(std::memory_order_relaxed) ||
-      draining_.exchange(true, std::memory_order_acq_rel))
-    return;
-  all.RunAll(all.on_drain, lock);
+  if (finished_ || draining_.exchange(true, std::memory_order_acq_rel)) return;
+  all.RunAll(all.on_drain, finished_, lock);
 }
 
-// Takes no lock and stops no pipeline for what nobody has watched. Who watches on another thread
-// has made sure that the handler still runs, and so is seen here; the runtime's own Cancel and
-// Drain may come at the same time, and find no callback.
 void RequestContext::Finish() {
+  // In one order with the making of watchers_, in watchers(), behind which finished_ is read: of
+  // two that come at once, one sees the other.
+  finished_.store(true, std::memory_order_seq_cst);
+  FinishWatchers();
+}
+
+void RequestContext::FinishReturned() {
   finished_.store(true, std::memory_order_release);
-  Watchers* const watchers = watchers_.load(std::memory_order_acquire);
+  FinishWatchers();
+}
+
+void RequestContext::FinishWatchers() {
+  Watchers* const watchers = watchers_.load(std::memory_order_seq_cst);
   if (watchers == nullptr) return;
-  Callbacks dropped, dropped_too;  // destroyed without the lock
+  Watchers::Callbacks dropped, dropped_too;  // destroyed without the lock
   std::unique_lock lock(watchers->mutex);
   dropped.swap(watchers->on_cancel);
   dropped_too.swap(watchers->on_drain);

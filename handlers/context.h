@@ -43,7 +43,7 @@ class RequestContext {
       : caller_(caller), handler_(handler), subroute_(subroute), deadline_(deadline), pool_(pool) {}
   RequestContext(const RequestContext&) = delete;
   RequestContext& operator=(const RequestContext&) = delete;
-  ~RequestContext();  // Finish()
+  ~RequestContext();  // Finish(), unless that was; also from inside a callback of OnCancel
 
   const Caller& caller() const { return caller_; }
   HandlerId handler() const { return handler_; }
@@ -70,8 +70,8 @@ class RequestContext {
   // Why; OK while cancelled() is false.
   absl::Status cancellation() const;
   // Runs `callback` once when the call is cancelled, on the thread that cancels (an I/O thread: do
-  // not block); at once when it already is. It must not throw. Never runs after the handler has
-  // finished.
+  // not block); at once, on this thread, when it already is. It must not throw, and may end the
+  // handler. Never runs after the handler has finished.
   void OnCancel(absl::AnyInvocable<void()> callback);
 
   // True once this server has begun to drain (Manager::Drain): the call goes on, and should come to
@@ -96,11 +96,16 @@ class RequestContext {
   // one that runs on another thread, so what a callback refers to may be destroyed afterwards.
   // Idempotent.
   void Finish();
+  // For the runtime: the same for a function that has returned. What it has let other threads do
+  // with the context has happened by then, so this stops for none: a locked instruction waits for
+  // every store before it, as those of the answer.
+  void FinishReturned();
 
  private:
   struct Watchers;
 
   Watchers& watchers();
+  void FinishWatchers();
 
   const Caller& caller_;
   HandlerId handler_;

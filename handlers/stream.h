@@ -46,7 +46,8 @@ using PieceHandler = Completion<PieceResult>;
 using WriteHandler = Completion<absl::Status>;
 
 // What a Stream stands on; implemented by the connection (and by tests). All functions may be
-// called from any thread and never block, except the two that say so.
+// called from any thread and never block, except the four that say so. A completion may drop the
+// Stream, and with it the last reference: from then on a backend touches nothing of its own.
 class StreamBackend {
  public:
   virtual ~StreamBackend() = default;

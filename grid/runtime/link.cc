@@ -431,7 +431,7 @@ SessionHost::Admit Link::OnRequest(const HandlerEntry& entry, const InboundReque
     if (!request.meta.empty()) context.set_meta(request.meta.trace, request.meta.metadata);
     absl::StatusOr<Buffer> result = RunGuarded(
         [&]() -> absl::StatusOr<Buffer> { return (*function)(request.payload, context); });
-    context.Finish();
+    context.FinishReturned();
     if (result.ok()) {
       OutgoingPayload answer;
       if (entry.compression.enabled) answer = compressor_.Compress(entry.compression, *result);

@@ -1,6 +1,7 @@
 // Requests that are answered by callback: at once, later, from a callback of the context's, never.
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -41,15 +42,19 @@ class SingleStarterTest : public ScenarioTest {
     if (what == "throw") throw std::runtime_error("not today");
     if (what == "drop") return;
     waiting_[what] = std::move(reply);
-    if (what != "until cancelled") return;
-    context.OnCancel([this, &context] {
-      SingleReply cancelled = std::move(waiting_["until cancelled"]);
-      cancelled(context.cancellation());
+    contexts_[what] = &context;
+    if (what == "until cancelled") ReplyWhenCancelled(what);
+  }
+  void ReplyWhenCancelled(const std::string& what) {
+    contexts_[what]->OnCancel([this, what] {
+      SingleReply cancelled = std::move(waiting_[what]);
+      cancelled(contexts_[what]->cancellation());
     });
   }
   Reply Ask(const std::string& what) { return cluster().Call(0, 1, kStarted, AsBytes(what)); }
 
   std::map<std::string, SingleReply> waiting_;
+  std::map<std::string, RequestContext*> contexts_;  // of those
 };
 
 TEST_F(SingleStarterTest, AnswersAtOnce_AlsoWithAnError) {
@@ -101,6 +106,32 @@ TEST_F(SingleStarterTest, AnswersInACallbackOfItsContext) {
   EXPECT_TRUE(absl::IsCancelled(reply.value().status())) << reply.value().status();
   EXPECT_FALSE(waiting_["until cancelled"]);
   ExpectIdle();
+}
+
+TEST_F(SingleStarterTest, AnswersInACallbackThatRunsAtOnce) {
+  boost::asio::cancellation_signal cancel;
+  ReplyProbe reply("reply");
+  cluster().Peer(0, 1).Request(kStarted, AsBytes("late"), {},
+                               boost::asio::bind_cancellation_slot(cancel.slot(), reply.Handler()));
+  cluster().RunFor(milliseconds(100));
+  cancel.emit(boost::asio::cancellation_type::terminal);
+  cluster().RunFor(milliseconds(100));
+  ASSERT_TRUE(waiting_["late"]);
+  // On the connection's thread, where the answer is given before the callback returns.
+  boost::asio::post(cluster().io(), [this] { ReplyWhenCancelled("late"); });
+  cluster().RunFor(milliseconds(100));
+  EXPECT_FALSE(waiting_["late"]);
+  ExpectIdle();
+}
+
+TEST_F(SingleStarterTest, AnswersInACallbackThatRunsAtOnce_WhenTheConnectionIsGone) {
+  ReplyProbe reply("reply");
+  cluster().Peer(0, 1).Request(kStarted, AsBytes("late"), {}, reply.Handler());
+  cluster().RunFor(milliseconds(100));
+  cluster().Kill(0);
+  cluster().RunFor(milliseconds(100));
+  ReplyWhenCancelled("late");
+  EXPECT_FALSE(waiting_["late"]);
 }
 
 TEST_F(SingleStarterTest, AnAnswerBehindTheEndOfTheConnection_GoesNowhere) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -63,12 +64,33 @@ TEST_F(ContextTest, NothingRunsAfterFinish) {
   EXPECT_FALSE(context.cancelled());
 }
 
+TEST_F(ContextTest, NothingRunsAfterFinishReturned) {
+  bool ran = false;
+  context.OnCancel([&] { ran = true; });
+  context.FinishReturned();
+  context.Cancel(absl::CancelledError(""));
+  context.OnDrain([&] { ran = true; });
+  context.Drain();
+  EXPECT_FALSE(ran);
+}
+
 TEST_F(ContextTest, CallbackThatFinishesTheHandlerStopsThoseBehindIt) {
   bool second = false;
   context.OnCancel([&] { context.Finish(); });
   context.OnCancel([&] { second = true; });
   context.Cancel(absl::CancelledError(""));
   EXPECT_FALSE(second);
+}
+
+TEST_F(ContextTest, CallbackThatRunsAtOnceMayEndTheContext) {
+  auto ends =
+      std::make_unique<RequestContext>(kCaller, HandlerId{9}, "", RequestContext::kNoDeadline);
+  ends->Cancel(absl::CancelledError(""));
+  bool behind = false;
+  ends->OnDrain([&] { behind = true; });
+  ends->OnCancel([&] { ends.reset(); });
+  EXPECT_EQ(ends, nullptr);
+  EXPECT_FALSE(behind);
 }
 
 TEST_F(ContextTest, FinishReleasesWhatCallbacksOwn) {

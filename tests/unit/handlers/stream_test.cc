@@ -69,6 +69,13 @@ TEST(Stream, DestructorAbandonsOnce) {
   EXPECT_EQ(calls, Calls{"abandon"});
 }
 
+TEST(Stream, CompletionMayDropIt) {
+  Calls calls;
+  auto stream = std::make_unique<Stream>(std::make_shared<RecordingBackend>(&calls));
+  stream->Read([&](ReadResult) { stream.reset(); });
+  EXPECT_EQ(calls, (Calls{"read", "abandon"}));
+}
+
 TEST(Stream, MoveAssignmentAbandonsWhatItReplaces) {
   Calls first, second;
   Stream stream(std::make_shared<RecordingBackend>(&first));
