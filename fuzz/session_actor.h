@@ -1,6 +1,6 @@
 // SessionActor: one end of a fuzzed connection. It has a Session, does to it what the fuzzer's
 // bytes say, and serves requests and streams. Whether the session keeps its promises is seen by
-// its sinks (session_promises.h).
+// its calls and streams (session_promises.h).
 //
 // Belongs to one fuzz target; one thread.
 #ifndef GRID_FUZZ_SESSION_ACTOR_H_
@@ -24,7 +24,7 @@
 
 namespace grid::fuzz {
 
-// The mode of a sink: what is done from inside its callbacks.
+// The mode of a call or stream: what is done from inside its callbacks.
 inline constexpr uint8_t kConsumeAtOnce = 1;
 inline constexpr uint8_t kSendAtOnce = 2;
 inline constexpr uint8_t kFinishAtOnce = 4;   // handler's end, at the end of input or of the stream
@@ -32,7 +32,7 @@ inline constexpr uint8_t kGiveUpAtData = 8;   // cancel or finish at the first m
 inline constexpr uint8_t kCallAgain = 16;     // start a call, wherever it is
 inline constexpr uint8_t kCancelOthers = 32;  // cancel the first call there is
 
-class SessionActor final : public SessionHost, private SinkOwner {
+class SessionActor final : public SessionHost, private CheckedOwner {
  public:
   struct Options {
     bool honest_peer = false;  // the other end is one of ours: contents and order are checked
@@ -220,6 +220,12 @@ class SessionActor final : public SessionHost, private SinkOwner {
  private:
   // SessionHost
 
+  void OnReply(PendingCall* call, BytesView payload) override {
+    static_cast<CheckedCall*>(call)->OnReply(payload);
+  }
+  void OnCallFailed(PendingCall* call, const absl::Status& status) override {
+    static_cast<CheckedCall*>(call)->OnFailed(status);
+  }
   // The first byte of a request's payload says what becomes of it.
   Admit OnRequest(const HandlerEntry& entry, const InboundRequest& request,
                   RunningRequest** running) override {
@@ -294,7 +300,7 @@ class SessionActor final : public SessionHost, private SinkOwner {
     }
   }
 
-  // SinkOwner
+  // CheckedOwner
 
   void OnCalled(uint8_t mode) override {
     if (depth_ > 3) return;
@@ -361,7 +367,8 @@ class SessionActor final : public SessionHost, private SinkOwner {
   }
   void Cancel(CheckedCall& call) {
     const bool running = call.running();
-    Require(session_->CancelCall(call.id) == running, "CancelCall is wrong about the call");
+    Require(session_->CancelCall(call.id) == (running ? &call : nullptr),
+            "CancelCall is wrong about the call");
     if (running) call.cancelled = true;
   }
 
@@ -473,7 +480,7 @@ class SessionActor final : public SessionHost, private SinkOwner {
   bool draining_ = false;
   bool peer_draining_ = false;
   int depth_ = 0;
-  // Never shrink: ids and sinks stay known, to see what is told to those that are over.
+  // Never shrink: they stay known, to see what is told to those that are over.
   std::vector<std::unique_ptr<CheckedCall>> calls_;
   std::vector<std::unique_ptr<CheckedStream>> outgoing_;
   std::vector<std::unique_ptr<CheckedStream>> incoming_;

@@ -1,6 +1,6 @@
-// What session.h promises, as sinks that abort the program where it does not hold: told twice, told
-// anything after the end, contents that came from nowhere. They do nothing else: what a program
-// does from inside such a callback is its SinkOwner's part.
+// What session.h promises, as calls and streams that abort the program where it does not hold: told
+// twice, told anything after the end, contents that came from nowhere. They do nothing else: what a
+// program does from inside such a callback is their CheckedOwner's part.
 #ifndef GRID_FUZZ_SESSION_PROMISES_H_
 #define GRID_FUZZ_SESSION_PROMISES_H_
 
@@ -20,9 +20,9 @@ namespace grid::fuzz {
 class CheckedStream;
 
 // Told from inside callbacks, once they have been checked.
-class SinkOwner {
+class CheckedOwner {
  public:
-  // Of any of its sinks, last.
+  // Of any of them, last.
   virtual void OnCalled(uint8_t mode) = 0;
   virtual void OnArrived(CheckedStream& stream) = 0;
   virtual void OnRoom(CheckedStream& stream) = 0;
@@ -30,27 +30,27 @@ class SinkOwner {
   virtual void OnOver(CheckedStream& stream) = 0;
 
  protected:
-  ~SinkOwner() = default;
+  ~CheckedOwner() = default;
 };
 
-// What sinks have in common. `honest`: the other end is one of ours, so contents are checked.
+// What they have in common. `honest`: the other end is one of ours, so contents are checked.
 struct Checked {
-  SinkOwner& owner;
+  CheckedOwner& owner;
   const bool honest;
   const uint8_t mode;  // given back to the owner
 };
 
-class CheckedCall final : public CallSink, public Checked {
+class CheckedCall final : public PendingCall, public Checked {
  public:
   CheckedCall(const Checked& common, std::string payload)
       : Checked(common), sent(std::move(payload)) {}
 
-  void OnReply(BytesView payload) override {
+  void OnReply(BytesView payload) {
     Require(!cancelled && ++outcomes_ == 1, "a call completed twice");
     if (honest) Require(AsText(payload) == sent, "a reply is not the request's");
     owner.OnCalled(mode);
   }
-  void OnError(const absl::Status& status) override {
+  void OnFailed(const absl::Status& status) {
     Require(!status.ok(), "an error that is none");
     Require(!cancelled && ++outcomes_ == 1, "a call completed twice");
     owner.OnCalled(mode);

@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "handlers/operation.h"
+#include "handlers/pending_call.h"
 #include "serialization/buffer.h"
 #include "serialization/buffer_pool.h"
 #include "serialization/bytes.h"
@@ -37,7 +38,7 @@ struct KeepBytes {
   absl::StatusOr<Buffer> operator()(Buffer reply) const { return reply; }
 };
 
-class ReplyOperation {
+class ReplyOperation : public PendingCall {
  public:
   explicit ReplyOperation(asio::cancellation_slot slot) : slot_(slot) {}
   ReplyOperation(const ReplyOperation&) = delete;
@@ -138,6 +139,14 @@ class ReplyHandler {
   ReplyHandler(Handler&& handler, Decode decode)
       : operation_(internal::ReplyOperationFor<std::decay_t<Handler>, Decode>::New(
             std::forward<Handler>(handler), std::move(decode))) {}
+
+  // As what a session keeps, and back; each leaves the other without it.
+  PendingCall* Release() { return operation_.release(); }
+  static ReplyHandler Of(PendingCall* released) {
+    ReplyHandler handler;
+    handler.operation_.reset(static_cast<internal::ReplyOperation*>(released));
+    return handler;
+  }
 
   // Where the caller cancels the request; may be unconnected.
   asio::cancellation_slot cancellation_slot() const { return operation_->slot(); }

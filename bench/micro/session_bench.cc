@@ -48,6 +48,8 @@ const HandlerTable& Handlers() {
 // Echoes requests, takes what streams bring.
 class Host final : public SessionHost, public StreamSink {
  public:
+  void OnReply(PendingCall*, BytesView) override { ++replies; }
+  void OnCallFailed(PendingCall*, const absl::Status&) override { std::abort(); }
   Admit OnRequest(const HandlerEntry&, const InboundRequest& request, RunningRequest**) override {
     session->Answer(request, nullptr, request.payload, kNow);
     return Admit::kAnswered;
@@ -65,22 +67,19 @@ class Host final : public SessionHost, public StreamSink {
   void OnEnd(const absl::Status&) override {}
 
   Session* session = nullptr;
+  int64_t replies = 0;
 
  private:
   StreamMux* mux_ = nullptr;
 };
 
-// The caller of either.
-class Sink final : public CallSink, public StreamSink {
+// The caller of a stream.
+class Sink final : public StreamSink {
  public:
-  void OnReply(BytesView) override { ++replies; }
-  void OnError(const absl::Status&) override { std::abort(); }
   void OnData(BytesView) override { std::abort(); }
   void OnEof() override {}
   void OnSendable() override {}
   void OnEnd(const absl::Status&) override {}
-
-  int64_t replies = 0;
 };
 
 class Pair {
@@ -94,13 +93,13 @@ class Pair {
   int64_t batch() const { return batch_; }
 
   void Calls() {
-    sink_.replies = 0;
+    caller_host_.replies = 0;
     for (int64_t i = 0; i < batch_; ++i) {
       const CallArgs call{.handler = kEcho, .payload = BytesView(payload_), .deadline = kNow + 10s};
-      Require(caller_.StartCall(call, &sink_, kNow).ok());
+      Require(caller_.StartCall(call, &call_, kNow).ok());
     }
     Pump();
-    Require(sink_.replies == batch_);
+    Require(caller_host_.replies == batch_);
   }
 
   StreamMux* Open() {
@@ -136,6 +135,7 @@ class Pair {
   const std::vector<uint8_t> payload_;
   const int64_t batch_;
   const std::shared_ptr<BufferPool> pool_ = BufferPool::Create();
+  PendingCall call_;
   Sink sink_;
   Host caller_host_, handler_host_;
   SessionCounters caller_counters_, handler_counters_;

@@ -27,7 +27,7 @@ struct ClientMux {
   uint64_t id = 0;              // 0: free
   OutputQueue::Ticket opening;  // of the message that opened it
   Priority priority = Priority::kDefault;
-  CallSink* call = nullptr;           // of a call
+  PendingCall* call = nullptr;        // of a call
   std::unique_ptr<StreamMux> stream;  // of a stream
 };
 

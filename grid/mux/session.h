@@ -9,9 +9,9 @@
 // Owned by a Link (grid/runtime), which moves the bytes; every call comes from one thread.
 //
 //   Session s(config, handlers, pool, host, now);
-//   s.StartCall({.handler = 78, .payload = AsBytes("hi"), .deadline = now + 1s}, &sink, now);
+//   s.StartCall({.handler = 78, .payload = AsBytes("hi"), .deadline = now + 1s}, call, now);
 //   while (s.CanStartWrite()) { transport.Write(s.StartWrite()); ... s.FinishWrite(); }
-//   s.OnMessage(bytes, now);       // ... sink.OnReply
+//   s.OnMessage(bytes, now);       // ... host.OnReply(call, payload)
 #ifndef GRID_GRID_MUX_SESSION_H_
 #define GRID_GRID_MUX_SESSION_H_
 
@@ -136,12 +136,13 @@ class Session {
 
   // --- Calls ---
 
-  // Sends a request; returns its mux id. On an error (which carries its delivery class) `sink` is
-  // not called.
-  absl::StatusOr<uint64_t> StartCall(const CallArgs& args, CallSink* sink, TimePoint now);
-  // Forgets a call and tells the peer; `sink` is not called any more. False when it has ended
+  // Sends a request; returns its mux id, and keeps `call`, which must not be null, until the host
+  // is told its outcome or CancelCall gives it back: one that is destroyed without Shutdown tells
+  // nothing. On an error (which carries its delivery class) it is not kept.
+  absl::StatusOr<uint64_t> StartCall(const CallArgs& args, PendingCall* call, TimePoint now);
+  // Forgets a call, tells the peer, and gives back what StartCall was given. Null when it has ended
   // already.
-  bool CancelCall(uint64_t mux_id);
+  PendingCall* CancelCall(uint64_t mux_id);
 
   // Answers a request. `running`: what OnRequest gave, or nullptr inside OnRequest. A late answer
   // is dropped.
@@ -290,6 +291,7 @@ class Session {
   void OnDisconnectServerMux(const Message& message);
   void OnCallDeadline(ClientMux* mux);
   void OnRequestDeadline(ServerMux* mux);
+  PendingCall* ForgetCall(ClientMux* mux);
   void EndCall(ClientMux* mux, const absl::Status& status);
   void SendMuxConnectError(const Message& request, const absl::Status& why,
                            Priority priority = Priority::kDefault);

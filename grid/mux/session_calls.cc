@@ -70,7 +70,8 @@ absl::Status Session::CheckOutgoing(uint16_t handler, size_t payload, size_t wir
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink, TimePoint now) {
+absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, PendingCall* call,
+                                            TimePoint now) {
   now_ = now;
   const bool extended =
       args.compressed.original_bytes != 0 || IsExtended(args.handler, args.priority, args.meta);
@@ -83,7 +84,7 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
                         Delivery::kNotSent);
   }
   ClientMux* mux = calls_.Add();
-  mux->call = sink;
+  mux->call = call;
   mux->deadline_timer.kind = kCallDeadline;
   mux->deadline_timer.owner = mux;
   wheel_.Set(&mux->deadline_timer, args.deadline);
@@ -107,25 +108,26 @@ absl::StatusOr<uint64_t> Session::StartCall(const CallArgs& args, CallSink* sink
   return id;
 }
 
-void Session::EndCall(ClientMux* mux, const absl::Status& status) {
-  CallSink* sink = mux->call;
+PendingCall* Session::ForgetCall(ClientMux* mux) {
+  PendingCall* call = mux->call;
   wheel_.Clear(&mux->deadline_timer);
   DropPartsOfCaller(mux->id);
   calls_.Remove(mux);
   counters_.outgoing_requests.Sub(1);
-  sink->OnError(status);
+  return call;
 }
 
-bool Session::CancelCall(uint64_t mux_id) {
+void Session::EndCall(ClientMux* mux, const absl::Status& status) {
+  host_.OnCallFailed(ForgetCall(mux), status);
+}
+
+PendingCall* Session::CancelCall(uint64_t mux_id) {
   ClientMux* mux = calls_.Find(mux_id);
-  if (mux == nullptr || mux->call == nullptr) return false;
-  wheel_.Clear(&mux->deadline_timer);
-  DropPartsOfCaller(mux_id);
+  if (mux == nullptr || mux->call == nullptr) return nullptr;
   const Priority priority = mux->priority;
-  calls_.Remove(mux);
-  counters_.outgoing_requests.Sub(1);
+  PendingCall* call = ForgetCall(mux);
   SendDisconnect(mux_id, Op::kDisconnectServerMux, absl::OkStatus(), priority);
-  return true;
+  return call;
 }
 
 void Session::OnCallDeadline(ClientMux* mux) {
@@ -141,12 +143,7 @@ void Session::OnResponse(const Message& message) {
     return EndCall(
         mux, RemoteError(AsText(message.payload), absl::StatusCode::kUnknown, Delivery::kExecuted));
   }
-  CallSink* sink = mux->call;
-  wheel_.Clear(&mux->deadline_timer);
-  DropPartsOfCaller(mux->id);
-  calls_.Remove(mux);
-  counters_.outgoing_requests.Sub(1);
-  sink->OnReply(message.payload);
+  host_.OnReply(ForgetCall(mux), message.payload);
 }
 
 void Session::OnMuxConnectError(const Message& message) {

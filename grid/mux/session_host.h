@@ -13,6 +13,7 @@
 #include "grid/base/clock.h"
 #include "grid/mux/counters.h"
 #include "handlers/handler_table.h"
+#include "handlers/pending_call.h"
 #include "handlers/priority.h"
 #include "serialization/bytes.h"
 #include "serialization/metadata.h"
@@ -23,17 +24,6 @@ namespace grid {
 
 struct ClientMux;
 struct StreamMux;
-
-// Receives the outcome of one outgoing call: exactly one of the two, once, unless the call was
-// cancelled with Session::CancelCall. Must live until then.
-class CallSink {
- public:
-  virtual void OnReply(BytesView payload) = 0;  // nil and empty differ
-  virtual void OnError(const absl::Status& status) = 0;
-
- protected:
-  ~CallSink() = default;
-};
 
 // Receives what happens on one stream, at either end.
 class StreamSink {
@@ -92,6 +82,11 @@ struct RunningRequest {};
 
 class SessionHost {
  public:
+  // The outcome of a call that Session::StartCall has begun: one of the two, once, unless
+  // Session::CancelCall gives it back. The session knows nothing of it any more.
+  virtual void OnReply(PendingCall* call, BytesView payload) = 0;  // nil and empty differ
+  virtual void OnCallFailed(PendingCall* call, const absl::Status& status) = 0;
+
   enum class Admit { kAnswered, kPending, kRefused };
 
   // Runs the handler of a request. kAnswered: Session::Answer was called already. kPending: it will

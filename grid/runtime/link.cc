@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "grid/runtime/complete.h"
-#include "grid/runtime/pending_call.h"
 #include "grid/runtime/running_call.h"
 #include "grid/runtime/stream_end.h"
 #include "handlers/delivery.h"
@@ -385,10 +384,6 @@ void Link::StartCall(CallArgs&& args, const Compression& compression, ReplyHandl
     return FailLater(home(), std::move(handler),
                      WithDelivery(absl::CancelledError("cancelled"), Delivery::kNotSent));
   }
-  if (call_free_.empty()) call_free_.push_back(std::make_unique<PendingCall>(*this));
-  PendingCall* call = call_free_.back().release();
-  call_free_.pop_back();
-  call->Begin(std::move(handler));
   OutgoingPayload packed;
   // A thread of the caller's may have done it already.
   if (compression.enabled && !args.compressed.tried()) {
@@ -396,29 +391,31 @@ void Link::StartCall(CallArgs&& args, const Compression& compression, ReplyHandl
     args.payload = packed.Wire(args.payload);
     args.compressed = packed.compressed;
   }
+  PendingCall* const call = handler.Release();
   const absl::StatusOr<uint64_t> started = session_.StartCall(args, call, Now());
-  if (!started.ok()) {
-    ReplyHandler failed = call->TakeHandler();
-    Recycle(call);
-    return FailLater(home(), std::move(failed), started.status());
-  }
-  if (cancellation != nullptr) {
-    cancellation->call = call;
-    cancellation->mux_id = *started;
-  }
+  if (!started.ok()) return FailLater(home(), ReplyHandler::Of(call), started.status());
+  if (cancellation != nullptr) cancellation->mux_id = *started;
   Changed();
 }
 
 void Link::CancelCall(CallCancellation& cancellation) {
-  if (cancellation.mux_id == 0 || !session_.CancelCall(cancellation.mux_id)) return;
-  ReplyHandler handler = cancellation.call->TakeHandler();
-  Recycle(cancellation.call);
+  if (cancellation.mux_id == 0) return;
+  PendingCall* const call = session_.CancelCall(cancellation.mux_id);
+  if (call == nullptr) return;
   Changed();
-  FailLater(home(), std::move(handler),
+  FailLater(home(), ReplyHandler::Of(call),
             WithDelivery(absl::CancelledError("cancelled"), Delivery::kMaybeExecuted));
 }
 
-void Link::Recycle(PendingCall* call) { call_free_.emplace_back(call); }
+void Link::OnReply(PendingCall* call, BytesView payload) {
+  Buffer whole = session_.TakePayload();
+  ReplyHandler::Of(call).Reply(loop_.io(), pool(),
+                               whole.is_nil() ? PayloadRef(payload) : PayloadRef(std::move(whole)));
+}
+
+void Link::OnCallFailed(PendingCall* call, const absl::Status& status) {
+  ReplyHandler::Of(call).Fail(&loop_.io(), status);
+}
 
 // --- Handlers ---
 

@@ -41,7 +41,6 @@
 namespace grid {
 
 class Link;
-class PendingCall;
 class StreamEnd;
 
 // Told on the loop's thread; outlives the link.
@@ -79,9 +78,7 @@ struct CallCancellation {
   std::mutex mutex;
   bool cancelled ABSL_GUARDED_BY(mutex) = false;
   std::weak_ptr<Link> link ABSL_GUARDED_BY(mutex);  // once one was chosen
-  // Loop thread only.
-  PendingCall* call = nullptr;  // valid while the session knows mux_id
-  uint64_t mux_id = 0;
+  uint64_t mux_id = 0;                              // loop thread only
 
   bool IsCancelled() {
     std::lock_guard lock(mutex);
@@ -126,7 +123,6 @@ class Link final : public std::enable_shared_from_this<Link>,
   // before what came of it is written, or else in an event of its own. Also while the link goes
   // down.
   void Later(ReadyCompletion completion);
-  void Recycle(PendingCall* call);
 
   IoLoop& loop() const { return loop_; }
   LoopRef home() const { return {services_.loops, loop_.index()}; }
@@ -151,6 +147,8 @@ class Link final : public std::enable_shared_from_this<Link>,
   void OnWritten() override;
   void OnClosed(CloseCause cause, std::string_view detail) override;
   // SessionHost
+  void OnReply(PendingCall* call, BytesView payload) override;
+  void OnCallFailed(PendingCall* call, const absl::Status& status) override;
   Admit OnRequest(const HandlerEntry& entry, const InboundRequest& request,
                   RunningRequest** running) override;
   void OnRequestCancelled(RunningRequest* running, const absl::Status& why) override;
@@ -210,8 +208,6 @@ class Link final : public std::enable_shared_from_this<Link>,
   bool stall_armed_ = false;
   uint64_t stall_progress_ = 0;
   TimePoint stall_since_;
-
-  std::vector<std::unique_ptr<PendingCall>> call_free_;
 };
 
 }  // namespace grid

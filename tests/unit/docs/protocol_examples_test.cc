@@ -89,12 +89,16 @@ TEST(ProtocolExamples, EveryFieldIsWhatTheCodecReads) {
 constexpr TimePoint kNow{seconds(1)};
 
 // One end of a connection whose messages are taken out one by one.
-class End final : public SessionHost, public StreamSink, public CallSink {
+class End final : public SessionHost, public StreamSink {
  public:
   explicit End(const HandlerTable& handlers, const Extensions& extensions = {})
       : session(Config(extensions), handlers, *pool_, counters_, *this, kNow) {}
 
   // SessionHost
+  void OnReply(PendingCall*, BytesView payload) override { read += AsText(payload); }
+  void OnCallFailed(PendingCall*, const absl::Status& status) override {
+    read += "<" + absl::Status(status.code(), status.message()).ToString() + ">";
+  }
   Admit OnRequest(const HandlerEntry&, const InboundRequest& request, RunningRequest**) override {
     told = request.meta.trace.ToString();
     for (const MetadataView::Entry entry : request.meta.metadata) {
@@ -119,11 +123,6 @@ class End final : public SessionHost, public StreamSink, public CallSink {
   void OnEof() override { read += "<eof>"; }
   void OnSendable() override {}
   void OnEnd(const absl::Status& status) override { read += "<" + status.ToString() + ">"; }
-  // CallSink
-  void OnReply(BytesView payload) override { read += AsText(payload); }
-  void OnError(const absl::Status& status) override {
-    read += "<" + absl::Status(status.code(), status.message()).ToString() + ">";
-  }
 
  private:
   static SessionConfig Config(const Extensions& extensions) {
@@ -140,6 +139,7 @@ class End final : public SessionHost, public StreamSink, public CallSink {
  public:
   Session session;
   StreamMux* mux = nullptr;
+  PendingCall call;
   std::string read;
   std::string told;  // with the last request
 };
@@ -173,7 +173,7 @@ class WorkedExample : public testing::Test {
                                 .subroute = subroute,
                                 .payload = AsBytes(payload),
                                 .deadline = kNow + seconds(60)},
-                               &caller_, kNow)
+                               &caller_.call, kNow)
                     .ok());
   }
 
@@ -318,7 +318,7 @@ TEST_F(WorkedExample, Fragments) {
                               .payload = AsBytes("hello"),
                               .deadline = kNow + seconds(60),
                               .priority = Priority::kBulk},
-                             &caller, kNow)
+                             &caller.call, kNow)
                   .ok());
   Pass(caller, handler);
   Pass(handler, caller);
@@ -375,7 +375,7 @@ TEST_F(WorkedExample, Meta) {
                               .payload = AsBytes("hi"),
                               .deadline = kNow + seconds(60),
                               .meta = {*trace, metadata}},
-                             &caller, kNow)
+                             &caller.call, kNow)
                   .ok());
   Pass(caller, handler);
   EXPECT_EQ(handler.told,
@@ -396,7 +396,7 @@ TEST_F(WorkedExample, Handlers16) {
                               .subroute = &subroute,
                               .payload = AsBytes("hi"),
                               .deadline = kNow + seconds(60)},
-                             &caller, kNow)
+                             &caller.call, kNow)
                   .ok());
   Pass(caller, handler);
   ExpectShown("handlers16");
@@ -418,7 +418,7 @@ TEST_F(WorkedExample, Zstd) {
                               .payload = AsBytes(kFrame),
                               .deadline = kNow + seconds(60),
                               .compressed = {.original_bytes = 64}},
-                             &caller, kNow)
+                             &caller.call, kNow)
                   .ok());
   Pass(caller, handler);
   Pass(handler, caller);
@@ -433,7 +433,7 @@ TEST_F(WorkedExample, Goaway) {
   ASSERT_TRUE(
       caller.session
           .StartCall({.handler = 78, .payload = AsBytes("hi"), .deadline = kNow + seconds(60)},
-                     &caller, kNow)
+                     &caller.call, kNow)
           .ok());
   handler.session.Drain(kNow + seconds(30), kNow);
   Pass(handler, caller);

@@ -9,11 +9,6 @@
 namespace grid {
 namespace {
 
-class NoSink final : public CallSink {
-  void OnReply(BytesView) override {}
-  void OnError(const absl::Status&) override {}
-};
-
 TEST(MuxTable, Ids_AreNeverZero) {
   for (const uint32_t generation : {0u, 1u, 0xffffffffu}) {
     MuxTable table(generation);
@@ -82,9 +77,9 @@ TEST(MuxTable, Generations_BeginWhereTheyAreTold) {
 
 TEST(MuxTable, Remove_ForgetsWhatTheMuxWas) {
   MuxTable table(5);
-  NoSink sink;
+  PendingCall call;
   ClientMux* mux = table.Add();
-  mux->call = &sink;
+  mux->call = &call;
   mux->stream = std::make_unique<StreamMux>();
   table.Remove(mux);
   EXPECT_EQ(mux->id, 0u);

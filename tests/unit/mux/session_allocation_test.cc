@@ -74,6 +74,8 @@ int Allocations(Function&& function) {
 // Echoes requests and stream messages, and keeps nothing.
 class EchoHost final : public SessionHost, public StreamSink {
  public:
+  void OnReply(PendingCall*, BytesView) override { ++replies; }
+  void OnCallFailed(PendingCall*, const absl::Status&) override { ADD_FAILURE(); }
   Admit OnRequest(const HandlerEntry&, const InboundRequest& request,
                   RunningRequest** running) override {
     if (hold) {
@@ -105,12 +107,11 @@ class EchoHost final : public SessionHost, public StreamSink {
   bool hold = false;
   InboundRequest held;
   RunningRequest running;
+  int replies = 0;
 };
 
-class CountingSink final : public CallSink, public StreamSink {
+class CountingSink final : public StreamSink {
  public:
-  void OnReply(BytesView) override { ++replies; }
-  void OnError(const absl::Status&) override { ADD_FAILURE(); }
   void OnData(BytesView payload) override {
     ++messages;
     session->Consumed(mux, 1, payload.size(), *now);
@@ -125,7 +126,6 @@ class CountingSink final : public CallSink, public StreamSink {
   Session* session = nullptr;
   const TimePoint* now = nullptr;
   StreamMux* mux = nullptr;
-  int replies = 0;
   int messages = 0;
   int ends = 0;
 };
@@ -156,7 +156,7 @@ class SessionAllocation : public ::testing::Test {
   }
   absl::StatusOr<uint64_t> Call() {
     return sessions_[0]->StartCall(
-        {.handler = test::kSingle, .payload = AsBytes(kPayload), .deadline = now_ + 10s}, &sink_,
+        {.handler = test::kSingle, .payload = AsBytes(kPayload), .deadline = now_ + 10s}, &call_,
         now_);
   }
   void Open() {
@@ -175,6 +175,7 @@ class SessionAllocation : public ::testing::Test {
   EchoHost hosts_[2];
   std::unique_ptr<Session> sessions_[2];
   CountingSink sink_;
+  PendingCall call_;
 
  private:
   std::unique_ptr<Session> MakeSession(const SessionConfig& config, int i) {
@@ -218,7 +219,7 @@ TEST_F(SessionAllocation, RequestRoundTrip_AllocatesNothing) {
   };
   run();
   EXPECT_EQ(Allocations(run), 0);
-  EXPECT_EQ(sink_.replies, 2000);
+  EXPECT_EQ(hosts_[0].replies, 2000);
 }
 
 TEST_F(SessionAllocationWithFragments, LargeRequests_AllocateNothing) {
@@ -230,14 +231,14 @@ TEST_F(SessionAllocationWithFragments, LargeRequests_AllocateNothing) {
           sessions_[0]
               ->StartCall(
                   {.handler = test::kSingle, .payload = std::move(large), .deadline = now_ + 10s},
-                  &sink_, now_)
+                  &call_, now_)
               .ok());
       Pump();
     }
   };
   run();
   EXPECT_EQ(Allocations(run), 0);
-  EXPECT_EQ(sink_.replies, 40);
+  EXPECT_EQ(hosts_[0].replies, 40);
 }
 
 TEST_F(SessionAllocation, ConcurrentRequests_AllocateNothing) {
@@ -263,7 +264,7 @@ TEST_F(SessionAllocation, PendingRequests_AllocateNothing) {
   };
   run();
   EXPECT_EQ(Allocations(run), 0);
-  EXPECT_EQ(sink_.replies, 2000);
+  EXPECT_EQ(hosts_[0].replies, 2000);
 }
 
 TEST_F(SessionAllocation, CancelledRequests_AllocateNothing) {
@@ -337,13 +338,13 @@ TEST_F(SessionAllocation, CallsWithMetadata_AllocateNothing) {
                                       .payload = AsBytes(kPayload),
                                       .deadline = now_ + 10s,
                                       .meta = {trace.Child(7), metadata}},
-                                     &sink_, now_);
+                                     &call_, now_);
       Pump();
     }
   };
   run();
   EXPECT_EQ(Allocations(run), 0);
-  EXPECT_EQ(sink_.replies, 2000);
+  EXPECT_EQ(hosts_[0].replies, 2000);
 }
 
 TEST_F(SessionAllocation, WholeStreams_AllocateNothing) {

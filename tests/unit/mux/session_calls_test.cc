@@ -269,7 +269,7 @@ TEST_F(SessionCalls, Cancel_ReachesTheHandlerAndDropsItsAnswer) {
   b_.host.mode = Mode::kHold;
   const absl::StatusOr<uint64_t> id = a_.Call(&probe, "x");
   Pump();
-  EXPECT_TRUE(a_.session.CancelCall(*id));
+  EXPECT_EQ(a_.session.CancelCall(*id), &probe);
   EXPECT_TRUE(a_.session.Idle());
   EXPECT_EQ(a_.counters.outgoing_requests.Get(), 0u);
   Pump();
@@ -289,7 +289,7 @@ TEST_F(SessionCallWire, Cancel_SendsDisconnectServerMux) {
   CallProbe probe;
   const absl::StatusOr<uint64_t> id = end_->Call(&probe, "x");
   Sent();
-  EXPECT_TRUE(session().CancelCall(*id));
+  EXPECT_EQ(session().CancelCall(*id), &probe);
   const SentMessage sent = SentOne();
   EXPECT_EQ(sent.op, Op::kDisconnectServerMux);
   EXPECT_EQ(sent.mux_id, *id);

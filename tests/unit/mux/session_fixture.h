@@ -162,20 +162,20 @@ inline std::string Merge(const std::vector<std::string>& messages) {
 }
 
 // Fails the test when a call completes twice.
-class CallProbe final : public CallSink {
+class CallProbe final : public PendingCall {
  public:
   CallProbe() = default;
   CallProbe(const CallProbe&) = delete;
   CallProbe& operator=(const CallProbe&) = delete;
 
-  void OnReply(BytesView payload) override {
+  void OnReply(BytesView payload) {
     EXPECT_EQ(++outcomes, 1);
     replied = true;
     nil = IsNil(payload);
     reply = std::string(AsText(payload));
     if (then) then();
   }
-  void OnError(const absl::Status& error) override {
+  void OnFailed(const absl::Status& error) {
     EXPECT_EQ(++outcomes, 1);
     EXPECT_FALSE(error.ok());
     status = error;
@@ -275,6 +275,12 @@ class TestHost final : public SessionHost {
     std::string detail;
   };
 
+  void OnReply(PendingCall* call, BytesView payload) override {
+    static_cast<CallProbe*>(call)->OnReply(payload);
+  }
+  void OnCallFailed(PendingCall* call, const absl::Status& status) override {
+    static_cast<CallProbe*>(call)->OnFailed(status);
+  }
   Admit OnRequest(const HandlerEntry& entry, const InboundRequest& request,
                   RunningRequest** running) override {
     if (mode == Mode::kRefuse) return Admit::kRefused;

@@ -235,7 +235,8 @@ TEST_F(SessionShutdown, CallbacksInOnTimer_MayStartAndCancel) {
     probes[i].then = [&, i] {
       EXPECT_TRUE(end_->Call(&next[i], "y", 1s).ok());
       // The one behind it is due as well, and is taken out.
-      EXPECT_EQ(session().CancelCall(i + 1 < ids.size() ? ids[i + 1] : 0), i + 1 < ids.size());
+      const bool last = i + 1 == ids.size();
+      EXPECT_EQ(session().CancelCall(last ? 0 : ids[i + 1]), last ? nullptr : &probes[i + 1]);
     };
   }
   Advance(1s);
