@@ -18,6 +18,9 @@ struct RequestContext::Watchers final : RecyclingNew<Watchers> {
   using Callback = absl::AnyInvocable<void()>;
   using Callbacks = std::vector<Callback>;
 
+  // Runs it at once if what it waits for has `happened`; drops it once the handler has `finished`.
+  void Add(Callbacks& callbacks, const std::atomic<bool>& happened,
+           const std::atomic<bool>& finished, Callback callback);
   // Calls it without the lock. The callback may end the handler, and with it the context: what is
   // orphaned meanwhile is gone, and not locked, when the last of its callbacks has returned.
   void Run(Callback callback, std::unique_lock<std::mutex>& lock);
@@ -36,6 +39,14 @@ struct RequestContext::Watchers final : RecyclingNew<Watchers> {
   std::vector<std::thread::id> runners;  // threads inside a callback
   bool orphaned = false;
 };
+
+void RequestContext::Watchers::Add(Callbacks& callbacks, const std::atomic<bool>& happened,
+                                   const std::atomic<bool>& finished, Callback callback) {
+  std::unique_lock lock(mutex);
+  if (finished) return;
+  if (happened) return Run(std::move(callback), lock);
+  callbacks.push_back(std::move(callback));
+}
 
 void RequestContext::Watchers::Run(Callback callback, std::unique_lock<std::mutex>& lock) {
   runners.push_back(std::this_thread::get_id());
@@ -99,18 +110,12 @@ Buffer RequestContext::NewBuffer(size_t capacity) const {
 
 void RequestContext::OnCancel(absl::AnyInvocable<void()> callback) {
   Watchers& all = watchers();
-  std::unique_lock lock(all.mutex);
-  if (finished_) return;
-  if (cancelled()) return all.Run(std::move(callback), lock);
-  all.on_cancel.push_back(std::move(callback));
+  all.Add(all.on_cancel, cancelled_, finished_, std::move(callback));
 }
 
 void RequestContext::OnDrain(absl::AnyInvocable<void()> callback) {
   Watchers& all = watchers();
-  std::unique_lock lock(all.mutex);
-  if (finished_) return;
-  if (draining()) return all.Run(std::move(callback), lock);
-  all.on_drain.push_back(std::move(callback));
+  all.Add(all.on_drain, draining_, finished_, std::move(callback));
 }
 
 void RequestContext::Cancel(const absl::Status& why) {

@@ -43,7 +43,7 @@ class RequestContext {
       : caller_(caller), handler_(handler), subroute_(subroute), deadline_(deadline), pool_(pool) {}
   RequestContext(const RequestContext&) = delete;
   RequestContext& operator=(const RequestContext&) = delete;
-  ~RequestContext();  // Finish(), unless that was; also from inside a callback of OnCancel
+  ~RequestContext();  // Finish(), unless that was; also in a callback that OnCancel runs at once
 
   const Caller& caller() const { return caller_; }
   HandlerId handler() const { return handler_; }

@@ -53,6 +53,14 @@ class SingleStarterTest : public ScenarioTest {
   }
   Reply Ask(const std::string& what) { return cluster().Call(0, 1, kStarted, AsBytes(what)); }
 
+  // The same, with the outcome in `reply` and until it is `cancel`led; returns when it has arrived.
+  void Ask(const std::string& what, boost::asio::cancellation_signal& cancel, ReplyProbe& reply) {
+    cluster().Peer(0, 1).Request(
+        kStarted, AsBytes(what), {},
+        boost::asio::bind_cancellation_slot(cancel.slot(), reply.Handler()));
+    cluster().RunFor(milliseconds(100));
+  }
+
   std::map<std::string, SingleReply> waiting_;
   std::map<std::string, RequestContext*> contexts_;  // of those
 };
@@ -97,9 +105,7 @@ TEST_F(SingleStarterTest, ADroppedRequestIsAnswered) {
 TEST_F(SingleStarterTest, AnswersInACallbackOfItsContext) {
   boost::asio::cancellation_signal cancel;
   ReplyProbe reply("reply");
-  cluster().Peer(0, 1).Request(kStarted, AsBytes("until cancelled"), {},
-                               boost::asio::bind_cancellation_slot(cancel.slot(), reply.Handler()));
-  cluster().RunFor(milliseconds(100));
+  Ask("until cancelled", cancel, reply);
   ASSERT_TRUE(waiting_["until cancelled"]);
   cancel.emit(boost::asio::cancellation_type::terminal);
   cluster().RunFor(milliseconds(100));
@@ -111,9 +117,7 @@ TEST_F(SingleStarterTest, AnswersInACallbackOfItsContext) {
 TEST_F(SingleStarterTest, AnswersInACallbackThatRunsAtOnce) {
   boost::asio::cancellation_signal cancel;
   ReplyProbe reply("reply");
-  cluster().Peer(0, 1).Request(kStarted, AsBytes("late"), {},
-                               boost::asio::bind_cancellation_slot(cancel.slot(), reply.Handler()));
-  cluster().RunFor(milliseconds(100));
+  Ask("late", cancel, reply);
   cancel.emit(boost::asio::cancellation_type::terminal);
   cluster().RunFor(milliseconds(100));
   ASSERT_TRUE(waiting_["late"]);
